@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: 0BSD */
+/* hooks.c - the port hooks that need no MMU: CPU, context, interrupts, fatal, log.
+ *
+ * A fatal report longjmps to the SIM_FATAL around the call, if there is one;
+ * else it is printed and the program aborts, so that no test passes by accident.
+ */
+#include "sim.h"
+
+#include "base/lock.h"
+#include <ashlar/port.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE_BYTES 512
+
+static _Thread_local struct {
+    unsigned cpu;
+    unsigned context;
+    bool interrupts_off;
+    unsigned pins;
+    unsigned long logs;
+    char message[MESSAGE_BYTES];
+    char log[MESSAGE_BYTES];
+    struct sim_catch *innermost;
+} self;
+
+static bool echo;
+
+void sim_set_cpu(unsigned cpu)
+{
+    self.cpu = cpu;
+}
+
+void sim_set_context(unsigned context)
+{
+    self.context = context;
+}
+
+bool sim_interrupts_are_off(void)
+{
+    return self.interrupts_off;
+}
+
+unsigned sim_pins(void)
+{
+    return self.pins;
+}
+
+const char *sim_last_log(void)
+{
+    return self.log;
+}
+
+unsigned long sim_log_count(void)
+{
+    return self.logs;
+}
+
+void sim_log_echo(bool on)
+{
+    echo = on;
+}
+
+void sim_catch_begin(struct sim_catch *frame)
+{
+    frame->outer = self.innermost;
+    self.innermost = frame;
+}
+
+const char *sim_catch_end(struct sim_catch *frame, bool fatal)
+{
+    self.innermost = frame->outer;
+    if (!fatal) {
+        return NULL;
+    }
+    self.interrupts_off = false;
+    self.pins = 0;
+    ashlar_lock_abandon_all();
+    return self.message;
+}
+
+unsigned ashlar_port_cpu(void)
+{
+    return self.cpu;
+}
+
+unsigned ashlar_port_pin(void)
+{
+    self.pins++;
+    return self.cpu;
+}
+
+void ashlar_port_unpin(void)
+{
+    if (self.pins-- == 0) {
+        fputs("sim: unpin without pin\n", stderr);
+        abort();
+    }
+}
+
+uintptr_t ashlar_port_irq_save(void)
+{
+    uintptr_t saved = self.interrupts_off;
+    self.interrupts_off = true;
+    return saved;
+}
+
+void ashlar_port_irq_restore(uintptr_t saved)
+{
+    self.interrupts_off = saved != 0;
+}
+
+unsigned ashlar_port_context(void)
+{
+    return self.context | (self.interrupts_off ? ASHLAR_CONTEXT_IRQS_OFF : 0u);
+}
+
+void ashlar_port_relax(void)
+{
+    sched_yield();
+}
+
+void ashlar_port_fatal(const char *message)
+{
+    snprintf(self.message, sizeof self.message, "%s", message);
+    if (self.innermost == NULL) {
+        fprintf(stderr, "fatal: %s\n", message);
+        abort();
+    }
+    longjmp(self.innermost->buffer, 1);
+}
+
+void ashlar_port_log(const char *message)
+{
+    self.logs++;
+    snprintf(self.log, sizeof self.log, "%s", message);
+    if (echo) {
+        fprintf(stderr, "# %s\n", message);
+    }
+}

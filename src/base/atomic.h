@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: 0BSD */
+/* atomic.h - words shared between CPUs.
+ *
+ * Every access is a yield point of the simulated machine, where another CPU
+ * may be let run: ASHLAR_YIELD is empty elsewhere. Stores are releases, loads
+ * acquires, read-modify-writes sequentially consistent. There are no bare
+ * fences: ThreadSanitizer does not see them; use a read-modify-write.
+ */
+#ifndef ASHLAR_BASE_ATOMIC_H
+#define ASHLAR_BASE_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef ASHLAR_YIELD_HEADER
+#include ASHLAR_YIELD_HEADER
+#endif
+#ifndef ASHLAR_YIELD
+#define ASHLAR_YIELD() ((void)0)
+#endif
+
+/* Keeps the compiler, not the machine, from moving memory accesses across. */
+static inline void compiler_barrier(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
+
+#define ASHLAR_DEFINE_ATOMICS(suffix, type)                                                                            \
+    static inline type atomic_load##suffix(const volatile type *word)                                                  \
+    {                                                                                                                  \
+        ASHLAR_YIELD();                                                                                                \
+        return __atomic_load_n(word, __ATOMIC_ACQUIRE);                                                                \
+    }                                                                                                                  \
+    static inline void atomic_store##suffix(volatile type *word, type value)                                           \
+    {                                                                                                                  \
+        ASHLAR_YIELD();                                                                                                \
+        __atomic_store_n(word, value, __ATOMIC_RELEASE);                                                               \
+    }                                                                                                                  \
+    static inline type atomic_exchange##suffix(volatile type *word, type value)                                        \
+    {                                                                                                                  \
+        ASHLAR_YIELD();                                                                                                \
+        return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);                                                     \
+    }                                                                                                                  \
+    static inline bool atomic_cas##suffix(volatile type *word, type expected, type desired)                            \
+    {                                                                                                                  \
+        ASHLAR_YIELD();                                                                                                \
+        return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
+    }                                                                                                                  \
+    static inline type atomic_fetch_add##suffix(volatile type *word, type value)                                       \
+    {                                                                                                                  \
+        ASHLAR_YIELD();                                                                                                \
+        return __atomic_fetch_add(word, value, __ATOMIC_SEQ_CST);                                                      \
+    }                                                                                                                  \
+    static inline type atomic_fetch_or##suffix(volatile type *word, type value)                                        \
+    {                                                                                                                  \
+        ASHLAR_YIELD();                                                                                                \
+        return __atomic_fetch_or(word, value, __ATOMIC_SEQ_CST);                                                       \
+    }                                                                                                                  \
+    static inline type atomic_fetch_and##suffix(volatile type *word, type value)                                       \
+    {                                                                                                                  \
+        ASHLAR_YIELD();                                                                                                \
+        return __atomic_fetch_and(word, value, __ATOMIC_SEQ_CST);                                                      \
+    }                                                                                                                  \
+    _Static_assert(sizeof(type) <= sizeof(uintptr_t), "native widths only")
+
+ASHLAR_DEFINE_ATOMICS(, uintptr_t);
+ASHLAR_DEFINE_ATOMICS(_u32, uint32_t);
+
+#endif

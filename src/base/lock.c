@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: 0BSD */
+/* lock.c - test-and-set spin locks; the debug build keeps each CPU's stack of ranks.
+ *
+ * The holder's CPU number is the lock's value: a lock taken twice by one CPU is
+ * reported instead of spinning for ever. The rank check needs only the rank
+ * taken last, as the order is strict: a stack of at most ASHLAR_RANK_COUNT.
+ */
+#include "base/lock.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+
+#if ASHLAR_DEBUG
+static struct {
+    struct ashlar_lock *held[ASHLAR_RANK_COUNT];
+    unsigned count;
+} stacks[ASHLAR_MAX_CPUS];
+
+static void note_taken(struct ashlar_lock *lock)
+{
+    unsigned cpu = ashlar_port_cpu();
+    unsigned count = stacks[cpu].count;
+    if (count != 0) {
+        const struct ashlar_lock *last = stacks[cpu].held[count - 1u];
+        ASHLAR_CHECK(lock->rank < last->rank, "locks: %s (rank %u) taken while holding %s (rank %u)", lock->name,
+                     lock->rank, last->name, last->rank);
+    }
+    stacks[cpu].held[count] = lock;
+    stacks[cpu].count = count + 1u;
+}
+
+static void note_given(const struct ashlar_lock *lock)
+{
+    unsigned cpu = ashlar_port_cpu();
+    unsigned count = stacks[cpu].count;
+    ASHLAR_CHECK(count != 0 && stacks[cpu].held[count - 1u] == lock, "locks: %s given out of order", lock->name);
+    stacks[cpu].count = count - 1u;
+}
+
+const char *ashlar_lock_held_name(void)
+{
+    unsigned cpu = ashlar_port_cpu();
+    unsigned count = stacks[cpu].count;
+    return count != 0 ? stacks[cpu].held[count - 1u]->name : NULL;
+}
+
+void ashlar_lock_abandon_all(void)
+{
+    unsigned cpu = ashlar_port_cpu();
+    while (stacks[cpu].count != 0) {
+        struct ashlar_lock *lock = stacks[cpu].held[--stacks[cpu].count];
+        atomic_store_u32(&lock->held, 0);
+    }
+}
+#else
+static void note_taken(struct ashlar_lock *lock)
+{
+    (void)lock;
+}
+
+static void note_given(const struct ashlar_lock *lock)
+{
+    (void)lock;
+}
+
+const char *ashlar_lock_held_name(void)
+{
+    return NULL;
+}
+
+void ashlar_lock_abandon_all(void)
+{
+}
+#endif
+
+void ashlar_lock_init(struct ashlar_lock *lock, enum ashlar_rank rank, const char *name)
+{
+    lock->held = 0;
+    lock->rank = (uint32_t)rank;
+    lock->name = name;
+}
+
+int ashlar_lock_is_mine(const struct ashlar_lock *lock)
+{
+    return atomic_load_u32(&lock->held) == ashlar_port_cpu() + 1u;
+}
+
+uintptr_t ashlar_lock_take(struct ashlar_lock *lock)
+{
+    uintptr_t interrupts = ashlar_port_irq_save();
+    uint32_t mine = ashlar_port_cpu() + 1u;
+    while (!atomic_cas_u32(&lock->held, 0, mine)) {
+        ASHLAR_CHECK(atomic_load_u32(&lock->held) != mine, "locks: %s taken twice on CPU %u, by %p", lock->name, mine - 1u,
+                     ASHLAR_CALLER());
+        ashlar_port_relax();
+    }
+    note_taken(lock);
+    return interrupts;
+}
+
+void ashlar_lock_give(struct ashlar_lock *lock, uintptr_t interrupts)
+{
+    note_given(lock);
+    atomic_store_u32(&lock->held, 0);
+    ashlar_port_irq_restore(interrupts);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: 0BSD */
+/* lock.h - spin locks with a rank.
+ *
+ * Lock order is floor order, taken going down only: whoever holds a lock may
+ * take one of a lower rank, never of an equal or higher one. Debug builds check
+ * it for each CPU. Locks save and turn off interrupts, and are real on one CPU
+ * as well: there they find the interrupt or NMI that would take one twice.
+ *
+ * Context: any but NMI.
+ */
+#ifndef ASHLAR_BASE_LOCK_H
+#define ASHLAR_BASE_LOCK_H
+
+#include <ashlar/port.h>
+#include <stdint.h>
+
+/* From the bottom up. */
+enum ashlar_rank {
+    ASHLAR_RANK_FRAMES = 1,
+    ASHLAR_RANK_RANGES,  /* space: one arena of kernel addresses */
+    ASHLAR_RANK_KERNEL,  /* space: the kernel half: its tables, the list of spaces */
+    ASHLAR_RANK_SPACE,   /* space: one user address space */
+    ASHLAR_RANK_HEAP,
+    ASHLAR_RANK_COUNT
+};
+
+struct ashlar_lock {
+    volatile uint32_t held; /* 0, or 1 + the holder's CPU */
+    uint32_t rank;
+    const char *name;
+};
+
+
+void ashlar_lock_init(struct ashlar_lock *lock, enum ashlar_rank rank, const char *name);
+
+/* Returns the interrupt state for ashlar_lock_give. */
+uintptr_t ashlar_lock_take(struct ashlar_lock *lock);
+void ashlar_lock_give(struct ashlar_lock *lock, uintptr_t interrupts);
+
+/* Is it held by this CPU? For assertions: exact only where the answer is yes. */
+int ashlar_lock_is_mine(const struct ashlar_lock *lock);
+
+/* NULL, or the name of a lock that this CPU holds (debug builds; else always NULL): waiting is then forbidden. */
+const char *ashlar_lock_held_name(void);
+
+/* After a fatal report that somebody survived (a test, a debugger): release what this CPU holds. Debug builds only;
+ * release builds do not know, and do nothing. */
+void ashlar_lock_abandon_all(void);
+
+#endif
