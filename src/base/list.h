@@ -3,13 +3,9 @@
 #ifndef ASHLAR_BASE_LIST_H
 #define ASHLAR_BASE_LIST_H
 
+#include <ashlar/private.h>
 #include <stdbool.h>
 #include <stddef.h>
-
-struct ashlar_link {
-    struct ashlar_link *next;
-    struct ashlar_link *previous;
-};
 
 static inline void list_init(struct ashlar_link *head)
 {

@@ -12,6 +12,7 @@
 #define ASHLAR_BASE_LOCK_H
 
 #include <ashlar/port.h>
+#include <ashlar/private.h>
 #include <stdint.h>
 
 /* From the bottom up. */
@@ -22,12 +23,6 @@ enum ashlar_rank {
     ASHLAR_RANK_SPACE,   /* space: one user address space */
     ASHLAR_RANK_HEAP,
     ASHLAR_RANK_COUNT
-};
-
-struct ashlar_lock {
-    volatile uint32_t held; /* 0, or 1 + the holder's CPU */
-    uint32_t rank;
-    const char *name;
 };
 
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: 0BSD */
+/* boot.h - brings the floors up, in order, from a firmware memory map.
+ *
+ * The chicken and the egg: every floor's bookkeeping needs memory before there
+ * is an allocator. So each floor says beforehand how much it needs for this
+ * map; boot carves that once out of RAM, maps it through the port's windows at
+ * its final address, and initialises upward. Nothing is moved afterwards.
+ */
+#ifndef ASHLAR_BOOT_H
+#define ASHLAR_BOOT_H
+
+#include <ashlar/heap.h>
+#include <ashlar/space.h>
+
+ASHLAR_BEGIN_DECLS
+
+struct ashlar_boot {
+    /* In: all fields. Zero means the default where one is named. */
+    struct ashlar_memmap *map;          /* all adds done, not finalized; boot adds its own reservations */
+    const struct ashlar_paging *paging; /* the format in use */
+    unsigned features;                  /* ASHLAR_FEATURE_... */
+    unsigned max_cpus;                  /* that there can ever be */
+    ashlar_phys image_base;             /* the kernel image in RAM: reserved */
+    size_t image_bytes;
+    uintptr_t image_address;            /* where it is linked, within the top 128 MiB on 32-bit */
+    size_t kernel_space_bytes;          /* default: 512 MiB, 128 MiB with up to 128 MiB of RAM */
+    size_t heap_bytes;                  /* address range of the heap; default: three quarters of the general arena */
+    size_t heap_keep_bytes;             /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
+    size_t stacks;                      /* kernel stacks of 4 pages that fit; default 128 */
+    ashlar_sharing_policy policy;
+};
+
+/* What boot brought up, and where each floor's bookkeeping went. */
+struct ashlar_booted {
+    struct ashlar_frames *frames;
+    struct ashlar_heap *heap;
+    size_t ram_frames;            /* usable RAM, before the carve */
+    ashlar_pfn carve_first;       /* physical */
+    size_t carve_frames;
+    struct {
+        const char *floor;        /* "frames", "space", "heap" */
+        const char *what;         /* "bitmap and counters", "page tables", ... */
+        uintptr_t address;        /* 0: not mapped in one piece */
+        size_t bytes;
+    } part[6];
+    unsigned parts;
+    ashlar_vpn heap_first;
+    size_t heap_pages;
+};
+
+/* One line of why, whatever the error; also logged through the port. Fatal, with that line, where the map is unusable:
+ * nothing can run without RAM. Once: a second call is fatal. */
+void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted);
+
+ASHLAR_END_DECLS
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: 0BSD */
+/* private.h - parts of structures that the caller stores and only the library uses. */
+#ifndef ASHLAR_PRIVATE_H
+#define ASHLAR_PRIVATE_H
+
+#include <ashlar/types.h>
+
+/* A spin lock (src/base/lock.h). */
+struct ashlar_lock {
+    volatile uint32_t held; /* 0, or 1 + the holder's CPU */
+    uint32_t rank;
+    const char *name;
+};
+
+/* A node of a circular, doubly linked list, or its head (src/base/list.h). */
+struct ashlar_link {
+    struct ashlar_link *next;
+    struct ashlar_link *previous;
+};
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: 0BSD */
+/* space.h - address spaces: page tables, kernel ranges, the shared kernel half, stacks, MMIO.
+ *
+ * There is one kernel half, seen by every address space, and any number of
+ * user halves. Mappings change through a *cursor*, a transaction over a range
+ * of pages: begin reserves whatever the change can need and is the only step
+ * that fails. What was unmapped is released only after a *gather* has flushed
+ * it from every TLB.
+ *
+ * Kernel pages come in *ranges*: a run of page numbers handed out by the floor,
+ * the caller's alone until it is given back. Descriptors of ranges come
+ * straight from frames, never from a heap.
+ *
+ * Addresses are numbers here, pages as first and count. "NULL space" means the
+ * kernel half.
+ */
+#ifndef ASHLAR_SPACE_H
+#define ASHLAR_SPACE_H
+
+#include <ashlar/frames.h>
+#include <ashlar/paging.h>
+#include <ashlar/private.h>
+
+ASHLAR_BEGIN_DECLS
+
+/* --- how the kernel half is shared --------------------------------------- */
+
+typedef enum ashlar_sharing_policy {
+    ASHLAR_SHARING_PREALLOCATE = 0 /* every top-level table of kernel space exists from boot */
+} ashlar_sharing_policy;
+
+const char *ashlar_sharing_text(ashlar_sharing_policy policy);
+
+/* --- bringing it up: called by boot -------------------------------------- */
+
+struct ashlar_space_options {
+    const struct ashlar_paging *paging; /* the format that the CPU runs with */
+    unsigned features;                  /* ASHLAR_FEATURE_... of paging.h */
+    unsigned max_cpus;
+    ashlar_sharing_policy policy;
+    ashlar_vpn kernel_first; /* start of kernel space; a multiple of a top-level slot */
+    ashlar_vpn image_first;  /* where the image's top-level slot is mapped; the fixed area ends there */
+    size_t image_pages;
+    size_t carve_pages;  /* pages of carved storage that lay maps, tables not counted */
+    size_t stack_pages;  /* arena of kernel stacks, guard pages included */
+};
+
+/* Where everything lies, for people and for the fault path. */
+struct ashlar_space_layout {
+    ashlar_vpn kernel_first; /* kernel space, all of it */
+    size_t kernel_pages;
+    ashlar_vpn arena_first; /* general ranges: heap, MMIO, spans */
+    size_t arena_pages;
+    ashlar_vpn stacks_first; /* kernel stacks */
+    size_t stacks_pages;
+    ashlar_vpn strip_first; /* descriptors of ranges: virtual size */
+    size_t strip_pages;
+    ashlar_vpn array_first; /* the kernel's own page tables, one behind the other; 0 pages where all RAM is mapped */
+    size_t array_pages;
+    ashlar_vpn carve_first; /* what boot carved, at its final address */
+    size_t carve_pages;
+    size_t table_frames; /* frames of page tables made by lay */
+    size_t strip_frames; /* frames of descriptors made by lay */
+};
+
+/* Frames that lay takes for tables and first descriptors. Pure.
+ * ASHLAR_BAD_ARGUMENT: kernel_first is no slot boundary, or the fixed area does not fit below the image. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames);
+
+/* Build the kernel half in the frames [first, first + footprint), map the
+ * carve's [carve, carve + carve_pages) at its final address, and load the new
+ * root. Uses arch and port only: there is no frame pool yet. The image's
+ * top-level entries are taken over from the root in use. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn first,
+                                               ashlar_pfn carve, struct ashlar_space_layout *layout);
+
+/* From here on tables and descriptors come from this pool. */
+void ashlar_space_init(struct ashlar_frames *pool);
+
+const struct ashlar_space_layout *ashlar_space_layout(void);
+
+/* --- address spaces ------------------------------------------------------ */
+
+/* The caller's storage; the fields are the floor's own. */
+struct ashlar_space {
+    struct ashlar_link link; /* in the list of spaces */
+    struct ashlar_lock lock;
+    ashlar_phys root;
+    size_t table_frames;  /* user tables, the root not counted */
+    size_t mapped_pages;  /* user pages mapped, of 4 KiB */
+    volatile uint32_t cpus[(ASHLAR_MAX_CPUS + 31) / 32]; /* that may hold translations of it */
+};
+
+/* An empty user half under the shared kernel half. Thread context.
+ * ASHLAR_NO_FRAMES. Cost: one frame and a copy of the kernel's slots. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space);
+
+/* Gives back the tables. Fatal if a CPU runs in it, or if something is still
+ * mapped. Never walks the kernel half. */
+void ashlar_space_destroy(struct ashlar_space *space);
+
+/* Load its root on this CPU; NULL: the kernel's reference root. Called with
+ * interrupts off or pinned. A switch to the space in use does nothing. */
+void ashlar_space_switch(struct ashlar_space *space);
+
+/* Physical address of the root: NULL is the reference root (for task gates, CPUs that start). */
+ashlar_phys ashlar_space_root(const struct ashlar_space *space);
+
+/* --- cursor and gather --------------------------------------------------- */
+
+/* What was changed and must be flushed before anything of it is used again.
+ * In the caller's hands, no memory; it never blocks while it is filled. */
+#define ASHLAR_GATHER_RUNS 4
+struct ashlar_gather {
+    struct ashlar_space *space;
+    size_t pages;  /* in all runs */
+    unsigned runs; /* in use; ASHLAR_GATHER_RUNS + 1: everything */
+    struct {
+        ashlar_vpn first;
+        size_t pages;
+    } run[ASHLAR_GATHER_RUNS];
+};
+
+void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space);
+void ashlar_gather_add(struct ashlar_gather *gather, ashlar_vpn first, size_t pages);
+/* Flush on every CPU concerned; returns when each has let go. No spin lock may
+ * be held. The gather is empty afterwards. */
+void ashlar_gather_finish(struct ashlar_gather *gather);
+
+typedef enum ashlar_intent {
+    ASHLAR_INTENT_MAP,    /* every page absent now: ASHLAR_EXISTS otherwise */
+    ASHLAR_INTENT_CHANGE, /* every page present: ASHLAR_ABSENT otherwise */
+    ASHLAR_INTENT_COLLECT /* pages hidden before: nothing is checked or reserved */
+} ashlar_intent;
+
+/* The fields are the floor's own. A cursor on a user space holds its lock, with
+ * interrupts off, from begin to end. */
+struct ashlar_cursor {
+    struct ashlar_space *space;
+    ashlar_vpn next;      /* first page not yet worked on */
+    size_t pages;         /* left */
+    uintptr_t interrupts;
+    ashlar_pfn spares;    /* reserved tables, chained through their first word */
+    size_t spare_count;
+    void *table;          /* open table, or NULL */
+    ashlar_vpn table_first;
+    unsigned table_level;
+    int table_is_window;
+};
+
+/* Reserves every table that the change can need; splits large pages at the
+ * edges of the range. The only step that fails:
+ * ASHLAR_BAD_ARGUMENT (zero pages, wraps, not canonical), ASHLAR_REFUSED (user
+ * pages in the kernel half, kernel pages outside of it), ASHLAR_EXISTS,
+ * ASHLAR_ABSENT, ASHLAR_NO_FRAMES. On failure there is no cursor to end. */
+ASHLAR_MUST_USE ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space,
+                                                  ashlar_vpn first, size_t pages, ashlar_intent intent);
+
+/* Each of these works on the next pages and moves on. flags: ASHLAR_MAP_... ;
+ * checked by ashlar_map_flags_status beforehand. */
+void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, size_t pages, unsigned flags);
+/* Consecutive frames; in large pages wherever size and alignment allow and flags has ASHLAR_MAP_LARGE. */
+void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags);
+/* Present pages become hidden: not there for the MMU, their frame number kept. */
+void ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather);
+/* New permissions; the gather has them only where some were taken away. */
+void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags, struct ashlar_gather *gather);
+/* Hidden pages become absent; their frames go to frames[], at most pages of
+ * them (a large page counts as its pages). Looks at `pages` pages; returns how many frames. */
+size_t ashlar_cursor_collect(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages);
+void ashlar_cursor_end(struct ashlar_cursor *cursor);
+
+/* --- whole operations ---------------------------------------------------- */
+
+/* ASHLAR_REFUSED for writable and executable at once (whether or not the
+ * format has NX) or user pages that are global; ASHLAR_BAD_ARGUMENT for unknown bits. */
+ASHLAR_MUST_USE ashlar_status ashlar_map_flags_status(unsigned flags);
+
+/* Map frames[0..pages) at first, in this user space (NULL: the kernel half, in
+ * a range that the caller holds). The frames stay the caller's. Errors as for
+ * a cursor, and ASHLAR_BAD_ARGUMENT for a frame beyond the CPU's width. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                               const ashlar_pfn *frames, unsigned flags);
+ASHLAR_MUST_USE ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                                      ashlar_pfn frame, unsigned flags);
+/* Unmap, flush, and then return the frames: to frames[] if it is not NULL, else
+ * to the pool. ASHLAR_ABSENT if any page is not mapped: nothing is changed then. Thread context. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                                 ashlar_pfn *frames);
+ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                                   unsigned flags);
+
+struct ashlar_mapping {
+    ashlar_pfn frame;    /* of this page, within a large page as well */
+    size_t page_pages;   /* 1, or the pages of the large page that maps it */
+    unsigned flags;      /* ASHLAR_MAP_... */
+};
+/* ASHLAR_ABSENT. Any context. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page,
+                                                 struct ashlar_mapping *mapping);
+
+/* --- kernel ranges ------------------------------------------------------- */
+
+/* Addresses only: nothing is mapped. name is kept, not copied: a string that
+ * outlives the range. Thread context (may take a frame for descriptors).
+ * ASHLAR_NO_ADDRESSES, ASHLAR_NO_FRAMES, ASHLAR_BAD_ARGUMENT. O(1). */
+ASHLAR_MUST_USE ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char *name,
+                                                   ashlar_vpn *first);
+/* Everything in it must have been decommitted or unmapped. Fatal if first begins no range. */
+void ashlar_space_unreserve(ashlar_vpn first);
+
+/* Back pages of a range with frames of the pool, one by one: all or nothing.
+ * Contents undefined. flags: ASHLAR_MAP_WRITE and so on. Thread context. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_commit(ashlar_vpn first, size_t pages, unsigned flags);
+/* The frames go back to the pool once every CPU has let go. Fatal if one is not mapped. */
+void ashlar_space_decommit(ashlar_vpn first, size_t pages);
+
+/* Reserve and commit in one, a guard page behind; free names it by its first page. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first);
+void ashlar_space_give(ashlar_vpn first);
+
+/* A kernel stack of so many pages with a guard page below; *top is the address
+ * just past its end. name is kept, and named when the guard is hit. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t *top);
+void ashlar_space_give_stack(uintptr_t top);
+
+/* Device memory: bytes from physical address base on, of any alignment; flags
+ * carry the caching type (ASHLAR_MAP_CACHE_UC is usual). *address points at base itself. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned flags, const char *name,
+                                                    uintptr_t *address);
+void ashlar_space_unmap_mmio(uintptr_t address);
+
+/* --- faults and reports -------------------------------------------------- */
+
+typedef enum ashlar_place_kind {
+    ASHLAR_PLACE_USER,    /* the user half */
+    ASHLAR_PLACE_NULL,    /* the first page */
+    ASHLAR_PLACE_FREE,    /* kernel space that nobody holds */
+    ASHLAR_PLACE_RANGE,   /* in a range, at offset bytes */
+    ASHLAR_PLACE_GUARD,   /* guard page; offset counts the bytes below the range's first page */
+    ASHLAR_PLACE_STACK,   /* in a stack */
+    ASHLAR_PLACE_FIXED,   /* array, strip, carve */
+    ASHLAR_PLACE_IMAGE
+} ashlar_place_kind;
+
+struct ashlar_place {
+    ashlar_place_kind kind;
+    const char *name;  /* of the range, stack or area; never NULL */
+    ashlar_vpn first;  /* its first page that is no guard, and how many */
+    size_t pages;
+    size_t offset;     /* bytes from first; for a guard, bytes below it */
+    int mapped;        /* does the kernel half translate it now? */
+};
+
+/* What is this address? Takes no lock; may be called from any fault handler, on
+ * the double-fault stack as well. */
+void ashlar_space_explain(uintptr_t address, struct ashlar_place *place);
+/* The same as one line: "guard page of stack worker3, 24 bytes below it". */
+void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes);
+
+/* The sharing policy's share of a page fault (error: the CPU's error code).
+ * Nonzero: the kernel half was brought up to date, retry. Takes no lock. */
+int ashlar_space_fault(uintptr_t address, unsigned error);
+
+struct ashlar_space_stats {
+    size_t spaces;
+    size_t arena_free_pages;
+    size_t arena_largest_pages;
+    size_t ranges;
+    size_t stacks;
+    size_t kernel_table_frames;
+    size_t strip_frames;
+    uint64_t flush_pages;   /* single-page flushes, all flushes, since init */
+    uint64_t flush_alls;
+    uint64_t root_writes;   /* entries written into roots after the first space existed */
+};
+void ashlar_space_stats(struct ashlar_space_stats *stats);
+
+/* Ranges in order of address: calls visit for each; stop when it returns nonzero. Thread context; visit may not call
+ * back into the floor. */
+typedef int (*ashlar_space_visitor)(void *context, const struct ashlar_place *place);
+void ashlar_space_walk_ranges(ashlar_space_visitor visit, void *context);
+/* Runs of equal mappings of a user space, or of the kernel half. */
+typedef int (*ashlar_mapping_visitor)(void *context, ashlar_vpn first, size_t pages,
+                                      const struct ashlar_mapping *mapping);
+void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visitor visit, void *context);
+
+/* NULL, or the first broken invariant: ranges, the linear array against the
+ * tables, every root's kernel slots against the reference (A and D apart). O(kernel space). */
+const char *ashlar_space_audit(void);
+
+ASHLAR_END_DECLS
+
+#endif
