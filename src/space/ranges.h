@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: 0BSD */
+/* ranges.h - hands out runs of virtual pages from one arena.
+ *
+ * Numbers only: nothing here maps, or touches a page that it hands out. What
+ * is known of each range lies in a descriptor, and descriptors lie in the
+ * *strip*: a contiguous run of virtual pages at a fixed address, backed with
+ * frames from the front, page by page, by whoever owns the arena. The allocator
+ * itself never asks for memory, so that nothing can recurse into it:
+ *
+ *     lock; while (hungry) { unlock; map a frame at next_page; lock; feed; } take; unlock
+ *
+ * (and look again after each lock: another CPU may have fed meanwhile).
+ *
+ * Context: any but NMI. The owner's lock is held around every call that ends in
+ * _locked. Cost: O(1), expected for the hash; stats.steps_worst counts it.
+ */
+#ifndef ASHLAR_SPACE_RANGES_H
+#define ASHLAR_SPACE_RANGES_H
+
+#include <ashlar/config.h>
+#include <ashlar/status.h>
+#include <stdbool.h>
+
+/* The first backed pages that init needs: one of hash buckets, one of descriptors. */
+#define ASHLAR_RANGES_FIRST_PAGES 2u
+
+/* A descriptor index counts units of this many bytes from the strip's start, so at most this many pages can be named. */
+#define ASHLAR_RANGES_UNIT_BYTES 16u
+#define ASHLAR_RANGES_STRIP_PAGES_MAX ((size_t)1 << 24)
+
+/* Bins of free ranges: eight for each power of two; sizes below 16 pages have a bin each. Pages of an arena: below 2^21
+ * on 32-bit machines, below 2^46 on others. */
+#define ASHLAR_RANGES_LEVELS (sizeof(uintptr_t) == 4u ? 19u : 44u)
+#define ASHLAR_RANGES_SUB_BINS 8u
+
+/* The fields are the allocator's own. Letters: L the owner's lock, C constant after init, A atomic. */
+struct ashlar_ranges {
+    unsigned char *strip;      /* C */
+    ashlar_vpn first;          /* C */
+    size_t pages;              /* C */
+    uint32_t strip_pages_max;  /* C */
+    uint32_t strip_pages;      /* L: backed */
+    volatile uint32_t fresh;   /* L, read A: descriptors from here on were never used */
+    uint32_t unused;           /* L: chain of descriptors that were used before */
+    uint32_t spare;            /* L: descriptors that can be had: unused and fresh ones */
+    uint32_t buckets;          /* L: of the hash, in use */
+    uint32_t live;             /* L: ranges that are taken */
+    uint32_t steps_worst;      /* L */
+    size_t free_pages;         /* L */
+    uintptr_t level_bits;      /* L: levels with any free range */
+    uint8_t sub_bits[ASHLAR_RANGES_LEVELS]; /* L: bins with any */
+    uint32_t bins[ASHLAR_RANGES_LEVELS * ASHLAR_RANGES_SUB_BINS]; /* L: first free range of each */
+};
+
+/* What is known of a taken range. */
+struct ashlar_range_info {
+    ashlar_vpn first;
+    size_t pages;
+    uintptr_t tag;  /* the owner's: 0 until it is set */
+    uint32_t note;  /* the owner's, from take */
+    uint32_t index; /* its descriptor: never 0, the same for as long as it is taken; below 256 for each page of the strip */
+};
+
+struct ashlar_ranges_stats {
+    size_t free_pages;
+    size_t largest_free_pages; /* exact */
+    uint32_t live;             /* ranges that are taken */
+    uint32_t strip_pages;      /* backed */
+    uint32_t steps_worst;      /* links followed by the costliest call since init (or since somebody cleared it) */
+};
+
+/* Pages of strip that an arena of this many pages can make use of: 1/128, and the first two. With all of them backed
+ * there is a descriptor for about each page (32-bit) or for two of three (64-bit). Fewer serve as well, as few as
+ * ASHLAR_RANGES_FIRST_PAGES: takes fail earlier then. Pure. */
+size_t ashlar_ranges_strip_pages(size_t pages);
+
+/* One free range [first_vpn, first_vpn + pages). strip_base is the strip's pointer, of strip_pages_max pages, the first
+ * strip_pages_backed of which (at least ASHLAR_RANGES_FIRST_PAGES) can be touched. Fatal if they cannot be. */
+void ashlar_ranges_init(struct ashlar_ranges *r, ashlar_vpn first_vpn, size_t pages, void *strip_base,
+                        size_t strip_pages_max, size_t strip_pages_backed);
+
+/* Is a page wanted at ashlar_ranges_next_page? While the answer is no, the next take cannot fail for want of a
+ * descriptor, unless the whole strip is full. */
+bool ashlar_ranges_hungry(const struct ashlar_ranges *r);
+
+/* Where the next page of the strip goes: the pointer to it, as an offset of strip_base; NULL when all are backed. */
+void *ashlar_ranges_next_page(const struct ashlar_ranges *r);
+
+/* The page at ashlar_ranges_next_page can be touched now; its contents do not matter. O(1). */
+void ashlar_ranges_feed_locked(struct ashlar_ranges *r);
+
+/* pages pages at a multiple of align_pages (a power of two; 0 is 1). ASHLAR_BAD_ARGUMENT: no pages, or no power of two.
+ * ASHLAR_NO_ADDRESSES: nothing fits, or the whole strip is full. ASHLAR_NO_FRAMES: no descriptor; feed, and try again.
+ * A take may miss a range that only just fits where more than 32 others of about its size do not. */
+ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_locked(struct ashlar_ranges *r, size_t pages, size_t align_pages,
+                                                        uint32_t note, ashlar_vpn *first);
+
+/* Exactly these pages. ASHLAR_EXISTS: some of them are taken; ASHLAR_BAD_ARGUMENT: none, or outside of the arena;
+ * ASHLAR_NO_FRAMES and ASHLAR_NO_ADDRESSES as above, for descriptors. O(ranges): for the start of things. */
+ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_at_locked(struct ashlar_ranges *r, ashlar_vpn first, size_t pages,
+                                                           uint32_t note);
+
+/* Returns the pages given back. Fatal, naming the address and caller, if no taken range begins there. */
+size_t ashlar_ranges_give_locked(struct ashlar_ranges *r, ashlar_vpn first, const void *caller);
+
+/* The range that begins at this page, or false. */
+bool ashlar_ranges_find_locked(const struct ashlar_ranges *r, ashlar_vpn first, struct ashlar_range_info *info);
+
+/* Fatal, naming caller, if no taken range begins there. */
+void ashlar_ranges_set_tag_locked(struct ashlar_ranges *r, ashlar_vpn first, uintptr_t tag, const void *caller);
+
+/* Without a lock, for fault handlers. Any index may be asked for; false if it names no taken range. Exact for a range
+ * that stays taken meanwhile; one that is just being taken or given may be seen half changed. O(1). */
+bool ashlar_ranges_by_index(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info);
+
+/* The range in which this page lies, likewise without a lock. Looks at every descriptor: O(ranges), for reports. */
+bool ashlar_ranges_containing(const struct ashlar_ranges *r, ashlar_vpn vpn, struct ashlar_range_info *info);
+
+/* Taken ranges in order of address, until visit returns nonzero; returns what it returned last, else 0. visit may not
+ * take or give. */
+typedef int (*ashlar_ranges_visitor)(void *context, const struct ashlar_range_info *info);
+int ashlar_ranges_walk_locked(const struct ashlar_ranges *r, ashlar_ranges_visitor visit, void *context);
+
+/* O(free ranges as large as the largest, within 1/8). */
+void ashlar_ranges_stats_locked(const struct ashlar_ranges *r, struct ashlar_ranges_stats *stats);
+
+/* NULL, or the first broken invariant. O(ranges). */
+const char *ashlar_ranges_audit_locked(const struct ashlar_ranges *r);
+
+#endif
