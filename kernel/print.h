@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: 0BSD */
+/* print.h - text to the serial line. */
+#ifndef KERNEL_PRINT_H
+#define KERNEL_PRINT_H
+
+#include <ashlar/types.h>
+#include <stdarg.h>
+
+/* %s %c %d %u %x %p %%, with l, ll or z; a minimal width, 0 and - flags. */
+void print(const char *format, ...) ASHLAR_PRINTF(1, 2);
+void print_list(const char *format, va_list arguments) ASHLAR_PRINTF(1, 0);
+
+/* The same into a buffer: at most bytes - 1 characters and a NUL. Returns the length. */
+size_t print_to(char *out, size_t bytes, const char *format, ...) ASHLAR_PRINTF(3, 4);
+
+/* "12 KiB", "1023 MiB": the largest unit that gives a whole number. */
+struct size_text {
+    char text[16];
+};
+struct size_text size_text(uint64_t bytes);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: 0BSD */
+/* cpu.h - the instructions of x86 that C has no words for, 32 and 64 bits wide.
+ *
+ * Registers are uintptr_t, so that one text serves both widths. Everything that
+ * changes what memory means carries a "memory" clobber.
+ */
+#ifndef ASHLAR_PORT_X86_CPU_H
+#define ASHLAR_PORT_X86_CPU_H
+
+#include <stdint.h>
+
+#define X86_CR0_WP ((uintptr_t)1 << 16)
+#define X86_CR4_PGE ((uintptr_t)1 << 7)
+#define X86_FLAGS_IF ((uintptr_t)1 << 9)
+
+static inline uintptr_t x86_read_cr0(void)
+{
+    uintptr_t value;
+    __asm__ volatile("mov %%cr0, %0" : "=r"(value));
+    return value;
+}
+
+static inline void x86_write_cr0(uintptr_t value)
+{
+    __asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory");
+}
+
+static inline uintptr_t x86_read_cr2(void)
+{
+    uintptr_t value;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(value));
+    return value;
+}
+
+static inline uintptr_t x86_read_cr3(void)
+{
+    uintptr_t value;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(value) : : "memory");
+    return value;
+}
+
+static inline void x86_write_cr3(uintptr_t value)
+{
+    __asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
+}
+
+static inline uintptr_t x86_read_cr4(void)
+{
+    uintptr_t value;
+    __asm__ volatile("mov %%cr4, %0" : "=r"(value) : : "memory");
+    return value;
+}
+
+static inline void x86_write_cr4(uintptr_t value)
+{
+    __asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");
+}
+
+static inline void x86_invlpg(uintptr_t address)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+
+struct x86_cpuid {
+    uint32_t eax;
+    uint32_t ebx;
+    uint32_t ecx;
+    uint32_t edx;
+};
+
+static inline struct x86_cpuid x86_cpuid(uint32_t leaf)
+{
+    struct x86_cpuid out;
+    __asm__ volatile("cpuid" : "=a"(out.eax), "=b"(out.ebx), "=c"(out.ecx), "=d"(out.edx) : "a"(leaf), "c"(0));
+    return out;
+}
+
+static inline uint64_t x86_rdmsr(uint32_t number)
+{
+    uint32_t low;
+    uint32_t high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(number));
+    return (uint64_t)high << 32 | low;
+}
+
+static inline uint64_t x86_rdtsc(void)
+{
+    uint32_t low;
+    uint32_t high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void x86_pause(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
+static inline void x86_halt(void)
+{
+    __asm__ volatile("hlt" : : : "memory");
+}
+
+static inline uintptr_t x86_flags(void)
+{
+    uintptr_t flags;
+    __asm__ volatile("pushf\n\tpop %0" : "=r"(flags) : : "memory");
+    return flags;
+}
+
+static inline void x86_irq_disable(void)
+{
+    __asm__ volatile("cli" : : : "memory");
+}
+
+static inline void x86_irq_enable(void)
+{
+    __asm__ volatile("sti" : : : "memory");
+}
+
+/* Returns the flags as they were. */
+static inline uintptr_t x86_irq_save(void)
+{
+    uintptr_t flags = x86_flags();
+    x86_irq_disable();
+    return flags;
+}
+
+static inline void x86_irq_restore(uintptr_t flags)
+{
+    if ((flags & X86_FLAGS_IF) != 0) {
+        x86_irq_enable();
+    }
+}
+
+static inline void x86_out8(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline uint8_t x86_in8(uint16_t port)
+{
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: 0BSD */
+/* window.c - reaching any frame through a few pages: the port's open and close.
+ *
+ * A 32-bit kernel cannot map all RAM, and at boot it has mapped nothing but
+ * itself. So a few pages beside the image, whose table entries lie in the image,
+ * are made to show whatever frame is wanted:
+ *
+ *      address:  | CPU 0: 0 1 ... 11 | 12 .. 15 | CPU 1: 0 1 ...
+ *                  threads             interrupts, faults
+ *
+ * A bit in the CPU's mask says which are open, so that they close in any order.
+ * The caller is pinned, hence a CPU's mask changes only on that CPU; what
+ * interrupts it closes what it opened before it returns, so a mask that was
+ * read before is right afterwards: no atomics. Interrupts and faults have
+ * windows of their own, so that what they interrupted cannot starve them.
+ *
+ * Opening makes an absent entry present. That alone needs no flush, but on
+ * closing the entry is cleared without one: a stale translation may stay until
+ * the window opens again, so that is where INVLPG is. One INVLPG a pair.
+ *
+ * Cost: O(1). Misuse (none left, closing what is not open) is fatal.
+ */
+#include "window.h"
+
+#include "cpu.h"
+#include <ashlar/port.h>
+
+#define ENTRY_FLAGS 0x63u /* present, writable, accessed, dirty: the MMU never writes the entry */
+#define INTERRUPT_WINDOWS 0xf000u
+#define THREAD_WINDOWS 0x0fffu
+
+static struct {
+    volatile void *entries;
+    unsigned entry_bytes;
+    uintptr_t address;
+    uint32_t open[ASHLAR_X86_WINDOW_CPUS];
+} windows;
+
+void ashlar_x86_windows_init(volatile void *entries, unsigned entry_bytes, uintptr_t address)
+{
+    windows.entries = entries;
+    windows.entry_bytes = entry_bytes;
+    windows.address = address;
+}
+
+/* The library's formatter is not the port's to use: a panic here must not depend on it. */
+static ASHLAR_NORETURN void fatal_number(const char *text, uintptr_t value)
+{
+    static char message[96];
+    unsigned at = 0;
+    while (text[at] != '\0' && at < 70) {
+        message[at] = text[at];
+        at++;
+    }
+    for (unsigned shift = sizeof value * 8; shift != 0;) {
+        shift -= 4;
+        message[at++] = "0123456789abcdef"[value >> shift & 15];
+    }
+    message[at] = '\0';
+    ashlar_port_fatal(message);
+}
+
+/* 64-bit entries on a 32-bit machine: the half with the present bit is written last, and cleared first. */
+static void set_entry(unsigned index, ashlar_pfn frame)
+{
+    if (windows.entry_bytes == 4) {
+        ((volatile uint32_t *)windows.entries)[index] = (uint32_t)frame << ASHLAR_PAGE_SHIFT | ENTRY_FLAGS;
+        return;
+    }
+    volatile uint32_t *half = (volatile uint32_t *)windows.entries + (size_t)index * 2;
+    ashlar_phys entry = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT | ENTRY_FLAGS;
+    half[1] = (uint32_t)(entry >> 32);
+    half[0] = (uint32_t)entry;
+}
+
+static void clear_entry(unsigned index)
+{
+    volatile uint32_t *word = windows.entries;
+    if (windows.entry_bytes == 4) {
+        word[index] = 0;
+        return;
+    }
+    word[(size_t)index * 2] = 0;
+    word[(size_t)index * 2 + 1] = 0;
+}
+
+static uint32_t group_of_context(void)
+{
+    return (ashlar_port_context() & 0xfu) == ASHLAR_CONTEXT_THREAD ? THREAD_WINDOWS : INTERRUPT_WINDOWS;
+}
+
+void *ashlar_port_open_frame(ashlar_pfn frame)
+{
+    unsigned cpu = ashlar_port_cpu();
+    uint32_t closed = ~windows.open[cpu] & group_of_context();
+    if (closed == 0) {
+        fatal_number("open_frame: no window is left on this CPU for frame 0x", frame);
+    }
+    unsigned window = (unsigned)__builtin_ctz(closed);
+    unsigned index = cpu * ASHLAR_X86_WINDOWS_PER_CPU + window;
+    uintptr_t address = windows.address + (uintptr_t)index * ASHLAR_PAGE_BYTES;
+    windows.open[cpu] |= UINT32_C(1) << window;
+    set_entry(index, frame);
+    x86_invlpg(address);
+    return (void *)address;
+}
+
+void ashlar_port_close_frame(void *pointer)
+{
+    unsigned cpu = ashlar_port_cpu();
+    uintptr_t offset = (uintptr_t)pointer - windows.address;
+    uintptr_t index = (offset >> ASHLAR_PAGE_SHIFT) - (uintptr_t)cpu * ASHLAR_X86_WINDOWS_PER_CPU;
+    if (index >= ASHLAR_X86_WINDOWS_PER_CPU || (windows.open[cpu] & UINT32_C(1) << index) == 0) {
+        fatal_number("close_frame: no open window of this CPU at 0x", (uintptr_t)pointer);
+    }
+    clear_entry((unsigned)(offset >> ASHLAR_PAGE_SHIFT));
+    windows.open[cpu] &= ~(UINT32_C(1) << index);
+}
+
+unsigned ashlar_x86_windows_open(int interrupts)
+{
+    uint32_t open = windows.open[ashlar_port_cpu()] & (interrupts ? INTERRUPT_WINDOWS : THREAD_WINDOWS);
+    unsigned count = 0;
+    for (; open != 0; open &= open - 1) {
+        count++;
+    }
+    return count;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: 0BSD */
+/* window.h - how a kernel sets up the windows behind ashlar_port_open_frame. */
+#ifndef ASHLAR_PORT_X86_WINDOW_H
+#define ASHLAR_PORT_X86_WINDOW_H
+
+#include <stdint.h>
+
+#define ASHLAR_X86_WINDOWS_PER_CPU 16u /* of which the last 4 belong to interrupts and faults */
+#define ASHLAR_X86_WINDOW_CPUS 16u
+
+/* entries: page table entries, at least 16 for each CPU, that map pages from
+ * `address` on and lie where the kernel can write them for good. entry_bytes:
+ * 4 (two-level paging) or 8. All of them absent. Needs nothing but memory that
+ * is zeroed: call it in the first lines of C. */
+void ashlar_x86_windows_init(volatile void *entries, unsigned entry_bytes, uintptr_t address);
+
+/* How many of this CPU's windows are open; interrupts: those of interrupts. A
+ * scheduler asks: a thread must not be switched away with one open. */
+unsigned ashlar_x86_windows_open(int interrupts);
+
+#endif
