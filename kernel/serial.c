@@ -14,6 +14,8 @@
 #define STATUS_RECEIVED 0x01
 #define STATUS_CAN_SEND 0x20
 
+static int early = -1; /* arrived before start: turning on the FIFO would lose it */
+
 void serial_init(void)
 {
     static const struct {
@@ -28,6 +30,7 @@ void serial_init(void)
         {2, 0x07}, /* FIFOs on and empty */
         {4, 0x03}, /* DTR, RTS */
     };
+    early = serial_get();
     for (unsigned i = 0; i < sizeof setup / sizeof setup[0]; i++) {
         x86_out8((uint16_t)(COM1 + setup[i].offset), setup[i].value);
     }
@@ -51,5 +54,10 @@ void serial_put(char character)
 
 int serial_get(void)
 {
+    if (early >= 0) {
+        int character = early;
+        early = -1;
+        return character;
+    }
     return (x86_in8(LINE_STATUS) & STATUS_RECEIVED) != 0 ? x86_in8(COM1) : -1;
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: 0BSD */
+/* command.h - the one table of what this kernel can be told to do.
+ *
+ * The monitor's lines and the words of the kernel's command line name entries of
+ * it. A command gets its words, its own name first, and returns an exit status.
+ */
+#ifndef KERNEL_COMMAND_H
+#define KERNEL_COMMAND_H
+
+#include <stdbool.h>
+
+struct command {
+    const char *name;
+    const char *arguments; /* for help */
+    const char *help;
+    int (*run)(unsigned count, char **words);
+};
+
+/* Each file of commands has a table; the last entry's name is NULL. */
+extern const struct command commands_look[], commands_try[], commands_show[];
+
+/* Runs one line, whose words are cut in place. An empty line is fine; an unknown command says so and fails. */
+int command_run(char *line);
+int command_help(unsigned count, char **words);
+
+/* Reads lines from the serial line until `quit`. */
+int monitor_run(void);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: 0BSD */
+/* timer.h - 100 ticks a second. */
+#ifndef KERNEL_TIMER_H
+#define KERNEL_TIMER_H
+
+#include <stdint.h>
+
+#define TICKS_PER_SECOND 100u
+
+void timer_init(void);
+/* An interrupt request line of the PICs: 0 is the timer. */
+void timer_interrupt(unsigned line);
+uint32_t timer_ticks(void);
+
+#endif

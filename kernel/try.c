@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: 0BSD */
+/* try.c - commands that do what a kernel should not, to see what is said about it.
+ *
+ * `fault` and `poke` come back to the prompt: the address is probed. All others
+ * end in the panic that a kernel author would meet.
+ */
+#include "command.h"
+#include "cpu.h"
+#include "machine.h"
+#include "print.h"
+#include "string.h"
+#include "task.h"
+#include "trap.h"
+#include <ashlar/port.h>
+
+static const uint32_t constant = 0x1234;
+
+static bool address_argument(unsigned count, char **words, uint32_t *address)
+{
+    if (count == 2 && text_number(words[1], address)) {
+        return true;
+    }
+    print("%s ADDRESS: a number, 0x for hexadecimal\n", words[0]);
+    return false;
+}
+
+static int run_fault(unsigned count, char **words)
+{
+    uint32_t address;
+    uint32_t value;
+    char place[200];
+    if (!address_argument(count, words, &address)) {
+        return EXIT_FAILED;
+    }
+    trap_set_probe_report(true);
+    bool readable = probe_read(address, &value);
+    trap_set_probe_report(false);
+    if (readable) {
+        explain_address(address, place, sizeof place);
+        print("0x%08x reads 0x%08x: %s\n", address, value, place);
+    }
+    return EXIT_GOOD;
+}
+
+static int run_poke(unsigned count, char **words)
+{
+    uint32_t address;
+    uint32_t value;
+    if (!address_argument(count, words, &address)) {
+        return EXIT_FAILED;
+    }
+    trap_set_probe_report(true);
+    bool written = probe_read(address, &value) && probe_write(address, value);
+    trap_set_probe_report(false);
+    if (written) {
+        print("0x%08x can be written\n", address);
+    }
+    return EXIT_GOOD;
+}
+
+static int run_null(unsigned count, char **words)
+{
+    volatile uint32_t *pointer = NULL;
+    (void)words;
+    __asm__("" : "+r"(pointer)); /* the compiler must not know */
+    return (int)pointer[count];
+}
+
+static int run_readonly(unsigned count, char **words)
+{
+    volatile uint32_t *pointer = (volatile uint32_t *)(uintptr_t)&constant;
+    (void)words;
+    *pointer = count;
+    return EXIT_FAILED;
+}
+
+static uint32_t deepen(uint32_t level)
+{
+    volatile uint32_t block[64];
+    block[level % 64] = level;
+    return level == UINT32_MAX ? 0 : deepen(level + 1) + block[level % 64];
+}
+
+static void overflow_thread(void *argument)
+{
+    *(uint32_t *)argument = deepen(0);
+}
+
+static int run_overflow(unsigned count, char **words)
+{
+    static struct task task;
+    static uint32_t sum;
+    (void)count;
+    (void)words;
+    ashlar_status status = task_start(&task, "deep thread", overflow_thread, &sum, NULL);
+    if (status != ASHLAR_OK) {
+        print("no stack: %s\n", ashlar_status_text(status));
+        return EXIT_FAILED;
+    }
+    task_join(&task);
+    return EXIT_FAILED;
+}
+
+/* The report of the first fault prints the task's name, and meets the second. */
+static int run_nested(unsigned count, char **words)
+{
+    task_current()->name = (const char *)(uintptr_t)0xdeadb000u;
+    return run_null(count, words);
+}
+
+/* With CR4.PSE on, bit 21 of a 4 MiB entry must be zero. The entry goes into this task's own root, in the user half. */
+static int run_reserved(unsigned count, char **words)
+{
+    const uintptr_t address = 0x80000000u;
+    (void)count;
+    (void)words;
+    volatile uint32_t *root = ashlar_port_open_frame((ashlar_pfn)(ashlar_port_get_root() >> ASHLAR_PAGE_SHIFT));
+    x86_write_cr4(x86_read_cr4() | 0x10);
+    root[address >> 22] = 0x200083;
+    x86_invlpg(address);
+    uint32_t value = *(volatile uint32_t *)address;
+    ashlar_port_close_frame((void *)(uintptr_t)root);
+    return (int)value;
+}
+
+static int run_panic(unsigned count, char **words)
+{
+    ashlar_port_fatal(count > 1 ? words[1] : "asked for");
+}
+
+const struct command commands_try[] = {
+    {"fault", "ADDR", "read an address, and explain what happens", run_fault},
+    {"poke", "ADDR", "read it and write the same back, and explain what happens", run_poke},
+    {"null", "", "follow a null pointer: panics", run_null},
+    {"readonly", "", "write to one of the kernel's constants: panics", run_readonly},
+    {"overflow", "", "use up a kernel stack: panics, naming the stack", run_overflow},
+    {"nested", "", "fault inside the report of a fault: panics", run_nested},
+    {"reserved", "", "set a reserved bit in a page table: panics", run_reserved},
+    {"panic", "[TEXT]", "stop, and say so", run_panic},
+    {NULL, NULL, NULL, NULL},
+};
