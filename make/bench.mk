@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: 0BSD
+.PHONY: bench
+bench: ## measure: hosted benches, and instructions counted in QEMU, into build/bench/*.csv
+	@tools/setup bench
+	@$(MAKE) --no-print-directory $(BENCHES) $(BUILD)/i386/kernel.elf
+	@tools/bench $(BENCHES)
