@@ -67,3 +67,6 @@ help: ## this list
 	@echo 'make TARGET; the targets:'
 	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | sort -u | \
 	    while IFS='|' read -r target text; do printf '  %-22s %s\n' "$$target" "$$text"; done
+
+print-%:
+	@echo '$($*)'

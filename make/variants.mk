@@ -73,6 +73,7 @@ $2: $(BUILD)/$1/$(3:.c=.o) $(call support,$1) $(call archives,$1,$4)
 endef
 
 define variant
+COMPILE_$1 := $(COMPILER_$1) -std=c11 $(FLAGS_$1) $(WARNINGS) $(INCLUDES)
 $(call flags_stamp,$1,$(COMPILER_$1) -std=c11 $(FLAGS_$1) $(WARNINGS) $(INCLUDES) / $(HOSTED_FLAGS))
 
 $(BUILD)/$1/src/%.o $(BUILD)/$1/adapters/%.o: FREESTANDING := yes
@@ -80,7 +81,7 @@ $(BUILD)/$1/src/%.o $(BUILD)/$1/adapters/%.o: FREESTANDING := yes
 $(BUILD)/$1/%.o: %.c $(BUILD)/$1/flags
 	@mkdir -p $$(@D)
 	@echo '  CC   $$@'
-	@$(COMPILER_$1) -std=c11 $(FLAGS_$1) $(WARNINGS) $(INCLUDES) $$(if $$(FREESTANDING),-ffreestanding,$(HOSTED_FLAGS)) \
+	@$$(COMPILE_$1) $$(if $$(FREESTANDING),-ffreestanding,$(HOSTED_FLAGS)) \
 	    -MMD -MP -c $$< -o $$@
 
 $(foreach f,$(FLOORS),$(if $(call has_sources,$f),$(eval $(call archive,$1,$f,$(wildcard src/$f/*.c)))))

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: 0BSD
+"""floors.t - a floor includes and calls only what is its own or below it (src/FLOORS). There is no exception list.
+
+Includes are read from the #include lines of sources and public headers. Calls are read from the symbols of objects: an
+undefined one belongs to the floor whose object defines it. Callbacks that a floor above registered are no symbols.
+"""
+import os
+import re
+import sys
+
+from house import FREESTANDING_HEADERS, KERNELS, Tap, floors, run, sources
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
+# An option's header: the user's own.
+OPTIONAL = re.compile(r"^\s*#\s*include\s+ASHLAR_[A-Z]+_HEADER", re.M)
+
+FLOORS = floors()
+RANK = {name: rank for rank, (name, _) in enumerate(FLOORS)}
+HEADER_FLOOR = {header: name for name, headers in FLOORS for header in headers}
+
+
+def resolve(path, include):
+    """The file that an include means, or None where it is no file of ours."""
+    for base in (os.path.dirname(path), "src", "include", "sim", "kernel", "tests", "port/x86", "."):
+        candidate = os.path.normpath(os.path.join(base, include))
+        if os.path.exists(candidate):
+            return candidate
+    return None
+
+
+def floor_of(path):
+    parts = path.split("/")
+    if parts[0] == "src" and len(parts) > 2:
+        return parts[1]
+    if path.startswith("include/ashlar/"):
+        return HEADER_FLOOR.get(parts[-1])
+    return None
+
+
+def include_problems(path, floor):
+    problems = []
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    for _, include in INCLUDE.findall(text):
+        target = resolve(path, include)
+        if target is None:
+            if include not in FREESTANDING_HEADERS:
+                problems.append("%s includes <%s>: neither ours nor freestanding" % (path, include))
+            continue
+        other = floor_of(target)
+        if other is None:
+            problems.append("%s includes %s, which belongs to no floor" % (path, target))
+        elif RANK[other] > RANK[floor]:
+            problems.append("%s (%s) includes %s (%s), which is above it" % (path, floor, target, other))
+        elif target.endswith("/internal.h") and other != floor:
+            problems.append("%s includes %s, which is for floor %s alone" % (path, target, other))
+        elif path.startswith("include/") and not target.startswith("include/"):
+            problems.append("%s is public and includes %s, which is not" % (path, target))
+    return problems
+
+
+def symbols(archive_objects):
+    """{object: (defined, undefined)} by nm."""
+    table = {}
+    for path in archive_objects:
+        status, text = run(["nm", "--format=posix", path])
+        if status != 0:
+            sys.exit("nm failed on %s: %s" % (path, text))
+        defined, undefined = set(), set()
+        for line in text.splitlines():
+            name, kind = line.split()[:2]
+            if kind in "Uw":
+                undefined.add(name)
+            elif kind.isupper():
+                defined.add(name)
+        table[path] = (defined, undefined)
+    return table
+
+
+def call_problems(table, kernel, floor, owner):
+    problems = []
+    prefix = "build/%s/src/%s/" % (kernel, floor)
+    for path, (_, undefined) in sorted(table.items()):
+        if path.startswith(prefix):
+            for name in sorted(undefined):
+                if name in owner and RANK[owner[name]] > RANK[floor]:
+                    problems.append("%s (%s) needs %s of %s, which is above it" % (path, floor, name, owner[name]))
+    return problems
+
+
+def main():
+    tap = Tap()
+    known = {path.split("/")[1] for path in sources("src/*/*.[ch]")}
+    tap.ok(["src/%s is not in src/FLOORS" % name for name in sorted(known - set(RANK))], "every folder of src is a floor")
+    headers = {os.path.basename(path) for path in sources("include/ashlar/*.h")}
+    tap.ok(["include/ashlar/%s belongs to no floor" % name for name in sorted(headers - set(HEADER_FLOOR))],
+           "every public header belongs to a floor")
+    for floor, owned in FLOORS:
+        paths = sources("src/%s/*.[ch]" % floor) + [p for p in sources("include/ashlar/*.h") if os.path.basename(p) in owned]
+        problems = [problem for path in paths for problem in include_problems(path, floor)]
+        tap.ok(problems, "%s includes nothing above it (%d files)" % (floor, len(paths)))
+    adapters = [problem for path in sources("adapters/*.[ch]") for problem in include_problems(path, "memmap")]
+    tap.ok(adapters, "adapters include nothing above memmap")
+    for kernel in KERNELS:
+        table = symbols(sources(*("build/%s/src/%s/*.o" % (kernel, floor) for floor in RANK)))
+        missing = [floor for floor in RANK if sources("src/%s/*.c" % floor) and not sources("build/%s/src/%s/*.o" % (kernel, floor))]
+        tap.ok(["no objects of " + floor for floor in missing], "%s: objects to look at" % kernel)
+        owner = {name: path.split("/")[3] for path, (defined, _) in table.items() for name in defined}
+        for floor in RANK:
+            tap.ok(call_problems(table, kernel, floor, owner), "%s: %s calls nothing above it" % (kernel, floor))
+    tap.done()
+
+
+main()

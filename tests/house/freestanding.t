@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: 0BSD
+"""freestanding.t - what the library asks of the linker: four functions, the port, and nothing else. No libgcc helper.
+
+Looked up in the objects of the 32-bit kernels (both compilers, release and debug) and of the 64-bit release build.
+Every global symbol begins with ashlar_, so that a kernel's own names are safe.
+"""
+import re
+
+from house import KERNELS, OUTSIDE, Tap, floors, run, sources
+
+# What only the sanitizers' and position-independent builds refer to is not looked at: these builds are neither.
+VARIANTS = KERNELS + ["clang64"]
+
+
+def symbols(variant):
+    """(defined global names by object, undefined names by object)."""
+    defined, undefined = {}, {}
+    folders = ["src/" + floor for floor, _ in floors()] + ["adapters"]
+    for path in sources(*("build/%s/%s/*.o" % (variant, folder) for folder in folders)):
+        _, text = run(["nm", "--format=posix", path])
+        for line in text.splitlines():
+            name, kind = line.split()[:2]
+            if kind in "Uw":
+                undefined.setdefault(name, path)
+            elif kind.isupper():
+                defined.setdefault(name, path)
+    return defined, undefined
+
+
+def main():
+    tap = Tap()
+    for variant in VARIANTS:
+        defined, undefined = symbols(variant)
+        tap.ok([] if defined else "no objects: build first", "%s: objects to look at" % variant)
+        outside = {name: path for name, path in undefined.items()
+                   if name not in defined and name not in OUTSIDE and not name.startswith("ashlar_port_")
+                   and name != "_GLOBAL_OFFSET_TABLE_"}
+        tap.ok(["%s needs %s" % (path, name) for name, path in sorted(outside.items())],
+               "%s: needs memcpy, memset, memmove, memcmp, the port, and nothing else" % variant)
+        port = {name for name in undefined if name.startswith("ashlar_port_")}
+        declared = set(re.findall(r"\b(ashlar_port_\w+)\(", open("include/ashlar/port.h", encoding="utf-8").read()))
+        tap.ok(["%s is not declared in port.h" % name for name in sorted(port - declared)],
+               "%s: every hook is declared in port.h" % variant)
+        foreign = {name: path for name, path in defined.items() if not name.startswith("ashlar_")}
+        tap.ok(["%s defines %s" % (path, name) for name, path in sorted(foreign.items())],
+               "%s: global symbols begin with ashlar_" % variant)
+    tap.done()
+
+
+main()

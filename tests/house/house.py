@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: 0BSD
+"""house.py - what the tests of the house share: TAP, and what the sources are. Run them from the repository root."""
+import glob
+import os
+import subprocess
+import sys
+
+os.environ.setdefault("LC_ALL", "C.UTF-8")
+FREESTANDING_HEADERS = {"stddef.h", "stdint.h", "stdbool.h", "stdarg.h", "limits.h"}
+OUTSIDE = {"memcpy", "memset", "memmove", "memcmp"}
+KERNELS = ["i386", "i386-debug", "i386-clang", "i386-clang-debug"]
+
+
+class Tap:
+    """One stream of results. `problems` is what is wrong, one line each; a result is good if there is none."""
+
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def ok(self, problems, text):
+        problems = [problems] if isinstance(problems, str) else list(problems)
+        self.count += 1
+        self.failed += bool(problems)
+        print("%sok %d - %s" % ("not " if problems else "", self.count, text))
+        for problem in problems[:60]:
+            print("#   " + problem.replace("\n", "\n#   "))
+        sys.stdout.flush()
+        return not problems
+
+    def skip(self, text, why):
+        self.count += 1
+        print("ok %d - %s # SKIP %s" % (self.count, text, why))
+
+    def done(self):
+        print("1..%d" % self.count)
+        sys.exit(1 if self.failed else 0)
+
+
+def note(text):
+    print("# " + text)
+
+
+def floors():
+    """The floors from the bottom up: [(name, [public headers])]."""
+    rows = []
+    with open("src/FLOORS", encoding="utf-8") as file:
+        for line in file:
+            words = line.split("#")[0].split()
+            if words:
+                rows.append((words[0], words[1:]))
+    return rows
+
+
+def sources(*patterns):
+    return sorted(path for pattern in patterns for path in glob.glob(pattern, recursive=True))
+
+
+def library():
+    return sources(*("src/%s/*.c" % floor for floor, _ in floors())) + sources("adapters/*.c")
+
+
+def our_c():
+    """All C that is ours, headers too; tests/must_fail is wrong on purpose."""
+    folders = ["include/ashlar", "src/*", "adapters", "port/*", "kernel", "sim", "tests", "tests/*", "bench", "tools",
+               "examples", "examples/*"]
+    files = sources(*(folder + "/*." + ending for folder in folders for ending in "ch"))
+    return [path for path in files if not path.startswith("tests/must_fail/")]
+
+
+def run(command, **options):
+    """(status, output and errors as one text)."""
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                            check=False, **options)
+    return result.returncode, result.stdout
+
+
+def tracked():
+    """Files of the repository, as git lists them."""
+    status, text = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"])
+    if status != 0:
+        return [path for path in sources("**/*") if os.path.isfile(path) and not path.startswith("build/")]
+    return [path for path in text.splitlines() if os.path.isfile(path)]
+
+
+def make_variable(name):
+    """What the Makefile says."""
+    status, text = run(["make", "--no-print-directory", "-s", "print-" + name])
+    return text.strip() if status == 0 else ""
