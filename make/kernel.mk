@@ -15,7 +15,7 @@ KERNEL_FLAGS := -march=i686 -ffreestanding -nostdinc -fno-pic -fno-pie -fno-stac
 knows = $(shell $1 $2 -Werror -ffreestanding -c -x c /dev/null -o /dev/null 2>/dev/null && echo '$2')
 
 KERNEL_GCC = $(GCC) -m32 -std=c11 $(KERNEL_FLAGS) -isystem $(shell $(GCC) -print-file-name=include 2>/dev/null) \
-    $(call knows,$(GCC) -m32,-fstack-clash-protection)
+    -fcallgraph-info=su $(call knows,$(GCC) -m32,-fstack-clash-protection)
 KERNEL_CLANG = $(CLANG) --target=i686-elf -std=c11 $(KERNEL_FLAGS) -Wthread-safety \
     -isystem $(shell $(CLANG) -print-resource-dir 2>/dev/null)/include \
     $(call knows,$(CLANG) --target=i686-elf,-fstack-clash-protection)

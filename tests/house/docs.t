@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: 0BSD
+"""docs.t - the documents speak of what is there: links, paths in `backticks`, make targets, and tests of faults.
+
+docs/faults.md has a row for each fault: `| 20 | what is done about it | tests/frames/give.c, ... |`. Each file named there
+says `[fault 20]` in a test's name, and each `[fault N]` in a test has its row.
+"""
+import os
+import re
+import subprocess
+import sys
+
+from house import Tap, run, sources, tracked
+
+LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+PATH = re.compile(r"`((?:src|tests|tools|kernel|docs|include|examples|sim|adapters|port|bench|make)/[^`\s]*)`")
+TARGET = re.compile(r"`make ([a-z][a-z_.-]*)[^`]*`|^ *\$? ?make ([a-z][a-z_.-]*)", re.M)
+ROW = re.compile(r"^\|\s*(\d+)\s*\|(.*)\|\s*$", re.M)
+# The repository speaks of the project alone.
+ALIEN = re.compile(r"/wor[k]/|/tm[p]/w/|\.\./share[d]\b|\bshared/(design|research)|\b[Ii]ssue #?[0-9]|\bthis session\b|"
+                   r"\bseed document")
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def documents():
+    return [path for path in tracked() if path.endswith(".md")]
+
+
+def anchors(path):
+    """Names that a renderer gives to headings."""
+    found = set()
+    for line in read(path).splitlines():
+        if line.startswith("#"):
+            text = re.sub(r"[^\w\- ]", "", line.lstrip("#").strip().lower())
+            found.add(text.replace(" ", "-"))
+    return found
+
+
+def bad_links(path):
+    for link in LINK.findall(read(path)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        target, _, anchor = link.partition("#")
+        full = os.path.normpath(os.path.join(os.path.dirname(path), target)) if target else path
+        if not os.path.exists(full):
+            yield "%s: %s is not there" % (path, link)
+        elif anchor and full.endswith(".md") and anchor not in anchors(full):
+            yield "%s: %s has no such heading" % (path, link)
+
+
+def bad_paths(path):
+    for name in PATH.findall(read(path)):
+        name = re.sub(r"[:#].*$", "", name).rstrip(".,;")
+        if not re.search(r"[<>{}…]|\bNAME\b|\bN\b", name) and not sources(name):
+            yield "%s: `%s` is not there" % (path, name)
+
+
+def bad_targets(path):
+    _, text = run(["make", "-s", "help"])
+    known = set(re.findall(r"^  (\S+)", text, re.M))
+    for quoted, plain in TARGET.findall(read(path)):
+        if (quoted or plain) not in known:
+            yield "%s: make %s is no target" % (path, quoted or plain)
+
+
+def fault_tests():
+    """{number: {files}}."""
+    result = subprocess.run(["tools/faults-table", "--plain"], stdout=subprocess.PIPE, text=True, check=True)
+    table = {}
+    for line in result.stdout.splitlines():
+        number, *files = line.split()
+        table[int(number)] = set(files)
+    return table
+
+
+def fault_problems():
+    if not os.path.exists("docs/faults.md"):
+        return ["docs/faults.md is not there"]
+    rows = {int(number): text for number, text in ROW.findall(read("docs/faults.md"))}
+    tests = fault_tests()
+    problems = ["fault %d is tested (%s), but has no row" % (number, ", ".join(sorted(tests[number])))
+                for number in sorted(set(tests) - set(rows))]
+    for number, text in sorted(rows.items()):
+        named = re.findall(r"\b(?:tests|kernel)/[\w./-]+", text)
+        if not named:
+            problems.append("fault %d names no test" % number)
+        problems += ["fault %d: %s has no [fault %d]" % (number, path, number) for path in named
+                     if path not in tests.get(number, set())]
+    return problems
+
+
+def alien_words():
+    for path in tracked():
+        for number, line in enumerate(read(path).splitlines(), 1):
+            if ALIEN.search(line) and path != "tests/house/docs.t" and not path.endswith(".csv"):
+                yield "%s:%d: %s" % (path, number, line.strip()[:120])
+
+
+def main():
+    tap = Tap()
+    for path in documents():
+        tap.ok(bad_links(path), path + ": links")
+        tap.ok(bad_paths(path), path + ": paths")
+        tap.ok(bad_targets(path), path + ": make targets")
+    tap.ok(fault_problems(), "docs/faults.md and the tests agree")
+    tap.ok(alien_words(), "the repository speaks of the project alone")
+    help_text = run(["make", "-s", "help"])[1]
+    listed = set(re.findall(r"^  (\S+)", help_text, re.M))
+    phony = {name for path in ["Makefile"] + sources("make/*.mk") for line in re.findall(r"^\.PHONY: (.*)", read(path), re.M)
+             for name in line.split()}
+    tap.ok(sorted(phony - listed - {"FORCE", "check-build"}), "make help lists every target")
+    tap.done()
+
+
+main()
