@@ -7,9 +7,7 @@
  * frames from the front, page by page, by whoever owns the arena. The allocator
  * itself never asks for memory, so that nothing can recurse into it:
  *
- *     lock; while (hungry) { unlock; map a frame at next_page; lock; feed; } take; unlock
- *
- * (and look again after each lock: another CPU may have fed meanwhile).
+ *     lock; take; NO_FRAMES? unlock; take a frame; lock; still hungry? map it behind the backed pages; feed; again
  *
  * Context: any but NMI. The owner's lock is held around every call that ends in
  * _locked. Cost: O(1), expected for the hash; stats.steps_worst counts it.
@@ -26,10 +24,10 @@
 
 /* A descriptor index counts units of this many bytes from the strip's start, so at most this many pages can be named. */
 #define ASHLAR_RANGES_UNIT_BYTES 16u
-#define ASHLAR_RANGES_STRIP_PAGES_MAX ((size_t)1 << 24)
+#define ASHLAR_RANGES_STRIP_PAGES_MAX (((size_t)1 << 24) - 1u)
 
-/* Bins of free ranges: eight for each power of two; sizes below 16 pages have a bin each. Pages of an arena: below 2^21
- * on 32-bit machines, below 2^46 on others. */
+/* Bins of free ranges: eight for each power of two; sizes below 16 pages have a bin each. Pages of an arena: below 2^20
+ * on 32-bit machines, below 2^45 on others (the last level stays empty). */
 #define ASHLAR_RANGES_LEVELS (sizeof(uintptr_t) == 4u ? 19u : 44u)
 #define ASHLAR_RANGES_SUB_BINS 8u
 
@@ -45,6 +43,7 @@ struct ashlar_ranges {
     uint32_t spare;            /* L: descriptors that can be had: unused and fresh ones */
     uint32_t buckets;          /* L: of the hash, in use */
     uint32_t live;             /* L: ranges that are taken */
+    uint32_t steps;            /* L: links that the call at work has followed */
     uint32_t steps_worst;      /* L */
     size_t free_pages;         /* L */
     uintptr_t level_bits;      /* L: levels with any free range */
@@ -79,14 +78,17 @@ size_t ashlar_ranges_strip_pages(size_t pages);
 void ashlar_ranges_init(struct ashlar_ranges *r, ashlar_vpn first_vpn, size_t pages, void *strip_base,
                         size_t strip_pages_max, size_t strip_pages_backed);
 
-/* Is a page wanted at ashlar_ranges_next_page? While the answer is no, the next take cannot fail for want of a
- * descriptor, unless the whole strip is full. */
+/* Is one more page of strip wanted? While the answer is no, the next take cannot fail with ASHLAR_NO_FRAMES. It may be
+ * yes twice in a row: every eighth page is one of hash buckets. */
 bool ashlar_ranges_hungry(const struct ashlar_ranges *r);
 
-/* Where the next page of the strip goes: the pointer to it, as an offset of strip_base; NULL when all are backed. */
-void *ashlar_ranges_next_page(const struct ashlar_ranges *r);
+/* Pages of the strip that are backed: the next one goes right behind them. */
+static inline size_t ashlar_ranges_backed_pages(const struct ashlar_ranges *r)
+{
+    return r->strip_pages;
+}
 
-/* The page at ashlar_ranges_next_page can be touched now; its contents do not matter. O(1). */
+/* One page more can be touched now; its contents do not matter. Fatal if all were backed before. O(1). */
 void ashlar_ranges_feed_locked(struct ashlar_ranges *r);
 
 /* pages pages at a multiple of align_pages (a power of two; 0 is 1). ASHLAR_BAD_ARGUMENT: no pages, or no power of two.
@@ -104,16 +106,16 @@ ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_at_locked(struct ashlar_ranges 
 size_t ashlar_ranges_give_locked(struct ashlar_ranges *r, ashlar_vpn first, const void *caller);
 
 /* The range that begins at this page, or false. */
-bool ashlar_ranges_find_locked(const struct ashlar_ranges *r, ashlar_vpn first, struct ashlar_range_info *info);
+bool ashlar_ranges_find_locked(struct ashlar_ranges *r, ashlar_vpn first, struct ashlar_range_info *info);
 
-/* Fatal, naming caller, if no taken range begins there. */
-void ashlar_ranges_set_tag_locked(struct ashlar_ranges *r, ashlar_vpn first, uintptr_t tag, const void *caller);
+/* Fatal if no taken range begins there. */
+void ashlar_ranges_set_tag_locked(struct ashlar_ranges *r, ashlar_vpn first, uintptr_t tag);
 
 /* Without a lock, for fault handlers. Any index may be asked for; false if it names no taken range. Exact for a range
  * that stays taken meanwhile; one that is just being taken or given may be seen half changed. O(1). */
 bool ashlar_ranges_by_index(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info);
 
-/* The range in which this page lies, likewise without a lock. Looks at every descriptor: O(ranges), for reports. */
+/* The range in which this page lies, likewise without a lock. Looks at every descriptor, follows no link: O(ranges), for reports. */
 bool ashlar_ranges_containing(const struct ashlar_ranges *r, ashlar_vpn vpn, struct ashlar_range_info *info);
 
 /* Taken ranges in order of address, until visit returns nonzero; returns what it returned last, else 0. visit may not
