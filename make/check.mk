@@ -16,16 +16,19 @@ $(WRAPPED_TESTS):
 ALL_TESTS := $(HOSTED_TESTS) $(SCRIPT_TESTS) $(WRAPPED_TESTS)
 TESTS = $(if $(T),$(foreach t,$(ALL_TESTS),$(if $(findstring $(T),$t),$t)),$(ALL_TESTS))
 
-# Scripts look at everything that is built.
-SCRIPT_NEEDS := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(TOOLS) $(BENCHES) $(EXAMPLES)
+# What scripts look at, by their folder; tests of the house look at everything.
+SCRIPT_NEEDS_qemu := $(BUILD)/i386/kernel.elf $(TOOLS)
+SCRIPT_NEEDS_tools := $(TOOLS)
+SCRIPT_NEEDS_all := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(TOOLS) $(BENCHES) $(EXAMPLES) $(call archives,clang64,$(seen))
+script_needs = $(or $(SCRIPT_NEEDS_$(call floor_of,$1)),$(SCRIPT_NEEDS_all))
 
 .PHONY: check check-long check-build
 check: ## build everything with both compilers and run all tests: make check T=heap
 	@tools/setup check
-	@$(MAKE) --no-print-directory -j$(JOBS) check-build T='$(T)'
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) check-build T='$(T)'
 	@tools/check-run -j $(JOBS) $(TESTS)
 
 check-long: export ASHLAR_LONG := 1
 check-long: check ## the same with ten times the seeds and sizes
 
-check-build: $(filter $(BUILD)/%,$(TESTS)) $(if $(filter tests/%,$(TESTS)),$(SCRIPT_NEEDS))
+check-build: $(filter $(BUILD)/%,$(TESTS)) $(sort $(foreach t,$(filter tests/%,$(TESTS)),$(call script_needs,$t)))
