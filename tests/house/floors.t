@@ -8,6 +8,7 @@ undefined one belongs to the floor whose object defines it. Callbacks that a flo
 import os
 import re
 import sys
+import tempfile
 
 from house import FREESTANDING_HEADERS, KERNELS, Tap, floors, run, sources
 
@@ -89,8 +90,41 @@ def call_problems(table, kernel, floor, owner):
     return problems
 
 
+BAD_TREE = {
+    "include/ashlar/heap.h": "",
+    "src/frames/internal.h": "",
+    "src/base/up.c": '#include <ashlar/heap.h>\n#include <stdio.h>\n#include "frames/internal.h"\n',
+    "src/base/call.c": "void ashlar_heap_x(void);\nvoid ashlar_base_x(void);\nvoid ashlar_base_x(void) { ashlar_heap_x(); }\n",
+    "src/heap/x.c": "void ashlar_heap_x(void);\nvoid ashlar_heap_x(void) {}\n",
+}
+
+
+def own_test(tap):
+    """Would it be noticed? A small tree with an upward include and an upward call."""
+    home = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in BAD_TREE.items():
+            os.makedirs(os.path.join(folder, os.path.dirname(path)), exist_ok=True)
+            with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
+                file.write(text)
+        os.chdir(folder)
+        tap.ok([] if len(include_problems("src/base/up.c", "base")) == 3 else "it was not", "an upward include is noticed")
+        for name in ("base/call", "heap/x"):
+            os.makedirs("build/sample/src/" + os.path.dirname(name))
+            run(["gcc", "-c", "src/%s.c" % name, "-o", "build/sample/src/%s.o" % name])
+        table = symbols(sources("build/sample/src/*/*.o"))
+        problems = call_problems(table, "sample", "base", owners(table))
+        tap.ok([] if len(problems) == 1 else "it was not", "an upward call is noticed")
+        os.chdir(home)
+
+
+def owners(table):
+    return {name: path.split("/")[3] for path, (defined, _) in table.items() for name in defined}
+
+
 def main():
     tap = Tap()
+    own_test(tap)
     known = {path.split("/")[1] for path in sources("src/*/*.[ch]")}
     tap.ok(["src/%s is not in src/FLOORS" % name for name in sorted(known - set(RANK))], "every folder of src is a floor")
     headers = {os.path.basename(path) for path in sources("include/ashlar/*.h")}
@@ -106,7 +140,7 @@ def main():
         table = symbols(sources(*("build/%s/src/%s/*.o" % (kernel, floor) for floor in RANK)))
         missing = [floor for floor in RANK if sources("src/%s/*.c" % floor) and not sources("build/%s/src/%s/*.o" % (kernel, floor))]
         tap.ok(["no objects of " + floor for floor in missing], "%s: objects to look at" % kernel)
-        owner = {name: path.split("/")[3] for path, (defined, _) in table.items() for name in defined}
+        owner = owners(table)
         for floor in RANK:
             tap.ok(call_problems(table, kernel, floor, owner), "%s: %s calls nothing above it" % (kernel, floor))
     tap.done()
