@@ -150,10 +150,13 @@ static uint32_t *bucket_at(const struct ashlar_ranges *r, uint32_t bucket)
     return (uint32_t *)(void *)(r->strip + page * ASHLAR_PAGE_BYTES) + bucket % PAGE_BUCKETS;
 }
 
-/* Multiply by the golden ratio, then fold the well mixed upper half into the lower: aligned pages differ high up only. */
+/* Twice: multiply by the golden ratio, and fold the well mixed upper half into the lower. Once is not enough where first
+ * pages are multiples of a large power of two (chains of 22 were seen). */
 static __attribute__((noinline)) uint32_t *bucket_of(const struct ashlar_ranges *r, ashlar_vpn first)
 {
-    uintptr_t mixed = first * (uintptr_t)0x9e3779b97f4a7c15u;
+    const uintptr_t golden = (uintptr_t)0x9e3779b97f4a7c15u;
+    uintptr_t mixed = first * golden;
+    mixed = (mixed ^ mixed >> WORD_BITS / 2u) * golden;
     uint32_t half = (uint32_t)1 << u32_log2(r->buckets);
     uint32_t bucket = (uint32_t)(mixed ^ (mixed >> (WORD_BITS / 2u))) & (2u * half - 1u);
     return bucket_at(r, bucket < r->buckets ? bucket : bucket - half);
@@ -198,7 +201,7 @@ COLD static void split_bucket(struct ashlar_ranges *r)
 /* Sizes below 16 have a bin each; above, a bin is an eighth of a power of two. */
 static unsigned bin_of(size_t pages)
 {
-    unsigned shift = pages < ASHLAR_RANGES_SUB_BINS ? 0 : word_log2(pages) - 3u;
+    unsigned shift = word_log2(pages | ASHLAR_RANGES_SUB_BINS) - 3u;
     return shift * ASHLAR_RANGES_SUB_BINS + (unsigned)(pages >> shift);
 }
 
@@ -231,7 +234,7 @@ static void bin_remove(struct ashlar_ranges *r, uint32_t index)
     }
     r->bins[bin] = d->chain;
     if (d->chain == 0) {
-        r->sub_bits[level] &= (uint8_t)~(1u << bin % ASHLAR_RANGES_SUB_BINS);
+        r->sub_bits[level] &= (uint8_t) ~(1u << bin % ASHLAR_RANGES_SUB_BINS);
         r->level_bits &= ~((uintptr_t)(r->sub_bits[level] == 0) << level);
     }
 }
@@ -299,8 +302,23 @@ static uint32_t find_fit(struct ashlar_ranges *r, size_t pages, size_t align_pag
 
 /* --- take and give ---------------------------------------------------------- */
 
-/* A new free range, between this one and its neighbour above. */
-static void insert_free(struct ashlar_ranges *r, uint32_t before, ashlar_vpn first, size_t pages)
+/* A free range gets other bounds. Mostly its bin stays, and then nothing of the bins is touched. */
+static void resize(struct ashlar_ranges *r, uint32_t index, ashlar_vpn first, size_t pages)
+{
+    struct descriptor *d = at(r, index);
+    bool moves = bin_of(d->pages) != bin_of(pages);
+    if (moves) {
+        bin_remove(r, index);
+    }
+    d->first = first;
+    d->pages = pages;
+    if (moves) {
+        bin_insert(r, index);
+    }
+}
+
+/* A new range between this one and its neighbour above. */
+static uint32_t insert_after(struct ashlar_ranges *r, uint32_t before, ashlar_vpn first, size_t pages)
 {
     uint32_t index = pop_descriptor(r);
     struct descriptor *d = at(r, index);
@@ -310,27 +328,40 @@ static void insert_free(struct ashlar_ranges *r, uint32_t before, ashlar_vpn fir
     d->after = at(r, before)->after;
     at(r, d->after)->before = index;
     at(r, before)->after = index;
-    bin_insert(r, index);
+    return index;
 }
 
-/* Take [first, first + pages) out of this free range, which keeps its descriptor. */
+/* Take [first, first + pages) out of this free range. What is left in front, or else behind, keeps its descriptor. */
+static uint32_t cut(struct ashlar_ranges *r, uint32_t index, ashlar_vpn first, size_t pages)
+{
+    const struct descriptor *d = at(r, index);
+    size_t front = first - d->first;
+    size_t behind = d->pages - front - pages;
+    if (front == 0 && behind == 0) {
+        bin_remove(r, index);
+        return index;
+    }
+    if (front == 0) {
+        resize(r, index, first + pages, behind);
+        return insert_after(r, d->before, first, pages);
+    }
+    resize(r, index, d->first, front);
+    index = insert_after(r, index, first, pages);
+    if (behind != 0) {
+        bin_insert(r, insert_after(r, index, first + pages, behind));
+    }
+    return index;
+}
+
 static ashlar_status carve(struct ashlar_ranges *r, uint32_t index, ashlar_vpn first, size_t pages, uint32_t note)
 {
     struct descriptor *d = at(r, index);
-    size_t front = first - d->first;
-    size_t behind = d->pages - front - pages;
-    if (r->spare < (uint32_t)(front != 0) + (uint32_t)(behind != 0)) {
+    uint32_t wanted = (uint32_t)(first != d->first) + (uint32_t)(d->pages - (first - d->first) != pages);
+    if (r->spare < wanted) {
         return r->strip_pages < r->strip_pages_max ? ASHLAR_NO_FRAMES : ASHLAR_NO_ADDRESSES;
     }
-    bin_remove(r, index);
-    if (front != 0) {
-        insert_free(r, d->before, d->first, front);
-    }
-    if (behind != 0) {
-        insert_free(r, index, first + pages, behind);
-    }
-    d->first = first;
-    d->pages = pages;
+    index = cut(r, index, first, pages);
+    d = at(r, index);
     d->tag = 0;
     d->note = note;
     hash_insert(r, index);
@@ -397,15 +428,37 @@ ASHLAR_NORETURN COLD static void panic_no_range(const struct ashlar_ranges *r, a
                  (unsigned long)info.first, info.pages);
 }
 
-/* Free range index swallows its neighbour above, which is in no bin. */
-static void absorb_after(struct ashlar_ranges *r, uint32_t index)
+/* Its pages have become those of a neighbour. */
+static void drop(struct ashlar_ranges *r, uint32_t index)
 {
-    struct descriptor *d = at(r, index);
-    uint32_t gone = d->after;
-    d->pages += at(r, gone)->pages;
-    d->after = at(r, gone)->after;
-    at(r, d->after)->before = index;
-    push_descriptor(r, gone);
+    const struct descriptor *d = at(r, index);
+    at(r, d->before)->after = d->after;
+    at(r, d->after)->before = d->before;
+    push_descriptor(r, index);
+}
+
+/* File a range that is nobody's, and in no list but that of addresses, as free: as part of a free neighbour if it has
+ * one. */
+static void file_free(struct ashlar_ranges *r, uint32_t index)
+{
+    const struct descriptor *d = at(r, index);
+    const struct descriptor *before = at(r, d->before);
+    const struct descriptor *after = at(r, d->after);
+    size_t pages = d->pages;
+    if (before->state == FREE) {
+        if (after->state == FREE) {
+            pages += after->pages;
+            bin_remove(r, d->after);
+            drop(r, d->after);
+        }
+        resize(r, d->before, before->first, before->pages + pages);
+        drop(r, index);
+    } else if (after->state == FREE) {
+        resize(r, d->after, d->first, after->pages + pages);
+        drop(r, index);
+    } else {
+        bin_insert(r, index);
+    }
 }
 
 size_t ashlar_ranges_give_locked(struct ashlar_ranges *r, ashlar_vpn first, const void *caller)
@@ -416,28 +469,17 @@ size_t ashlar_ranges_give_locked(struct ashlar_ranges *r, ashlar_vpn first, cons
     if (index == 0) {
         panic_no_range(r, first, caller);
     }
-    struct descriptor *d = at(r, index);
-    size_t pages = d->pages;
-    *link = d->chain;
-    d->state = FREE;
+    size_t pages = at(r, index)->pages;
+    *link = at(r, index)->chain;
     r->live--;
     r->free_pages += pages;
-    if (at(r, d->after)->state == FREE) {
-        bin_remove(r, d->after);
-        absorb_after(r, index);
-    }
-    if (at(r, d->before)->state == FREE) {
-        index = d->before;
-        bin_remove(r, index);
-        absorb_after(r, index);
-    }
-    bin_insert(r, index);
+    file_free(r, index);
     record_steps(r);
     return pages;
 }
 
 COLD void ashlar_ranges_init(struct ashlar_ranges *r, ashlar_vpn first_vpn, size_t pages, void *strip_base,
-                        size_t strip_pages_max, size_t strip_pages_backed)
+                             size_t strip_pages_max, size_t strip_pages_backed)
 {
     ASHLAR_CHECK(pages != 0 && pages >> (ASHLAR_RANGES_LEVELS + 1u) == 0 && first_vpn + (pages - 1u) >= first_vpn &&
                      strip_pages_backed >= ASHLAR_RANGES_FIRST_PAGES && strip_pages_backed <= strip_pages_max &&
@@ -458,7 +500,7 @@ COLD void ashlar_ranges_init(struct ashlar_ranges *r, ashlar_vpn first_vpn, size
     r->fresh = END;
     struct descriptor *end = at(r, pop_descriptor(r));
     *end = (struct descriptor){.before = END, .after = END, .state = BOUND};
-    insert_free(r, END, first_vpn, pages);
+    bin_insert(r, insert_after(r, END, first_vpn, pages));
 }
 
 /* --- what is known ----------------------------------------------------------- */
@@ -544,11 +586,12 @@ COLD void ashlar_ranges_stats_locked(const struct ashlar_ranges *r, struct ashla
 
 /* --- audit --------------------------------------------------------------------- */
 
-/* Descriptors that the backed strip has, up to (not with) this place; a place that begins an unbacked page will do. */
+/* Descriptors that the strip has below this place. */
 COLD static uint32_t places_below(uint32_t index)
 {
     uint32_t page = index / PAGE_UNITS;
-    return (page - page / GROUP_PAGES - 1u) * PAGE_DESCRIPTORS + index % PAGE_UNITS / UNITS;
+    uint32_t bucket_pages = (page + GROUP_PAGES - 1u) / GROUP_PAGES;
+    return (page - bucket_pages) * PAGE_DESCRIPTORS + index % PAGE_UNITS / UNITS;
 }
 
 COLD static const char *audit_order(const struct ashlar_ranges *r, uint32_t *free_ranges)

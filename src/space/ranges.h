@@ -33,20 +33,20 @@
 
 /* The fields are the allocator's own. Letters: L the owner's lock, C constant after init, A atomic. */
 struct ashlar_ranges {
-    unsigned char *strip;      /* C */
-    ashlar_vpn first;          /* C */
-    size_t pages;              /* C */
-    uint32_t strip_pages_max;  /* C */
-    uint32_t strip_pages;      /* L: backed */
-    volatile uint32_t fresh;   /* L, read A: descriptors from here on were never used */
-    uint32_t unused;           /* L: chain of descriptors that were used before */
-    uint32_t spare;            /* L: descriptors that can be had: unused and fresh ones */
-    uint32_t buckets;          /* L: of the hash, in use */
-    uint32_t live;             /* L: ranges that are taken */
-    uint32_t steps;            /* L: links that the call at work has followed */
-    uint32_t steps_worst;      /* L */
-    size_t free_pages;         /* L */
-    uintptr_t level_bits;      /* L: levels with any free range */
+    unsigned char *strip;                   /* C */
+    ashlar_vpn first;                       /* C */
+    size_t pages;                           /* C */
+    uint32_t strip_pages_max;               /* C */
+    uint32_t strip_pages;                   /* L: backed */
+    volatile uint32_t fresh;                /* L, read A: descriptors from here on were never used */
+    uint32_t unused;                        /* L: chain of descriptors that were used before */
+    uint32_t spare;                         /* L: descriptors that can be had: unused and fresh ones */
+    uint32_t buckets;                       /* L: of the hash, in use */
+    uint32_t live;                          /* L: ranges that are taken */
+    uint32_t steps;                         /* L: links that the call at work has followed */
+    uint32_t steps_worst;                   /* L */
+    size_t free_pages;                      /* L */
+    uintptr_t level_bits;                   /* L: levels with any free range */
     uint8_t sub_bits[ASHLAR_RANGES_LEVELS]; /* L: bins with any */
     uint32_t bins[ASHLAR_RANGES_LEVELS * ASHLAR_RANGES_SUB_BINS]; /* L: first free range of each */
 };
@@ -57,7 +57,7 @@ struct ashlar_range_info {
     size_t pages;
     uintptr_t tag;  /* the owner's: 0 until it is set */
     uint32_t note;  /* the owner's, from take */
-    uint32_t index; /* its descriptor: never 0, the same for as long as it is taken; below 256 for each page of the strip */
+    uint32_t index; /* its descriptor: never 0, stays while it is taken, less than 256 for each page of the strip */
 };
 
 struct ashlar_ranges_stats {
