@@ -59,7 +59,7 @@ enum state { UNUSED, FREE, TAKEN, BOUND };
 struct descriptor {
     ashlar_vpn first;
     size_t pages;
-    uintptr_t tag;
+    uintptr_t tag;   /* of the owner; while free: the bin that it is in */
     uint32_t before; /* neighbours in order of address */
     uint32_t after;
     uint32_t chain; /* next in bin, bucket or unused; 0: none */
@@ -152,14 +152,13 @@ static uint32_t *bucket_at(const struct ashlar_ranges *r, uint32_t bucket)
 
 /* Twice: multiply by the golden ratio, and fold the well mixed upper half into the lower. Once is not enough where first
  * pages are multiples of a large power of two (chains of 22 were seen). */
-static __attribute__((noinline)) uint32_t *bucket_of(const struct ashlar_ranges *r, ashlar_vpn first)
+static uint32_t *bucket_of(const struct ashlar_ranges *r, ashlar_vpn first)
 {
     const uintptr_t golden = (uintptr_t)0x9e3779b97f4a7c15u;
     uintptr_t mixed = first * golden;
     mixed = (mixed ^ mixed >> WORD_BITS / 2u) * golden;
-    uint32_t half = (uint32_t)1 << u32_log2(r->buckets);
-    uint32_t bucket = (uint32_t)(mixed ^ (mixed >> (WORD_BITS / 2u))) & (2u * half - 1u);
-    return bucket_at(r, bucket < r->buckets ? bucket : bucket - half);
+    uint32_t bucket = (uint32_t)(mixed ^ mixed >> WORD_BITS / 2u) & r->bucket_mask;
+    return bucket_at(r, bucket < r->buckets ? bucket : bucket & r->bucket_mask >> 1);
 }
 
 /* The link that holds the index of the range that begins at first; it holds 0 if none does. */
@@ -183,11 +182,11 @@ static void hash_insert(struct ashlar_ranges *r, uint32_t index)
 /* One bucket more: what belongs there was in the bucket that has the same lower bits. */
 COLD static void split_bucket(struct ashlar_ranges *r)
 {
-    uint32_t *old = bucket_at(r, r->buckets - ((uint32_t)1 << u32_log2(r->buckets)));
+    uint32_t *old = bucket_at(r, r->buckets & r->bucket_mask >> 1);
     uint32_t index = *old;
     *old = 0;
     *bucket_at(r, r->buckets) = 0;
-    r->buckets++;
+    r->bucket_mask |= r->buckets++;
     while (index != 0) {
         uint32_t next = at(r, index)->chain;
         hash_insert(r, index);
@@ -210,6 +209,7 @@ static void bin_insert(struct ashlar_ranges *r, uint32_t index)
     struct descriptor *d = at(r, index);
     unsigned bin = bin_of(d->pages);
     d->state = FREE;
+    d->tag = bin;
     d->note = 0;
     d->chain = r->bins[bin];
     if (d->chain != 0) {
@@ -223,7 +223,7 @@ static void bin_insert(struct ashlar_ranges *r, uint32_t index)
 static void bin_remove(struct ashlar_ranges *r, uint32_t index)
 {
     const struct descriptor *d = at(r, index);
-    unsigned bin = bin_of(d->pages);
+    unsigned bin = (unsigned)d->tag;
     unsigned level = bin / ASHLAR_RANGES_SUB_BINS;
     if (d->chain != 0) {
         at(r, d->chain)->note = d->note;
@@ -306,7 +306,7 @@ static uint32_t find_fit(struct ashlar_ranges *r, size_t pages, size_t align_pag
 static void resize(struct ashlar_ranges *r, uint32_t index, ashlar_vpn first, size_t pages)
 {
     struct descriptor *d = at(r, index);
-    bool moves = bin_of(d->pages) != bin_of(pages);
+    bool moves = d->tag != bin_of(pages);
     if (moves) {
         bin_remove(r, index);
     }
@@ -353,15 +353,20 @@ static uint32_t cut(struct ashlar_ranges *r, uint32_t index, ashlar_vpn first, s
     return index;
 }
 
+/* 0 to 2: what remains of a free range out of which these pages are taken. */
+COLD static uint32_t pieces_around(const struct descriptor *d, ashlar_vpn first, size_t pages)
+{
+    size_t front = first - d->first;
+    return (uint32_t)(front != 0) + (uint32_t)(d->pages - front != pages);
+}
+
 static ashlar_status carve(struct ashlar_ranges *r, uint32_t index, ashlar_vpn first, size_t pages, uint32_t note)
 {
-    struct descriptor *d = at(r, index);
-    uint32_t wanted = (uint32_t)(first != d->first) + (uint32_t)(d->pages - (first - d->first) != pages);
-    if (r->spare < wanted) {
+    if (r->spare < TAKE_DESCRIPTORS && r->spare < pieces_around(at(r, index), first, pages)) {
         return r->strip_pages < r->strip_pages_max ? ASHLAR_NO_FRAMES : ASHLAR_NO_ADDRESSES;
     }
     index = cut(r, index, first, pages);
-    d = at(r, index);
+    struct descriptor *d = at(r, index);
     d->tag = 0;
     d->note = note;
     hash_insert(r, index);
@@ -496,6 +501,7 @@ COLD void ashlar_ranges_init(struct ashlar_ranges *r, ashlar_vpn first_vpn, size
         ashlar_ranges_feed_locked(r);
     }
     r->buckets = PAGE_BUCKETS;
+    r->bucket_mask = PAGE_BUCKETS - 1u;
     memset(r->strip, 0, ASHLAR_PAGE_BYTES);
     r->fresh = END;
     struct descriptor *end = at(r, pop_descriptor(r));
@@ -634,8 +640,8 @@ COLD static const char *audit_bins(const struct ashlar_ranges *r, uint32_t free_
             return "a bin's bit is wrong";
         }
         for (uint32_t index = r->bins[bin]; index != 0; index = at(r, index)->chain) {
-            if (!is_in_state(r, index, FREE) || at(r, index)->note != before || bin_of(at(r, index)->pages) != bin ||
-                free_ranges-- == 0) {
+            if (!is_in_state(r, index, FREE) || at(r, index)->note != before || at(r, index)->tag != bin ||
+                bin_of(at(r, index)->pages) != bin || free_ranges-- == 0) {
                 return "a bin has what does not belong there";
             }
             before = index;

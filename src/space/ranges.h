@@ -42,6 +42,7 @@ struct ashlar_ranges {
     uint32_t unused;                        /* L: chain of descriptors that were used before */
     uint32_t spare;                         /* L: descriptors that can be had: unused and fresh ones */
     uint32_t buckets;                       /* L: of the hash, in use */
+    uint32_t bucket_mask;                   /* L: the bits that name the last of them, and all below */
     uint32_t live;                          /* L: ranges that are taken */
     uint32_t steps;                         /* L: links that the call at work has followed */
     uint32_t steps_worst;                   /* L */
