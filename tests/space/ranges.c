@@ -73,6 +73,16 @@ static ashlar_vpn must_take(size_t pages, size_t align_pages)
     return first;
 }
 
+static void must_take_at(ashlar_vpn first, size_t pages)
+{
+    while (ashlar_ranges_hungry(r)) {
+        feed();
+    }
+    if (ashlar_ranges_take_at_locked(r, first, pages, 0) != ASHLAR_OK) {
+        abort();
+    }
+}
+
 static void give(ashlar_vpn first)
 {
     (void)ashlar_ranges_give_locked(r, first, CALLER);
@@ -205,10 +215,10 @@ static void test_exact_holes(void)
     ashlar_vpn first = 0;
     start(FIRST, 1 << 16, 600);
     for (size_t i = 0; i < 20; i++) {
-        is_u(ashlar_ranges_take_at_locked(r, FIRST + i * 200u + 99u + i, 1, 0), ASHLAR_OK, "a wall at %zu", i);
+        must_take_at(FIRST + i * 200u + 99u + i, 1);
     }
     is_u(ashlar_ranges_take_at_locked(r, FIRST + 20u * 200u, (1u << 16) - 20u * 200u, 0), ASHLAR_OK, "all behind");
-    /* Holes of 99, 199 + 1 - 1 ... pages: the longest is 200, in a bin of 192 to 207. */
+    /* A hole of 99 pages, others of 200, and a last one of 81. */
     size_t longest = stats().largest_free_pages;
     is_u(take(longest + 1u, 1, 0, &first), ASHLAR_NO_ADDRESSES, "longer than the longest hole");
     is_u(take(longest, 1, 0, &first), ASHLAR_OK, "as long as the longest hole, though its bin has shorter ones");
@@ -218,6 +228,67 @@ static void test_exact_holes(void)
     is_u(ashlar_ranges_take_at_locked(r, 1536, 3072, 0), ASHLAR_OK, "and another, 512 aligned pages between");
     is_u(take(512, 512, 0, &first), ASHLAR_OK, "a hole that fits only because it lies well");
     is_u(first, 1024, "there it is");
+}
+
+/* Leave holes of this many pages only, so many, then one of last pages; each hole begins 1 behind a multiple of 32. */
+static void leave_holes(size_t holes, size_t pages, size_t last)
+{
+    size_t all = (holes + 1u) * 32u;
+    start(1024, all, 60);
+    for (size_t i = 0; i < holes; i++) {
+        must_take_at(1024u + i * 32u, 1);
+        must_take_at(1024u + i * 32u + 1u + pages, 31u - pages);
+    }
+    must_take_at(1024u + holes * 32u + last, 32u - last);
+}
+
+/* What fits for certain is found without a look at what may not; what only may fit, within 32 links. */
+static void test_search_is_bounded(void)
+{
+    ashlar_vpn first = 99;
+    leave_holes(40, 16, 18);
+    is_u(take(17, 1, 0, &first), ASHLAR_OK, "17 pages, beside 40 holes of 16");
+    is_u(first, 1024 + 40 * 32, "from the hole of 18");
+    is_u(stats().steps_worst, 0, "without a search");
+    leave_holes(40, 8, 15);
+    is_u(take(8, 8, 0, &first), ASHLAR_OK, "8 pages aligned, beside 40 holes of 8 that lie badly");
+    is_u(stats().steps_worst, 0, "without a search");
+    leave_holes(31, 16, 2);
+    must_take_at(1024 + 31 * 32, 2);
+    give(1024 + 17);
+    is_u(stats().largest_free_pages, 31, "one of 31 holes grows");
+    is_u(take(31, 1, 0, &first), ASHLAR_OK, "and is found");
+    give(first);
+    is_u(ashlar_ranges_take_at_locked(r, 1024 + 18, 14, 0), ASHLAR_OK,
+         "it shrinks to 17 pages, in a bin with the others");
+    for (size_t i = 1; i < 31; i++) { /* the others, given last, stand before it */
+        must_take_at(1024u + i * 32u + 1u, 16);
+        give(1024u + i * 32u + 1u);
+    }
+    r->steps_worst = 0;
+    is_u(take(17, 1, 0, &first), ASHLAR_OK, "17 pages, behind 30 holes of 16");
+    is_u(stats().steps_worst, 30, "after 30 steps");
+    leave_holes(40, 16, 2);
+    is_u(take(17, 1, 0, &first), ASHLAR_NO_ADDRESSES, "[fault 60] 40 holes of 16");
+    is_u(stats().steps_worst, 32, "after 32 steps it gives up");
+    is_str(ashlar_ranges_audit_locked(r), NULL, "audit");
+}
+
+static void test_extremes(void)
+{
+    ashlar_vpn first = 0;
+    size_t most = ((size_t)1 << (sizeof(uintptr_t) == 4 ? 20 : 45)) - 1u;
+    start(0, most, 2);
+    is_u(stats().largest_free_pages, most, "the largest arena, with a strip of two pages");
+    is_u(take(most, 1, 0, &first), ASHLAR_OK, "all of it");
+    is_str(ashlar_ranges_audit_locked(r), NULL, "audit");
+    start(7, 1, 2);
+    is_u(take(1, 1, 0, &first), ASHLAR_OK, "an arena of one page");
+    is_u(first, 7, "this one");
+    is_str(ashlar_ranges_audit_locked(r), NULL, "audit");
+    ashlar_ranges_init(r, 0, 64, strip, ASHLAR_RANGES_STRIP_PAGES_MAX, 2);
+    is_u(ashlar_ranges_take_at_locked(r, 0, 64, 0), ASHLAR_OK, "the longest strip; all pages at a fixed place");
+    is_u(stats().strip_pages, 2, "two of it backed");
 }
 
 /* --- callers' bugs -------------------------------------------------------------- */
@@ -246,6 +317,7 @@ static void test_fatal(void)
     is_str(ashlar_ranges_audit_locked(r), NULL, "nothing was changed");
     message = SIM_FATAL(while (true) ashlar_ranges_feed_locked(r));
     like(message, "beyond its end", "feeding a full strip is fatal");
+    is_u(ashlar_ranges_backed_pages(r), 16, "and not before it is full");
     message = SIM_FATAL(ashlar_ranges_init(r, FIRST, 1000, strip, 16, 1));
     like(message, "arena", "init without a page of descriptors is fatal");
     message = SIM_FATAL(ashlar_ranges_init(r, FIRST, 1000, strip, 16, 17));
@@ -307,6 +379,16 @@ static void leave_spare(size_t spare)
 
 static void test_descriptors_run_out(void)
 {
+    struct ashlar_range_info info;
+    leave_spare(0); /* the next descriptor would lie in a page that cannot be touched */
+    ok(!ashlar_ranges_by_index(r, 512, &info), "a descriptor behind the backed ones is none");
+    ok(!ashlar_ranges_containing(r, FIRST + 4095u, &info), "nor is it looked at in search of a page");
+    for (size_t spare = 0; spare <= 1; spare++) {
+        leave_spare(spare);
+        ashlar_status end = ashlar_ranges_take_at_locked(r, FIRST + 4090u, 6, 0);
+        is_u(end, spare < 1 ? ASHLAR_NO_FRAMES : ASHLAR_OK, "%zu spare: a take that leaves one piece in front", spare);
+        is_str(ashlar_ranges_audit_locked(r), NULL, "audit");
+    }
     for (size_t spare = 0; spare <= 2; spare++) {
         ashlar_vpn first = 99;
         leave_spare(spare);
@@ -611,7 +693,10 @@ static void test_steps(size_t count)
     size_t pages = count * 8u < ((size_t)1 << 20) - 1u ? count * 8u : ((size_t)1 << 20) - 1u;
     pages = sizeof(uintptr_t) == 4 ? pages : count * 8u;
     start(4096, pages, count / 8u + 16u);
-    fill(firsts, count, &seed);
+    fill(firsts, 1024, &seed);
+    is_u(stats().steps_worst, 0, "1024 takes from one free range follow no link");
+    fill(firsts + 1024, count - 1024u, &seed);
+    ok(stats().steps_worst != 0, "splitting buckets does");
     ok(stats().steps_worst <= STEPS_MOST, "%zu takes: worst %u steps, at most %u", count, stats().steps_worst,
        STEPS_MOST);
     is_str(ashlar_ranges_audit_locked(r), NULL, "audit");
@@ -627,6 +712,7 @@ static void test_steps(size_t count)
     for (size_t i = 0; i < count; i++) {
         give(firsts[i]);
     }
+    ok(stats().steps_worst != 0, "gives follow links");
     ok(stats().steps_worst <= STEPS_MOST_GIVE, "gives: worst %u steps, at most %u", stats().steps_worst,
        STEPS_MOST_GIVE);
     is_u(stats().largest_free_pages, pages, "one free range in the end");
@@ -712,6 +798,8 @@ int main(void)
     test_take_at();
     test_walk();
     test_exact_holes();
+    test_search_is_bounded();
+    test_extremes();
     test_fatal();
     test_any_index();
     test_descriptors_run_out();
