@@ -1,21 +1,78 @@
 /* SPDX-License-Identifier: 0BSD */
-/* main.c - the first C that runs. */
+/* main.c - the first C that runs, and the words that say what to do.
+ *
+ * The kernel's command line is a list of monitor commands, an `=` or `,` in place
+ * of each space: `audit`, `fault=0x10`, `test=heap,space`. With none of them, and
+ * without `monitor`, it is the tour. The word `exit` ends the machine afterwards
+ * with the worst of their statuses; otherwise the monitor waits at the prompt.
+ * `map=module` is a word of memory.c.
+ *
+ * The thread that booted becomes the idle task: the rest runs on a guarded stack.
+ */
 #include "command.h"
 #include "cpu.h"
 #include "machine.h"
+#include "memory.h"
 #include "print.h"
 #include "serial.h"
+#include "string.h"
 #include "task.h"
 #include "timer.h"
 #include "trap.h"
 #include <ashlar/port.h>
 
+#define WORDS_MAX 24u
+
 ASHLAR_NORETURN void kernel_main(uint32_t magic, uint32_t information);
+
+static bool is_option(const char *word)
+{
+    return text_equal(word, "exit") || text_equal(word, "monitor") || text_after(word, "map=") != NULL;
+}
+
+static int run_word(char *word)
+{
+    for (char *at = word; *at != '\0'; at++) {
+        if (*at == '=' || *at == ',') {
+            *at = ' ';
+        }
+    }
+    return command_run(word);
+}
 
 static void main_thread(void *argument)
 {
+    static char line[MEMORY_LINE_BYTES];
+    char *words[WORDS_MAX];
+    char tour[] = "tour";
+    bool ends = false;
+    bool waits = false;
+    unsigned commands = 0;
+    int status = EXIT_GOOD;
     (void)argument;
-    machine_exit((unsigned)monitor_run());
+    memcpy(line, kernel_memory.line, sizeof line);
+    unsigned count = text_split(line, words, WORDS_MAX);
+    for (unsigned i = 1; i < count; i++) { /* the first word is the image's name */
+        ends = ends || text_equal(words[i], "exit");
+        waits = waits || text_equal(words[i], "monitor");
+        if (!is_option(words[i])) {
+            int result = run_word(words[i]);
+            status = result > status ? result : status;
+            commands++;
+        }
+    }
+    if (commands == 0 && !waits) {
+        status = run_word(tour);
+    }
+    machine_exit((unsigned)(ends ? status : monitor_run()));
+}
+
+static ASHLAR_NORETURN void idle(void)
+{
+    for (;;) {
+        x86_irq_enable();
+        x86_halt();
+    }
 }
 
 void kernel_main(uint32_t magic, uint32_t information)
@@ -25,13 +82,10 @@ void kernel_main(uint32_t magic, uint32_t information)
     image_init();
     trap_init();
     task_init();
+    memory_init(magic, information);
     timer_init();
-    print("Ashlar: the reference kernel, magic 0x%x, boot information at 0x%x\n", magic, information);
     if (task_start(&main_task, "main", main_thread, NULL, NULL) != ASHLAR_OK) {
         ashlar_port_fatal("no stack for the main thread");
     }
-    x86_irq_enable();
-    for (;;) {
-        x86_halt();
-    }
+    idle();
 }

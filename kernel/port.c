@@ -14,16 +14,13 @@ unsigned ashlar_port_cpu(void)
 
 unsigned ashlar_port_pin(void)
 {
-    task_current()->pins++;
-    __asm__ volatile("" : : : "memory");
+    task_pin();
     return 0;
 }
 
-/* A switch that was due meanwhile comes with the next tick. */
 void ashlar_port_unpin(void)
 {
-    __asm__ volatile("" : : : "memory");
-    task_current()->pins--;
+    task_unpin();
 }
 
 unsigned ashlar_port_context(void)

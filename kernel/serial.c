@@ -22,13 +22,12 @@ void serial_init(void)
         unsigned char offset;
         unsigned char value;
     } setup[] = {
-        {1, 0x00}, /* no interrupts */
-        {3, 0x80}, /* the divisor follows */
-        {0, 0x01}, /* 115200 */
-        {1, 0x00},
-        {3, 0x03}, /* 8N1 */
-        {2, 0x07}, /* FIFOs on and empty */
-        {4, 0x03}, /* DTR, RTS */
+        {1, 0x00},            /* no interrupts */
+        {3, 0x80},            /* the divisor follows */
+        {0, 0x01},            /* 115200 */
+        {1, 0x00}, {3, 0x03}, /* 8N1 */
+        {2, 0x07},            /* FIFOs on and empty */
+        {4, 0x03},            /* DTR, RTS */
     };
     early = serial_get();
     for (unsigned i = 0; i < sizeof setup / sizeof setup[0]; i++) {

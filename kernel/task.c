@@ -25,6 +25,7 @@ void switch_stacks(uintptr_t *save, uintptr_t load);
 static struct task idle;
 static struct task *current = &idle;
 static struct ashlar_space *loaded; /* NULL: the reference root, or before spaces exist */
+static volatile bool due;           /* a tick came while the current task was pinned */
 
 void task_init(void)
 {
@@ -88,14 +89,31 @@ static void switch_to(struct task *task)
 
 void task_preempt(void)
 {
-    if (trap_depth() == 0 && current->pins == 0) {
+    due = current->pins != 0;
+    if (trap_depth() == 0 && !due) {
         switch_to(choose());
+    }
+}
+
+void task_pin(void)
+{
+    current->pins++;
+    __asm__ volatile("" : : : "memory");
+}
+
+/* A switch that was due meanwhile is made now, unless the caller has interrupts off: then with the next tick. */
+void task_unpin(void)
+{
+    __asm__ volatile("" : : : "memory");
+    if (--current->pins == 0 && due && trap_depth() == 0 && (x86_flags() & X86_FLAGS_IF) != 0) {
+        task_yield();
     }
 }
 
 void task_yield(void)
 {
     uintptr_t interrupts = x86_irq_save();
+    due = false;
     switch_to(choose());
     x86_irq_restore(interrupts);
 }
@@ -141,9 +159,12 @@ ashlar_status task_start(struct task *task, const char *name, task_function func
     if (status != ASHLAR_OK) {
         return status;
     }
-    *task = (struct task){
-        .name = name, .esp = first_frame(top), .stack_top = top, .space = space, .function = function,
-        .argument = argument};
+    *task = (struct task){.name = name,
+                          .esp = first_frame(top),
+                          .stack_top = top,
+                          .space = space,
+                          .function = function,
+                          .argument = argument};
     uintptr_t interrupts = x86_irq_save();
     task->next = current->next;
     current->next = task;

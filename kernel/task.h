@@ -41,8 +41,10 @@ struct task *task_current(void);
 void task_yield(void);
 void task_sleep(uint32_t ticks);
 
-/* From the end of an interrupt. */
+/* From the end of an interrupt, and of a pinned stretch: switch, if one is due and possible. */
 void task_preempt(void);
+void task_pin(void);
+void task_unpin(void);
 
 /* For reports: these touch nothing but the current task. */
 const char *task_current_name(void);

@@ -3,6 +3,7 @@
 #include "timer.h"
 
 #include "cpu.h"
+#include <stddef.h>
 
 #define PIC1 0x20
 #define PIC2 0xa0
@@ -13,6 +14,7 @@
 #define READ_IN_SERVICE 0x0b
 
 static volatile uint32_t ticks;
+static void (*volatile tick_hook)(void);
 
 static void pics_init(void)
 {
@@ -41,11 +43,11 @@ void timer_init(void)
 }
 
 /* Lines 7 and 15 also carry what the PIC thought it saw: it must not be acknowledged then. */
-static int is_spurious(unsigned line)
+static bool is_spurious(unsigned line)
 {
     uint16_t pic = line < 8 ? PIC1 : PIC2;
     if (line != 7 && line != 15) {
-        return 0;
+        return false;
     }
     x86_out8(pic, READ_IN_SERVICE);
     return (x86_in8(pic) & 0x80) == 0;
@@ -53,10 +55,14 @@ static int is_spurious(unsigned line)
 
 void timer_interrupt(unsigned line)
 {
+    void (*hook)(void) = tick_hook;
     if (line == 0) {
         ticks++;
+        if (hook != NULL) {
+            hook();
+        }
     }
-    int spurious = is_spurious(line);
+    bool spurious = is_spurious(line);
     if (line >= 8 && !spurious) {
         x86_out8(PIC2, END_OF_INTERRUPT);
     }
@@ -68,4 +74,14 @@ void timer_interrupt(unsigned line)
 uint32_t timer_ticks(void)
 {
     return ticks;
+}
+
+void timer_mask(bool masked)
+{
+    x86_out8(PIC1 + 1, masked ? 0xff : 0xfe);
+}
+
+void timer_set_hook(void (*hook)(void))
+{
+    tick_hook = hook;
 }

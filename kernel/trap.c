@@ -34,8 +34,8 @@
 #define NEAR_STACK_BYTES 8192u
 
 static unsigned depth;
-static unsigned reports;     /* begun: a second one is a fault in a report */
-static bool on_fault_stack;  /* the double fault's task runs: its gate cannot be entered again */
+static unsigned reports;    /* begun: a second one is a fault in a report */
+static bool on_fault_stack; /* the double fault's task runs: its gate cannot be entered again */
 static uint32_t nested_eip;
 static volatile uint32_t page_faults;
 static bool probes_report;
@@ -46,10 +46,26 @@ void trap_entry(struct trap_frame *frame);
 void double_fault_report(void);
 
 static const char *const vector_names[VECTOR_FIRST_LINE] = {
-    "divide error", "debug", "non-maskable interrupt", "breakpoint", "overflow", "bound range exceeded",
-    "invalid opcode", "device not available", "double fault", "coprocessor segment overrun", "invalid TSS",
-    "segment not present", "stack fault", "general protection fault", "page fault", "reserved vector 15",
-    "x87 error", "alignment check", "machine check", "SIMD error",
+    "divide error",
+    "debug",
+    "non-maskable interrupt",
+    "breakpoint",
+    "overflow",
+    "bound range exceeded",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "coprocessor segment overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack fault",
+    "general protection fault",
+    "page fault",
+    "reserved vector 15",
+    "x87 error",
+    "alignment check",
+    "machine check",
+    "SIMD error",
 };
 
 void trap_init(void)

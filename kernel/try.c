@@ -7,6 +7,7 @@
 #include "command.h"
 #include "cpu.h"
 #include "machine.h"
+#include "memory.h"
 #include "print.h"
 #include "string.h"
 #include "task.h"
@@ -74,6 +75,7 @@ static int run_readonly(unsigned count, char **words)
     return EXIT_FAILED;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): to use up a stack is its purpose. */
 static uint32_t deepen(uint32_t level)
 {
     volatile uint32_t block[64];
@@ -128,6 +130,73 @@ static int run_panic(unsigned count, char **words)
     ashlar_port_fatal(count > 1 ? words[1] : "asked for");
 }
 
+/* Frees an object twice: at once, or with other calls in between. */
+static int run_doublefree(unsigned count, char **words)
+{
+    void *object = ashlar_kmalloc(100);
+    void *other = ashlar_kmalloc(100);
+    ashlar_kfree(object);
+    if (count > 1 && text_equal(words[1], "later")) {
+        ashlar_kfree(other);
+        other = ashlar_kmalloc(3000);
+        ashlar_kfree(other);
+    }
+    ashlar_kfree(object);
+    return EXIT_FAILED;
+}
+
+static int run_interior(unsigned count, char **words)
+{
+    char *object = ashlar_kmalloc(100);
+    (void)words;
+    if (object != NULL) {
+        ashlar_kfree(object + 15 + count);
+    }
+    return EXIT_FAILED;
+}
+
+static int run_wild(unsigned count, char **words)
+{
+    static uint32_t mine[16];
+    (void)count;
+    (void)words;
+    ashlar_kfree(&mine[4]);
+    return EXIT_FAILED;
+}
+
+static int run_wrongsize(unsigned count, char **words)
+{
+    (void)count;
+    (void)words;
+    ashlar_kfree_sized(ashlar_kmalloc(100), 1000);
+    return EXIT_FAILED;
+}
+
+static int run_doublegive(unsigned count, char **words)
+{
+    ashlar_pfn frame;
+    (void)count;
+    (void)words;
+    if (ashlar_frames_take(kernel_memory.frames, 0, &frame) == ASHLAR_OK) {
+        ashlar_frames_give(kernel_memory.frames, frame, 0);
+        ashlar_frames_give(kernel_memory.frames, frame, 0);
+    }
+    return EXIT_FAILED;
+}
+
+static int run_destroy(unsigned count, char **words)
+{
+    static struct ashlar_space space;
+    (void)count;
+    (void)words;
+    if (ashlar_space_create(&space) == ASHLAR_OK) {
+        ashlar_port_pin();
+        ashlar_space_switch(&space);
+        ashlar_space_destroy(&space);
+    }
+    return EXIT_FAILED;
+}
+
 const struct command commands_try[] = {
     {"fault", "ADDR", "read an address, and explain what happens", run_fault},
     {"poke", "ADDR", "read it and write the same back, and explain what happens", run_poke},
@@ -136,6 +205,12 @@ const struct command commands_try[] = {
     {"overflow", "", "use up a kernel stack: panics, naming the stack", run_overflow},
     {"nested", "", "fault inside the report of a fault: panics", run_nested},
     {"reserved", "", "set a reserved bit in a page table: panics", run_reserved},
+    {"doublefree", "[later]", "free an object twice: panics, naming it", run_doublefree},
+    {"interior", "", "free a pointer into an object: panics", run_interior},
+    {"wild", "", "free what is not the heap's: panics", run_wild},
+    {"wrongsize", "", "free with the wrong size: panics", run_wrongsize},
+    {"doublegive", "", "give a frame back twice: panics", run_doublegive},
+    {"destroy", "", "destroy the address space in use: panics", run_destroy},
     {"panic", "[TEXT]", "stop, and say so", run_panic},
     {NULL, NULL, NULL, NULL},
 };

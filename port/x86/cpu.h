@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define X86_CR0_WP ((uintptr_t)1 << 16)
+#define X86_CR4_PSE ((uintptr_t)1 << 4)
 #define X86_CR4_PGE ((uintptr_t)1 << 7)
 #define X86_FLAGS_IF ((uintptr_t)1 << 9)
 

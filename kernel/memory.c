@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: 0BSD */
+/* memory.c - from the loader's tables to kmalloc: what a kernel has to do to start the library.
+ *
+ * The loader left a structure somewhere in RAM; nothing but the image is mapped.
+ * So it is read through windows: entries of the firmware's map are added to a
+ * memmap, and what the loader's tables occupy is reserved in it. Then one call,
+ * ashlar_boot_up, makes everything of it.
+ *
+ * With the words `map=module` the first boot module is read as a map in text, in
+ * place of the firmware's.
+ */
+#include "memory.h"
+
+#include "cpu.h"
+#include "machine.h"
+#include "print.h"
+#include "string.h"
+#include "task.h"
+#include "trap.h"
+#include <ashlar/multiboot1.h>
+#include <ashlar/port.h>
+#include <ashlar/textmap.h>
+
+#define CPUID_PSE (1u << 3)
+#define CPUID_PGE (1u << 13)
+
+struct kernel_memory kernel_memory;
+static struct ashlar_memmap_entry map_entries[MEMORY_MAP_ENTRIES];
+static struct ashlar_multiboot1 loader;
+
+void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes)
+{
+    char *to = buffer;
+    (void)context;
+    while (bytes != 0) {
+        size_t offset = (size_t)(address & (ASHLAR_PAGE_BYTES - 1));
+        size_t part = ASHLAR_PAGE_BYTES - offset;
+        part = part < bytes ? part : bytes;
+        ashlar_port_pin();
+        char *window = ashlar_port_open_frame((ashlar_pfn)(address >> ASHLAR_PAGE_SHIFT));
+        memcpy(to, window + offset, part);
+        ashlar_port_close_frame(window);
+        ashlar_port_unpin();
+        to += part;
+        address += part;
+        bytes -= part;
+    }
+}
+
+/* What the firmware said is overwritten by finalize: keep the first entries, for people. */
+static void keep_firmware_map(void)
+{
+    struct kernel_memory *memory = &kernel_memory;
+    for (size_t i = 0; i < memory->map.count; i++) {
+        if (map_entries[i].origin == 0) {
+            if (memory->firmware_count < sizeof memory->firmware / sizeof memory->firmware[0]) {
+                memory->firmware[memory->firmware_count++] = map_entries[i];
+            }
+            memory->firmware_total++;
+        }
+    }
+}
+
+/* Global pages stay in the TLB when the root changes: that is what the kernel half wants. */
+static unsigned enable_features(void)
+{
+    unsigned features = 0;
+    uint32_t edx = x86_cpuid(1).edx;
+    if ((edx & CPUID_PGE) != 0) {
+        x86_write_cr4(x86_read_cr4() | X86_CR4_PGE);
+        features |= ASHLAR_FEATURE_GLOBAL;
+    }
+    if ((edx & CPUID_PSE) != 0) {
+        x86_write_cr4(x86_read_cr4() | X86_CR4_PSE);
+        features |= ASHLAR_FEATURE_LARGE;
+    }
+    return features;
+}
+
+static bool line_has(const char *wanted)
+{
+    static char line[MEMORY_LINE_BYTES];
+    char *words[24];
+    memcpy(line, kernel_memory.line, sizeof line);
+    unsigned count = text_split(line, words, 24);
+    for (unsigned i = 0; i < count; i++) {
+        if (text_equal(words[i], wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_loader(void)
+{
+    ashlar_status status = ashlar_multiboot1_command_line(&loader, kernel_memory.line, sizeof kernel_memory.line);
+    if (status == ASHLAR_OK || status == ASHLAR_ABSENT) {
+        status = ashlar_multiboot1_add(&kernel_memory.map, &loader);
+    }
+    if (status != ASHLAR_OK) {
+        ashlar_port_fatal(loader.problem);
+    }
+}
+
+/* Only what the loader's own tables occupy is left of the map; the text says the rest. */
+static void replace_map(void)
+{
+    static char text[32768];
+    struct ashlar_multiboot1_module module;
+    struct ashlar_textmap_line bad;
+    struct ashlar_memmap *map = &kernel_memory.map;
+    size_t kept = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        if (map_entries[i].origin != 0) {
+            map_entries[kept++] = map_entries[i];
+        }
+    }
+    map->count = map->wanted = kept;
+    if (ashlar_multiboot1_module(&loader, 0, &module) != ASHLAR_OK) {
+        ashlar_port_fatal("map=module, but the loader brought no module");
+    }
+    if (module.bytes > sizeof text) {
+        ashlar_port_fatal("map=module: the module is longer than 32 KiB");
+    }
+    memory_read(NULL, module.base, text, module.bytes);
+    if (ashlar_textmap_add(map, text, module.bytes, &bad) != ASHLAR_OK) {
+        print("map=module: line %zu: %s\n", bad.number, bad.problem);
+        ashlar_port_fatal("the module is no map");
+    }
+}
+
+static void boot_up(void)
+{
+    struct ashlar_boot boot = {
+        .map = &kernel_memory.map,
+        .paging = &ashlar_paging_x86_32,
+        .features = enable_features(),
+        .max_cpus = 1,
+        .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
+        .image_bytes = (size_t)(image_end - image_start),
+        .image_address = IMAGE_ADDRESS,
+        .policy = ASHLAR_SHARING_PREALLOCATE,
+    };
+    uint64_t before = x86_rdtsc();
+    ashlar_boot_up(&boot, &kernel_memory.booted);
+    kernel_memory.boot_cycles = x86_rdtsc() - before;
+    kernel_memory.frames = kernel_memory.booted.frames;
+}
+
+void memory_init(uint32_t magic, uint32_t information)
+{
+    loader = (struct ashlar_multiboot1){.magic = magic, .information = information, .read = memory_read};
+    ashlar_memmap_init(&kernel_memory.map, map_entries, MEMORY_MAP_ENTRIES, (ashlar_phys)1 << 32, NULL, NULL);
+    read_loader();
+    if (line_has("map=module")) {
+        replace_map();
+    }
+    keep_firmware_map();
+    boot_up();
+    explain_use_space();
+    trap_set_double_fault_root((uint32_t)ashlar_space_root(NULL));
+}
+
+const char *memory_audit(void)
+{
+    const char *problem = ashlar_memmap_audit(&kernel_memory.map);
+    problem = problem != NULL ? problem : ashlar_frames_audit(kernel_memory.frames);
+    problem = problem != NULL ? problem : ashlar_space_audit();
+    return problem;
+}
+
+size_t memory_free_addresses(void)
+{
+    struct ashlar_space_stats stats;
+    ashlar_space_stats(&stats);
+    return stats.arena_free_pages;
+}

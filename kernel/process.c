@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: 0BSD */
+/* process.c - what shows that address spaces are kept apart, and share the kernel.
+ *
+ * Each process maps one page at the same user address and fills it with a
+ * pattern of its own. After every switch to it, it reads the page: if a switch
+ * kept a translation of another space, or loaded the wrong root, the pattern is
+ * another one's. And it does what it is asked to, so that things can be seen from
+ * inside of it.
+ */
+#include "process.h"
+
+#include "memory.h"
+#include <ashlar/heap.h>
+#include <ashlar/port.h>
+
+#define PAGE_WORDS (ASHLAR_PAGE_BYTES / sizeof(uint32_t))
+#define DIRECTORY_ENTRIES 1024u
+#define ACCESSED_DIRTY 0x60u
+
+static struct process *processes;
+static uint32_t started;
+
+static volatile uint32_t *private_page(void)
+{
+    return (volatile uint32_t *)(uintptr_t)PROCESS_PAGE_ADDRESS;
+}
+
+static void fill_page(const struct process *process)
+{
+    for (uint32_t i = 0; i < PAGE_WORDS; i++) {
+        private_page()[i] = process->pattern + i;
+    }
+}
+
+static void check_page(struct process *process)
+{
+    uint32_t wrong = 0;
+    for (uint32_t i = 0; i < PAGE_WORDS; i++) {
+        wrong += private_page()[i] != process->pattern + i;
+    }
+    process->mismatches += wrong;
+    process->checks++;
+}
+
+static void process_thread(void *argument)
+{
+    struct process *process = argument;
+    fill_page(process);
+    while (!process->stop) {
+        task_sleep(1);
+        check_page(process);
+        if (process->job != NULL) {
+            process->job(process->job_argument);
+            process->job = NULL;
+        }
+    }
+}
+
+static ashlar_status map_private_page(struct process *process)
+{
+    ashlar_status status = ashlar_frames_take(kernel_memory.frames, 0, &process->frame);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = ashlar_space_map(&process->space, PROCESS_PAGE_ADDRESS >> ASHLAR_PAGE_SHIFT, 1, &process->frame,
+                              ASHLAR_MAP_WRITE);
+    if (status != ASHLAR_OK) {
+        ashlar_frames_give(kernel_memory.frames, process->frame, 0);
+    }
+    return status;
+}
+
+static void unmap_private_page(struct process *process)
+{
+    ashlar_status status = ashlar_space_unmap(&process->space, PROCESS_PAGE_ADDRESS >> ASHLAR_PAGE_SHIFT, 1, NULL);
+    if (status != ASHLAR_OK) {
+        ashlar_port_fatal("a process's page is not mapped where it was");
+    }
+}
+
+static ashlar_status bring_up(struct process *process, const char *name)
+{
+    ashlar_status status = ashlar_space_create(&process->space);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = map_private_page(process);
+    if (status == ASHLAR_OK) {
+        status = task_start(&process->task, name, process_thread, process, &process->space);
+        if (status == ASHLAR_OK) {
+            return ASHLAR_OK;
+        }
+        unmap_private_page(process);
+    }
+    ashlar_space_destroy(&process->space);
+    return status;
+}
+
+ashlar_status process_start(const char *name, struct process **process)
+{
+    struct process *new_process = ashlar_kzalloc(sizeof *new_process);
+    if (new_process == NULL) {
+        return ASHLAR_NO_FRAMES;
+    }
+    new_process->pattern = ++started << 20;
+    ashlar_status status = bring_up(new_process, name);
+    if (status != ASHLAR_OK) {
+        ashlar_kfree(new_process);
+        return status;
+    }
+    new_process->next = processes;
+    processes = new_process;
+    *process = new_process;
+    return ASHLAR_OK;
+}
+
+void process_stop(struct process *process)
+{
+    process->stop = true;
+    task_join(&process->task);
+    unmap_private_page(process);
+    ashlar_space_destroy(&process->space);
+    struct process **link = &processes;
+    while (*link != process) {
+        link = &(*link)->next;
+    }
+    *link = process->next;
+    ashlar_kfree(process);
+}
+
+struct process *process_first(void)
+{
+    return processes;
+}
+
+void process_run(struct process *process, void (*job)(void *argument), void *argument)
+{
+    process->job_argument = argument;
+    process->job = job;
+    while (process->job != NULL) {
+        task_sleep(1);
+    }
+}
+
+uint32_t process_directory_hash(const struct process *process)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a, a word at a time */
+    size_t first = ashlar_space_layout()->kernel_first >> 10;
+    ashlar_port_pin();
+    const volatile uint32_t *entries =
+        ashlar_port_open_frame((ashlar_pfn)(ashlar_space_root(&process->space) >> ASHLAR_PAGE_SHIFT));
+    for (size_t i = first; i < DIRECTORY_ENTRIES; i++) {
+        hash = (hash ^ (entries[i] & ~ACCESSED_DIRTY)) * 16777619u;
+    }
+    ashlar_port_close_frame((void *)(uintptr_t)entries);
+    ashlar_port_unpin();
+    return hash;
+}

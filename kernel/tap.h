@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: 0BSD */
+/* tap.h - assertions of tests that run in the kernel, told over the serial line.
+ *
+ * TAP: `ok 1 - text`, `not ok 2 - text`, and the plan at the end.
+ */
+#ifndef KERNEL_TAP_H
+#define KERNEL_TAP_H
+
+#include <ashlar/types.h>
+#include <stdbool.h>
+
+/* Returns condition. */
+bool ok(bool condition, const char *format, ...) ASHLAR_PRINTF(2, 3);
+bool is_number(uint64_t got, uint64_t wanted, const char *text);
+/* memory_audit() finds nothing. */
+bool ok_audit(const char *after);
+
+uint32_t tap_random(uint32_t *seed);
+
+/* The groups of tests, by file. */
+struct test {
+    const char *name;
+    const char *help;
+    void (*run)(void);
+};
+extern const struct test tests_low[], tests_high[];
+
+#endif

@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: 0BSD
+# What a kernel author does wrong, and what the kernel says: each ends with status 1 and names the culprit.
+. tests/qemu/lib.sh
+
+panics() {
+    boots 1 "$2: a panic" --mem 32M "$KERNEL" "$1"
+    says "$3" "$2: names it"
+}
+
+panics overflow "[fault 52] stack overflow" 'panic: double fault: stack overflow at 0x.*guard page of stack deep thread'
+says 'task    deep thread' "[fault 52] and the task"
+panics nested "[fault 53] fault in the fault handler" 'panic: fault inside the fault handler, at 0xdeadb000; this is the double'
+panics reserved "[fault 54] reserved bit" 'panic: page fault: a reserved bit is set in the entry for 0x80000000'
+panics null "[fault 55] null dereference" 'panic: page fault: null dereference, read of 0x0000000.*null pointer'
+panics readonly "[fault 56] write to a read-only kernel page" 'panic: page fault: write to a read-only page at 0xff.*kernel constants'
+panics destroy "[fault 58] destroying the space in use" 'panic: .*space'
+panics doublegive "[fault 20] a frame given twice" 'panic: .*frame'
+panics doublefree "[fault 61] double free" 'panic: .*free'
+panics doublefree=later "[fault 62] double free, later" 'panic: .*free'
+panics interior "[fault 65] free of an interior pointer" 'panic: '
+panics wild "[fault 66] free of a wild pointer" 'panic: '
+panics wrongsize "[fault 81] sized free with the wrong size" 'panic: '
+panics panic=because "a panic says why" 'panic: because'
+
+boots 0 "a probe explains and comes back" --mem 32M "$KERNEL" fault=0x10
+says 'null dereference, read of 0x00000010' "a probe names the null pointer"
+done_testing
