@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: 0BSD */
+/* internal.h - the structures behind ashlar/frames.h, for this folder and its tests.
+ *
+ * Letters: L: under the pool's lock. I: written at init only.
+ */
+#ifndef ASHLAR_FRAMES_INTERNAL_H
+#define ASHLAR_FRAMES_INTERNAL_H
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include <ashlar/frames.h>
+
+#define CHUNK_ORDER 9u
+#define CHUNK_FRAMES 512u
+#define CHUNK_WORDS (CHUNK_FRAMES / WORD_BITS)
+#define WORD_ORDER (sizeof(uintptr_t) == 8u ? 6u : 5u)
+#define REGION_GAP_CHUNKS 32u /* a hole over 64 MiB parts two regions; a smaller one costs less than a region */
+
+/* A chunk's 16 bits. Invariants:
+ * HUGE: taken as a whole; count is 0, its bits are left as they were: all ones.
+ * OWN: the cursor's; filed in no class.
+ * RAM: every frame is RAM. MIXED: some are, a slot says which. Neither: none is. Never both. */
+#define CHUNK_COUNT 0x03ffu /* free frames, 0 to 512 */
+#define CHUNK_RAM 0x1000u
+#define CHUNK_MIXED 0x2000u
+#define CHUNK_OWN 0x4000u
+#define CHUNK_HUGE 0x8000u
+
+/* How full a chunk is. A class begins at a power of two: while the highest bit of a count stays, so does the class. */
+enum { CLASS_FEW, CLASS_SOME, CLASS_MANY, CLASS_WHOLE, CLASSES }; /* from 1, 16, 256, 512; CLASSES: none is free */
+
+/* Chunks without a wide hole between them. Its first and its last chunk hold RAM. */
+struct region {
+    struct region *next;       /* L: the next lower one */
+    ashlar_pfn base;           /* I: first frame of chunk 0, a multiple of 512 */
+    size_t span_frames;        /* I: a multiple of 512 */
+    unsigned node;             /* I */
+    uintptr_t *words;          /* L: a bit for each frame, 1 = free */
+    uint16_t *chunks;          /* L: CHUNK_... */
+    uint16_t *slots;           /* L: of a mixed chunk: which slot says what is RAM */
+    uintptr_t *maps;           /* L: for each class a bit for each chunk in it */
+    size_t map_words;          /* I: words of one class's map */
+    size_t in_class[CLASSES];  /* L: bits set in each map */
+    size_t first_set[CLASSES]; /* L: no word of the map below this one has a bit set */
+    uint8_t *states;           /* L: a byte for each frame in debug builds, else NULL */
+};
+
+/* RAM maps of mixed chunks. Each call that adds memory brings a block of them. */
+struct slot_block {
+    struct slot_block *next;
+    size_t first; /* number of its first slot */
+    size_t count;
+    size_t used;
+    uintptr_t words[];
+};
+#define SLOTS_MAX 0x10000u /* region.slots has 16 bits */
+
+/* Where single frames come from: one word of the chunk that has CHUNK_OWN. Without one, word points at none. */
+struct cursor {
+    uintptr_t *word;       /* within region's bitmap, or &none */
+    uint16_t *chunk;       /* its counter */
+    ashlar_pfn first;      /* frame of the word's bit 0 */
+    struct region *region; /* NULL: no chunk */
+    uintptr_t none;        /* always 0 */
+};
+
+struct ashlar_frames {
+    struct ashlar_lock lock;
+    struct region *regions;   /* L: the highest first */
+    size_t free_frames;       /* L */
+    size_t gate_frames;       /* L: the fast path wants more free than this: kept + promised; all ones: look closer */
+    struct cursor cursor;     /* L */
+    uint64_t takes;           /* L */
+    uint64_t gives;           /* L */
+    uint64_t failures;        /* L */
+    uint64_t fail_in;         /* L: the take that fails, counted from now; 0: off */
+    int fail_forever;         /* L */
+    size_t promised_frames;   /* L */
+    size_t kept_frames;       /* I */
+    size_t total_frames;      /* L */
+    size_t metadata_bytes;    /* L */
+    struct slot_block *slots; /* L: the newest first */
+};
+
+/* States of debug builds: bits 0 to 4. 0: free or not RAM. 1 + order: head of a block. Bits 5 to 7: how often mapped,
+ * SHAPE_MAPPED_MANY once it was that often. */
+#define SHAPE_RANGE 20u
+#define SHAPE_TAIL 21u
+#define SHAPE_MASK 0x1fu
+#define SHAPE_MAPPED_ONE 0x20u
+#define SHAPE_MAPPED_MANY 0xe0u
+
+/* The part of a run that lies in the chunk of its first frame. */
+struct piece {
+    struct region *region;
+    size_t chunk;
+    unsigned offset; /* within the chunk */
+    unsigned frames;
+};
+
+/* What a block or range has to meet; checked, normalised. */
+struct need {
+    size_t frames;
+    size_t align_frames;
+    size_t boundary_frames; /* 0: none */
+    ashlar_pfn from_pfn;
+    ashlar_pfn limit_pfn; /* never 0 */
+    unsigned node;        /* ASHLAR_FRAMES_ANY_NODE: every one */
+};
+
+static inline uintptr_t *chunk_words(const struct region *region, size_t chunk)
+{
+    return region->words + chunk * CHUNK_WORDS;
+}
+
+static inline struct region *region_of(const struct ashlar_frames *pool, ashlar_pfn frame)
+{
+    struct region *region = pool->regions;
+    while (region != NULL && frame - region->base >= region->span_frames) {
+        region = region->next;
+    }
+    return region;
+}
+
+static inline unsigned class_of(unsigned count)
+{
+    if (count == 0) {
+        return CLASSES;
+    }
+    return count < 16u ? CLASS_FEW : count < 256u ? CLASS_SOME : count < CHUNK_FRAMES ? CLASS_MANY : CLASS_WHOLE;
+}
+
+/* bitmap.c. Runs of bits [first, first + count). */
+void ashlar_frames_bits_set(uintptr_t *words, size_t first, size_t count);
+void ashlar_frames_bits_clear(uintptr_t *words, size_t first, size_t count);
+/* The lowest bit of the run that is set (wanted: all ones: that is clear), or first + count. */
+size_t ashlar_frames_bits_find(const uintptr_t *words, size_t first, size_t count, uintptr_t flip);
+/* One past the highest clear bit of the run, or first. */
+size_t ashlar_frames_bits_last_clear(const uintptr_t *words, size_t first, size_t count);
+/* The first aligned block of 2^order set bits within [first, end) of a chunk, or CHUNK_FRAMES. */
+unsigned ashlar_frames_bits_block(const uintptr_t *words, unsigned order, unsigned first, unsigned end);
+
+/* chunk.c. */
+void ashlar_frames_set_count(struct region *region, size_t chunk, unsigned count);
+bool ashlar_frames_find(struct ashlar_frames *pool, unsigned order, const struct need *need, struct piece *piece);
+void ashlar_frames_cursor_drop(struct ashlar_frames *pool);
+bool ashlar_frames_cursor_refill(struct ashlar_frames *pool);
+uintptr_t *ashlar_frames_ram_words(const struct ashlar_frames *pool, const struct region *region, size_t chunk);
+bool ashlar_frames_piece(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames, struct piece *piece);
+void ashlar_frames_claim(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape);
+void ashlar_frames_release(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape,
+                           const void *caller);
+
+/* range.c. */
+bool ashlar_frames_find_run(const struct ashlar_frames *pool, const struct need *need, ashlar_pfn *first);
+
+/* frames.c. */
+void ashlar_frames_set_gate(struct ashlar_frames *pool);
+bool ashlar_frames_admit(struct ashlar_frames *pool, size_t frames, unsigned flags);
+ashlar_status ashlar_frames_book(struct ashlar_frames *pool, bool taken, size_t frames, unsigned flags);
+
+/* shape.c. Debug builds only; the callers ask. */
+void ashlar_frames_mark(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape);
+void ashlar_frames_check_shape(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape,
+                               const void *caller);
+
+#endif

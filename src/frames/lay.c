@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: 0BSD */
+/* lay.c - bookkeeping laid out in the caller's storage: at boot, and for memory that is added later.
+ *
+ * Usable runs of the map with holes of up to 64 MiB between them become one
+ * region; wider holes cost nothing. Storage of a pool:
+ *
+ *     pool | slots of mixed chunks | region: header words maps chunks slots [states] | region ...
+ *
+ * The same walk over the map says how much that is (footprint) and lays it out
+ * (init). Boot asks before it carves, and the carve splits an entry: two more
+ * mixed chunks are allowed for. If that hole parts a region, the two together
+ * need less than the one, by 32 chunks at least.
+ *
+ * Memory that is added may touch chunks that a region has already, at its ends
+ * or in a hole: those parts join that region, whatever its node, and so merge
+ * with their neighbours. What is left becomes a region of its own. As both ends
+ * of a region are RAM, what is left is one run.
+ *
+ * Cost per GiB: 32 KiB of bits, 1 KiB of counters, 1 KiB of slot numbers, 256
+ * bytes of class maps; 64 bytes for each mixed chunk.
+ */
+#include "frames/internal.h"
+
+#include "base/mem.h"
+
+#define ALIGN_BYTES 64u
+#define KEPT_SHARE 256u
+#define KEPT_MOST 1024u
+
+/* Usable runs that make one region. */
+struct cluster {
+    ashlar_pfn base; /* multiples of 512 */
+    ashlar_pfn end;
+    size_t mixed; /* chunks that are not all RAM */
+};
+
+static size_t map_words_of(size_t chunks)
+{
+    return (chunks + WORD_BITS - 1u) / WORD_BITS;
+}
+
+static size_t header_bytes(void)
+{
+    return round_up(sizeof(struct ashlar_frames), ALIGN_BYTES);
+}
+
+static size_t region_bytes(size_t chunks)
+{
+    size_t each = CHUNK_FRAMES / 8u + 2u * sizeof(uint16_t) + (ASHLAR_DEBUG ? CHUNK_FRAMES : 0);
+    return round_up(sizeof(struct region) + chunks * each + CLASSES * map_words_of(chunks) * sizeof(uintptr_t),
+                    ALIGN_BYTES);
+}
+
+static size_t slots_bytes(size_t slots)
+{
+    return round_up(sizeof(struct slot_block) + slots * (CHUNK_FRAMES / 8u), ALIGN_BYTES);
+}
+
+static ashlar_pfn chunk_up(ashlar_pfn frame)
+{
+    return round_up(frame, CHUNK_FRAMES);
+}
+
+/* Count the run's mixed chunks, at its two ends; *last is the chunk counted last. */
+static void count_mixed(struct cluster *cluster, ashlar_pfn first, size_t frames, ashlar_pfn *last)
+{
+    ashlar_pfn end = first + frames;
+    ashlar_pfn low = round_down(first, CHUNK_FRAMES);
+    ashlar_pfn high = round_down(end, CHUNK_FRAMES);
+    if (low != *last && (first != low || high == low)) {
+        cluster->mixed++;
+        *last = low;
+    }
+    if (high != end && high != *last && high != low) {
+        cluster->mixed++;
+        *last = high;
+    }
+}
+
+/* The next cluster of the map; *run is where ashlar_memmap_next_usable goes on. */
+static bool next_cluster(const struct ashlar_memmap *map, size_t *run, struct cluster *cluster)
+{
+    ashlar_pfn first;
+    ashlar_pfn last_mixed = ASHLAR_PFN_NONE;
+    size_t frames;
+    size_t ahead = *run;
+    cluster->mixed = 0;
+    cluster->end = 0;
+    while (ashlar_memmap_next_usable(map, &ahead, &first, &frames)) {
+        ashlar_pfn base = round_down(first, CHUNK_FRAMES);
+        if (cluster->end == 0) {
+            cluster->base = base;
+        } else if (base > cluster->end && base - cluster->end > REGION_GAP_CHUNKS * CHUNK_FRAMES) {
+            break;
+        }
+        count_mixed(cluster, first, frames, &last_mixed);
+        cluster->end = chunk_up(first + frames);
+        *run = ahead;
+    }
+    return cluster->end != 0;
+}
+
+/* Bytes for the map as it is; *mixed: slots among them. */
+static size_t pool_bytes(const struct ashlar_memmap *map, size_t *mixed)
+{
+    struct cluster cluster;
+    size_t run = 0;
+    size_t bytes = header_bytes();
+    *mixed = 0;
+    while (next_cluster(map, &run, &cluster)) {
+        bytes += region_bytes((cluster.end - cluster.base) >> CHUNK_ORDER);
+        *mixed += cluster.mixed;
+    }
+    return bytes + slots_bytes(*mixed);
+}
+
+size_t ashlar_frames_footprint_bytes(const struct ashlar_memmap *map, const struct ashlar_frames_options *options)
+{
+    size_t mixed;
+    (void)options;
+    return round_up(pool_bytes(map, &mixed) + 2u * (CHUNK_FRAMES / 8u), ASHLAR_PAGE_BYTES);
+}
+
+/* --- filling ---------------------------------------------------------------- */
+
+static struct slot_block *lay_slots(struct ashlar_frames *pool, unsigned char *storage, size_t count)
+{
+    struct slot_block *block = (struct slot_block *)(void *)storage;
+    block->first = pool->slots == NULL ? 0 : pool->slots->first + pool->slots->count;
+    block->count = count;
+    block->next = pool->slots;
+    pool->slots = block;
+    return block;
+}
+
+/* A region of chunks without RAM, in zeroed storage. */
+static struct region *lay_region(unsigned char *storage, ashlar_pfn base, size_t chunks, unsigned node)
+{
+    struct region *region = (struct region *)(void *)storage;
+    region->base = base;
+    region->span_frames = chunks * CHUNK_FRAMES;
+    region->node = node;
+    region->words = (uintptr_t *)(void *)(storage + sizeof *region);
+    region->map_words = map_words_of(chunks);
+    region->maps = region->words + chunks * CHUNK_WORDS;
+    region->chunks = (uint16_t *)(void *)(region->maps + CLASSES * region->map_words);
+    region->slots = region->chunks + chunks;
+    region->states = ASHLAR_DEBUG ? (uint8_t *)(region->slots + chunks) : NULL;
+    for (unsigned class = 0; class < CLASSES; class ++) {
+        region->first_set[class] = region->map_words;
+    }
+    return region;
+}
+
+static void link_region(struct ashlar_frames *pool, struct region *region)
+{
+    struct region **link = &pool->regions;
+    while (*link != NULL && (*link)->base > region->base) {
+        link = &(*link)->next;
+    }
+    region->next = *link;
+    *link = region;
+}
+
+/* Part of a chunk becomes RAM: note which in its slot. */
+static void note_mixed(struct ashlar_frames *pool, const struct piece *piece)
+{
+    uint16_t *chunk = &piece->region->chunks[piece->chunk];
+    if ((*chunk & CHUNK_MIXED) == 0) {
+        struct slot_block *block = pool->slots;
+        ASHLAR_ASSERT(block->used < block->count);
+        piece->region->slots[piece->chunk] = (uint16_t)(block->first + block->used++);
+        *chunk = (uint16_t)(*chunk | CHUNK_MIXED);
+    }
+    uintptr_t *ram = ashlar_frames_ram_words(pool, piece->region, piece->chunk);
+    ashlar_frames_bits_set(ram, piece->offset, piece->frames);
+    if (ashlar_frames_bits_find(ram, 0, CHUNK_FRAMES, ~(uintptr_t)0) == CHUNK_FRAMES) {
+        *chunk = (uint16_t)((*chunk & ~CHUNK_MIXED) | CHUNK_RAM);
+    }
+}
+
+/* The run, which regions know and which was not RAM, becomes free RAM. */
+static void add_run(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+{
+    struct piece piece;
+    pool->total_frames += frames;
+    pool->free_frames += frames;
+    for (; frames != 0; first += piece.frames, frames -= piece.frames) {
+        (void)ashlar_frames_piece(pool, first, frames, &piece);
+        uint16_t *chunk = &piece.region->chunks[piece.chunk];
+        if (piece.frames == CHUNK_FRAMES) {
+            memset(chunk_words(piece.region, piece.chunk), 0xff, CHUNK_FRAMES / 8u);
+            *chunk = (uint16_t)(*chunk | CHUNK_RAM);
+        } else {
+            ashlar_frames_bits_set(chunk_words(piece.region, piece.chunk), piece.offset, piece.frames);
+            note_mixed(pool, &piece);
+        }
+        ashlar_frames_set_count(piece.region, piece.chunk, (*chunk & CHUNK_COUNT) + piece.frames);
+    }
+}
+
+static size_t default_kept(size_t frames)
+{
+    size_t share = frames / KEPT_SHARE;
+    return share < KEPT_MOST ? share : KEPT_MOST;
+}
+
+ashlar_status ashlar_frames_init(void *storage, size_t storage_bytes, const struct ashlar_memmap *map,
+                                 const struct ashlar_frames_options *options, struct ashlar_frames **pool)
+{
+    struct ashlar_frames *new_pool = storage;
+    unsigned char *at = storage;
+    struct cluster cluster;
+    ashlar_pfn first;
+    size_t mixed;
+    size_t frames;
+    size_t run = 0;
+    if ((uintptr_t)storage % ALIGN_BYTES != 0 || options->max_cpus == 0 || options->max_cpus > ASHLAR_MAX_CPUS) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    size_t bytes = pool_bytes(map, &mixed);
+    if (!map->finalized || ashlar_memmap_usable_frames(map) == 0 || mixed > SLOTS_MAX) {
+        return ASHLAR_BAD_MAP;
+    }
+    if (storage_bytes < bytes) {
+        return ASHLAR_NO_STORAGE;
+    }
+    memset(storage, 0, bytes);
+    ashlar_lock_init(&new_pool->lock, ASHLAR_RANK_FRAMES, "frames");
+    new_pool->cursor.word = &new_pool->cursor.none;
+    new_pool->metadata_bytes = bytes;
+    at += header_bytes();
+    lay_slots(new_pool, at, mixed);
+    for (at += slots_bytes(mixed); next_cluster(map, &run, &cluster);) {
+        size_t chunks = (cluster.end - cluster.base) >> CHUNK_ORDER;
+        link_region(new_pool, lay_region(at, cluster.base, chunks, 0));
+        at += region_bytes(chunks);
+    }
+    for (run = 0; ashlar_memmap_next_usable(map, &run, &first, &frames);) {
+        add_run(new_pool, first, frames);
+    }
+    new_pool->kept_frames =
+        options->reserve_frames != 0 ? options->reserve_frames : default_kept(new_pool->total_frames);
+    ashlar_frames_set_gate(new_pool);
+    *pool = new_pool;
+    return ASHLAR_OK;
+}
+
+/* --- memory that is added later --------------------------------------------- */
+
+size_t ashlar_frames_add_footprint_bytes(ashlar_pfn first, size_t frames)
+{
+    size_t chunks = (first % CHUNK_FRAMES + frames + CHUNK_FRAMES - 1u) >> CHUNK_ORDER;
+    return round_up(slots_bytes(2) + region_bytes(chunks), ASHLAR_PAGE_BYTES);
+}
+
+/* The part of [*first, *end) that lies within the region's chunks; false: none. */
+static bool within(const struct region *region, ashlar_pfn *first, ashlar_pfn *end)
+{
+    ashlar_pfn region_end = region->base + region->span_frames;
+    *first = *first > region->base ? *first : region->base;
+    *end = *end < region_end ? *end : region_end;
+    return *first < *end;
+}
+
+/* Is any frame of the run RAM already? */
+static bool is_any_ram(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+{
+    struct piece piece;
+    for (; frames != 0; first += piece.frames, frames -= piece.frames) {
+        (void)ashlar_frames_piece(pool, first, frames, &piece);
+        unsigned state = piece.region->chunks[piece.chunk];
+        if ((state & CHUNK_RAM) != 0) {
+            return true;
+        }
+        if ((state & CHUNK_MIXED) != 0 &&
+            ashlar_frames_bits_find(ashlar_frames_ram_words(pool, piece.region, piece.chunk), piece.offset,
+                                    piece.frames, 0) != piece.offset + piece.frames) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool overlaps(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+{
+    for (const struct region *region = pool->regions; region != NULL; region = region->next) {
+        ashlar_pfn from = first;
+        ashlar_pfn to = first + frames;
+        if (within(region, &from, &to) && is_any_ram(pool, from, to - from)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Lay what the regions' chunks do not have into a region of its own. */
+static void add_region(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned node,
+                       unsigned char *storage)
+{
+    ashlar_pfn low = first;
+    ashlar_pfn end = first + frames;
+    for (const struct region *region = pool->regions; region != NULL; region = region->next) {
+        ashlar_pfn from = low;
+        ashlar_pfn to = end;
+        if (!within(region, &from, &to)) {
+            continue;
+        }
+        if (from == low) {
+            low = to;
+        } else {
+            end = from;
+        }
+    }
+    if (low < end) {
+        ashlar_pfn base = round_down(low, CHUNK_FRAMES);
+        link_region(pool, lay_region(storage, base, (chunk_up(end) - base) >> CHUNK_ORDER, node));
+    }
+}
+
+ashlar_status ashlar_frames_add_memory(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned node,
+                                       void *storage, size_t storage_bytes)
+{
+    ashlar_status status = ASHLAR_OK;
+    if (first == 0 || frames == 0 || frames > ~(ashlar_pfn)0 - CHUNK_FRAMES - first || node >= ASHLAR_FRAMES_ANY_NODE ||
+        (uintptr_t)storage % ALIGN_BYTES != 0) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    size_t bytes = ashlar_frames_add_footprint_bytes(first, frames);
+    if (storage_bytes < bytes) {
+        return ASHLAR_NO_STORAGE;
+    }
+    memset(storage, 0, bytes);
+    uintptr_t interrupts = ashlar_lock_take(&pool->lock);
+    if (overlaps(pool, first, frames)) {
+        status = ASHLAR_EXISTS;
+    } else if (pool->slots->first + pool->slots->count + 2u > SLOTS_MAX) {
+        status = ASHLAR_NO_STORAGE;
+    } else {
+        lay_slots(pool, storage, 2);
+        add_region(pool, first, frames, node, (unsigned char *)storage + slots_bytes(2));
+        add_run(pool, first, frames);
+        pool->metadata_bytes += bytes;
+    }
+    ashlar_lock_give(&pool->lock, interrupts);
+    return status;
+}
