@@ -298,7 +298,7 @@ static ashlar_status add_configuration(struct adding *add)
         return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: the ROM configuration table passes 4 GiB");
     }
     add->loader->read(add->loader->context, at, bytes, sizeof bytes);
-    return reserve_table(add, at, (uint64_t)bytes[0] + bytes[1] * 256u + 2);
+    return reserve_table(add, at, (uint64_t)bytes[1] * 256u + bytes[0] + 2);
 }
 
 static ashlar_status add_framebuffer(struct adding *add)

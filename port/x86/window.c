@@ -48,7 +48,7 @@ static ASHLAR_NORETURN void fatal_number(const char *text, uintptr_t value)
 {
     static char message[96];
     unsigned at = 0;
-    while (text[at] != '\0' && at < 70) {
+    while (at < 70 && text[at] != '\0') {
         message[at] = text[at];
         at++;
     }
