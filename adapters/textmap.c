@@ -211,7 +211,7 @@ static bool read_linux_range(struct ashlar_textmap_line *line, struct cursor fir
         !hex_of(line, last, "the last address is no hex number of 64 bits", &last_byte)) {
         return false;
     }
-    if (last_byte + 1 == line->base) {
+    if (line->base != 0 && last_byte == line->base - 1) {
         return true; /* so is an empty one printed */
     }
     if (last_byte < line->base) {
