@@ -39,6 +39,8 @@ OUR_C := $(sort $(LIBRARY_C) $(SIM_C) $(ADAPTER_C) $(SUPPORT_C) $(TEST_C) $(BENC
 # UPTO_<floor>: it and all below, the highest first.
 seen :=
 $(foreach f,$(FLOORS),$(eval seen := $f $(seen))$(eval UPTO_$f := $(seen)))
+# Adapters stand beside the floors, on memmap.
+UPTO_adapters := $(UPTO_memmap)
 upto = $(or $(UPTO_$1),$(seen))
 has_sources = $(wildcard src/$1/*.c)
 
