@@ -27,7 +27,6 @@ static bool clamp(const struct ashlar_memmap *map, struct ashlar_memmap_entry *e
     ashlar_phys to_top = 0 - entry->base; /* bytes up to 2^64; 0 stands for all */
     if (entry->length == 0) {
         report(map, ASHLAR_MEMMAP_IGNORED_EMPTY, entry);
-        return false;
     }
     if (entry->base != 0 && entry->length > to_top) {
         report(map, ASHLAR_MEMMAP_CLAMPED_WRAP, entry);

@@ -57,7 +57,7 @@ struct sweep {
     uint32_t run_origin;
     bool run_in_ram; /* or of a type that need not be */
     struct shared_frame frame;
-    struct ashlar_memmap_entry pending; /* the last of the result: it may still grow */
+    struct ashlar_memmap_entry pending; /* the last of the result, which may still grow; type 0: none yet */
     size_t count;
     size_t wanted;
     bool saw_usable;
@@ -89,7 +89,6 @@ static void push_pending(struct sweep *s)
     if (s->wanted <= s->map->capacity) {
         s->map->entries[s->count - 1] = s->pending;
     }
-    s->pending.length = 0;
 }
 
 static void put_frames(struct sweep *s, uint32_t type, uint32_t origin, ashlar_phys base, ashlar_phys end)
@@ -99,7 +98,7 @@ static void put_frames(struct sweep *s, uint32_t type, uint32_t origin, ashlar_p
         report(s, ASHLAR_MEMMAP_PAGE_ZERO, 0, ASHLAR_PAGE_BYTES, type);
         base = ASHLAR_PAGE_BYTES;
     }
-    if (pending->length != 0 && pending->type == type && pending->base + pending->length == base) {
+    if (pending->type == type && pending->base + pending->length == base) {
         pending->length += end - base;
         pending->origin |= origin;
         return;

@@ -136,6 +136,17 @@ static void test_storage(void)
     is_u(carve(&map, 1, 1, 0x2000), ASHLAR_NO_STORAGE, "room for one is not enough to split in three");
     is_u(carve(&map, 1, 1, 0x3000), 0x200f, "but to split in two");
     is_u(map.count, 5, "and then the storage is full");
+    example(&map, 5);
+    is_u(ashlar_memmap_reclaim(&map, 0x2001001, 0x1ffe, ASHLAR_MEMMAP_LOADER, NULL, 0), ASHLAR_OK,
+         "a reclaim within two frames has none to split");
+    is_u(ashlar_memmap_reclaim(&map, 0x2001001, 0xffe, ASHLAR_MEMMAP_LOADER, NULL, 0), ASHLAR_OK,
+         "nor has one within a single frame");
+    ashlar_memmap_init(&map, storage, 8, 0, NULL, NULL);
+    ashlar_memmap_add(&map, 0x1000, 0x1000, ASHLAR_MEMMAP_KERNEL);
+    ashlar_memmap_add(&map, 0x2000, 0x1000, ASHLAR_MEMMAP_USABLE);
+    is_u(ashlar_memmap_finalize(&map), ASHLAR_OK, "a kernel that the firmware knows of");
+    is_u(carve(&map, 1, 1, 0), 2, "a carve beside it");
+    ok(map.count == 1 && storage[0].origin == 1, "joins it, and is not forgotten to be ours");
 }
 
 /* --- the model --------------------------------------------------------------------------------------------------- */

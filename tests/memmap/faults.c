@@ -149,6 +149,13 @@ static void test_clamps(void)
     finalize("[fault 9] a wrap");
     ok(map.count == 1 && was_told(ASHLAR_MEMMAP_CLAMPED_WRAP, 0xfffffffffffff000u, 0x102000, ASHLAR_MEMMAP_RESERVED),
        "does not reach around to low memory, and is told");
+    ok(was_told(ASHLAR_MEMMAP_CLAMPED_WIDTH, 0xfffffffffffff000u, 0x1000, ASHLAR_MEMMAP_RESERVED),
+       "what is above the limit is told without what wraps");
+    begin(0);
+    add(0x100000, 0x100000, ASHLAR_MEMMAP_USABLE);
+    add(0xfffffffffffff000u, 0x1001, ASHLAR_MEMMAP_RESERVED);
+    finalize("[fault 9] a wrap by one byte");
+    ok(was_told(ASHLAR_MEMMAP_CLAMPED_WRAP, 0xfffffffffffff000u, 0x1001, ASHLAR_MEMMAP_RESERVED), "is told, too");
     begin(0);
     add(0xfffffffffffff000u, 0x1000, ASHLAR_MEMMAP_RESERVED);
     add(0x100000, 0xfffffffffff00000u, ASHLAR_MEMMAP_USABLE);
@@ -229,6 +236,45 @@ static void test_reservations(void)
            is_entry(3, 0x400000, 0x1000, ASHLAR_MEMMAP_RESERVED),
        "where the firmware lists no RAM, nothing can be reclaimed later");
     ok(was_told(ASHLAR_MEMMAP_NOT_RAM, 0x400000, 0x1000, ASHLAR_MEMMAP_MODULE), "that is told");
+}
+
+/* Frames that several share: who is told to have taken them, and whose they are. */
+static void test_shared_frames(void)
+{
+    begin(0);
+    add(0x100000, 0x10000, ASHLAR_MEMMAP_USABLE);
+    add(0x101000, 0x2000, ASHLAR_MEMMAP_LOADER);
+    ashlar_memmap_reserve(&map, 0x103100, 0x100, ASHLAR_MEMMAP_LOADER);
+    finalize("the firmware's, then ours in the next frame");
+    ok(is_entry(1, 0x101000, 0x3000, ASHLAR_MEMMAP_LOADER) && map.entries[1].origin == 1, "joined, and reserved by us");
+    begin(0);
+    add(0x100000, 0x10000, ASHLAR_MEMMAP_USABLE);
+    ashlar_memmap_reserve(&map, 0x103100, 0x100, ASHLAR_MEMMAP_LOADER);
+    add(0x103300, 0x100, ASHLAR_MEMMAP_LOADER);
+    finalize("ours and the firmware's in one frame");
+    ok(is_entry(1, 0x103000, 0x1000, ASHLAR_MEMMAP_LOADER) && map.entries[1].origin == 1, "reserved by us");
+    begin(0);
+    add(0x100000, 0x10000, ASHLAR_MEMMAP_USABLE);
+    ashlar_memmap_reserve(&map, 0x103000, 0x800, ASHLAR_MEMMAP_LOADER);
+    add(0x103800, 0x800, ASHLAR_MEMMAP_RESERVED);
+    finalize("ours, and the firmware's of a more restrictive type");
+    ok(is_entry(1, 0x103000, 0x1000, ASHLAR_MEMMAP_RESERVED) && map.entries[1].origin == 0, "is the firmware's");
+    ok(was_told(ASHLAR_MEMMAP_ROUNDED, 0x103000, 0x1000, ASHLAR_MEMMAP_RESERVED), "which took the frame");
+    begin(0);
+    add(0x100000, 0x10000, ASHLAR_MEMMAP_USABLE);
+    add(0x200000, 0x800, ASHLAR_MEMMAP_RESERVED);
+    ashlar_memmap_reserve(&map, 0x200800, 0x800, ASHLAR_MEMMAP_LOADER);
+    finalize("reserved, and what becomes reserved");
+    ok(is_entry(1, 0x200000, 0x1000, ASHLAR_MEMMAP_RESERVED) && event_count == 1 &&
+           was_told(ASHLAR_MEMMAP_NOT_RAM, 0x200800, 0x800, ASHLAR_MEMMAP_LOADER),
+       "nothing had to be rounded");
+    begin(0);
+    add(0x100000, 0x10000, ASHLAR_MEMMAP_USABLE);
+    add(0x200800, 0x1800, ASHLAR_MEMMAP_ACPI);
+    finalize("ACPI tables from within a frame on, behind a hole");
+    ok(is_entry(1, 0x200000, 0x1000, ASHLAR_MEMMAP_RESERVED) && is_entry(2, 0x201000, 0x1000, ASHLAR_MEMMAP_ACPI),
+       "only the frame that is all RAM can be reclaimed");
+    ok(was_told(ASHLAR_MEMMAP_NOT_RAM, 0x200000, 0x1000, ASHLAR_MEMMAP_ACPI), "that is told");
 }
 
 static void test_types(void)
@@ -324,6 +370,7 @@ int main(void)
     test_limits();
     test_rounding();
     test_reservations();
+    test_shared_frames();
     test_types();
     test_storage();
     test_room();
