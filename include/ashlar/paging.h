@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: 0BSD */
+/* paging.h - the formats of page tables, and what a mapping can ask for.
+ *
+ * A kernel names the format that its CPU runs with; all else about formats is
+ * the library's own. Pages are numbered without sign extension.
+ */
+#ifndef ASHLAR_PAGING_H
+#define ASHLAR_PAGING_H
+
+#include <ashlar/types.h>
+
+ASHLAR_BEGIN_DECLS
+
+/* A 32-bit kernel runs with one of the first two, a 64-bit kernel with one of the others. */
+struct ashlar_paging;
+extern const struct ashlar_paging ashlar_paging_two_level; /* 32-bit entries, 4 MiB large pages */
+extern const struct ashlar_paging ashlar_paging_pae;       /* 32-bit addresses, 64-bit entries, 2 MiB large pages */
+extern const struct ashlar_paging ashlar_paging_4level;    /* 48-bit addresses, large pages of 2 MiB and 1 GiB */
+extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses */
+
+/* What the CPU has, and the kernel has turned on before it brings the library up. */
+#define ASHLAR_FEATURE_NX 1u     /* CPUID 80000001h EDX.20, EFER.NXE set */
+#define ASHLAR_FEATURE_GLOBAL 2u /* CPUID 1 EDX.13, CR4.PGE set */
+#define ASHLAR_FEATURE_LARGE 4u  /* two-level: CPUID 1 EDX.3, CR4.PSE set; the other formats always have large pages */
+#define ASHLAR_FEATURE_GIB 8u    /* pages of 1 GiB: CPUID 80000001h EDX.26 */
+#define ASHLAR_FEATURE_PAT 16u   /* CPUID 1 EDX.16, MSR 277h loaded with ASHLAR_PAT_LOW and _HIGH; without it
+                                  * write-combining is left to the MTRRs (the type UC-) */
+/* Or-ed in: physical address bits (CPUID 80000008h EAX, bits 0 to 7), 12 to 52. Left out: 36 under PAE, 32 and 52. */
+#define ASHLAR_FEATURE_PHYSICAL_BITS(bits) ((unsigned)(bits) << 24)
+
+/* The page attribute table as it is after reset, with write-combining in entry 4. */
+#define ASHLAR_PAT_LOW 0x00070406u
+#define ASHLAR_PAT_HIGH 0x00070401u
+
+/* What a mapping allows. Reading is always allowed; write-back is the caching type where none is named. */
+#define ASHLAR_MAP_WRITE 0x01u
+#define ASHLAR_MAP_EXEC 0x02u
+#define ASHLAR_MAP_USER 0x04u
+#define ASHLAR_MAP_GLOBAL 0x08u /* kept when the root changes */
+#define ASHLAR_MAP_CACHE_WB 0x00u
+#define ASHLAR_MAP_CACHE_WT 0x10u
+#define ASHLAR_MAP_CACHE_UC 0x20u
+#define ASHLAR_MAP_CACHE_WC 0x30u
+#define ASHLAR_MAP_CACHE_MASK 0x30u
+#define ASHLAR_MAP_LARGE 0x40u /* in large pages wherever size and alignment allow */
+
+/* "two-level", "PAE", "4-level", "5-level". */
+const char *ashlar_paging_name(const struct ashlar_paging *paging);
+
+ASHLAR_END_DECLS
+
+#endif

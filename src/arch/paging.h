@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: 0BSD */
+/* paging.h - what a format says about addresses, tables and entries: pure functions, no state, no memory touched.
+ *
+ * Levels count from 1, the table whose entries map single pages, up to the
+ * root. What is about one entry takes its raw value, widened to 64 bits, and
+ * the level of its table. entry.h reads and writes entries.
+ *
+ *   an entry is   empty    0
+ *                 note     absent; a number of the owner's (a guard page: whose)
+ *                 hidden   absent; frame, permissions, A and D kept
+ *                 leaf     present; maps a page, large above level 1
+ *                 link     present; names the table one level below
+ *
+ * Context: any. Locks: none.
+ */
+#ifndef ASHLAR_ARCH_PAGING_H
+#define ASHLAR_ARCH_PAGING_H
+
+#include "arch/mode.h"
+#include <ashlar/paging.h>
+#include <stdbool.h>
+
+/* --- tables ------------------------------------------------------------------ */
+
+static inline unsigned ashlar_paging_levels(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->levels;
+}
+
+/* An entry of this level covers 2^shift pages. */
+static inline unsigned ashlar_entry_shift(const struct ashlar_paging *paging, unsigned level)
+{
+    return paging_fold(paging)->level[level].shift;
+}
+
+/* The same of the root's entries. */
+static inline unsigned ashlar_slot_shift(const struct ashlar_paging *paging)
+{
+    return ashlar_entry_shift(paging, ashlar_paging_levels(paging));
+}
+
+static inline unsigned ashlar_table_entries(const struct ashlar_paging *paging, unsigned level)
+{
+    return 1u << paging_fold(paging)->level[level].index_bits;
+}
+
+static inline unsigned ashlar_entry_index(const struct ashlar_paging *paging, unsigned level, ashlar_vpn page)
+{
+    return (unsigned)(page >> ashlar_entry_shift(paging, level)) & (ashlar_table_entries(paging, level) - 1u);
+}
+
+/* Frames of root tables, and of all others, lie below; 0: anywhere. */
+static inline ashlar_pfn ashlar_paging_root_limit(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->root_limit;
+}
+
+static inline ashlar_pfn ashlar_paging_table_limit(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->table_limit;
+}
+
+/* A change of the root's entries is seen only when the root is loaded again, even absent to present. */
+static inline bool ashlar_paging_root_needs_reload(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->root_needs_reload;
+}
+
+/* The first slot of the root that can be the kernel's. 0: any. */
+static inline unsigned ashlar_paging_kernel_slot(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->kernel_slot;
+}
+
+/* The highest level whose entries may map pages: 1 where there are no large ones. */
+unsigned ashlar_paging_large_level(const struct ashlar_paging *paging, unsigned features);
+
+/* --- addresses ----------------------------------------------------------------- */
+
+/* Can this build's words hold the format's page numbers? Not those of the 64-bit formats on a 32-bit machine: nothing
+ * below may be asked of them there. */
+static inline bool ashlar_paging_fits(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->virtual_bits <= sizeof(uintptr_t) * 8u;
+}
+
+static inline uintptr_t ashlar_paging_address(const struct ashlar_paging *paging, ashlar_vpn page)
+{
+    ashlar_vpn sign = paging_fold(paging)->sign_page;
+    return ((page ^ sign) - sign) << ASHLAR_PAGE_SHIFT;
+}
+
+static inline ashlar_vpn ashlar_paging_page(const struct ashlar_paging *paging, uintptr_t address)
+{
+    return address >> ASHLAR_PAGE_SHIFT & paging_fold(paging)->page_mask;
+}
+
+/* Neither canonical nor within the format's bits: address and page disagree. */
+static inline bool ashlar_paging_address_is_valid(const struct ashlar_paging *paging, uintptr_t address)
+{
+    return ((ashlar_paging_address(paging, ashlar_paging_page(paging, address)) ^ address) >> ASHLAR_PAGE_SHIFT) == 0;
+}
+
+/* At least one page, within the address space, and not across the hole between its halves. */
+bool ashlar_paging_range_is_valid(const struct ashlar_paging *paging, ashlar_vpn first, size_t pages);
+
+/* All frames lie below: as many as the CPU can address, and ashlar_pfn name. */
+ashlar_pfn ashlar_paging_frame_limit(const struct ashlar_paging *paging, unsigned features);
+
+/* --- entries -------------------------------------------------------------------- */
+
+static inline bool ashlar_entry_is_present(uint64_t entry)
+{
+    return ((uint32_t)entry & 1u) != 0; /* in every format */
+}
+
+static inline bool ashlar_entry_is_leaf(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
+{
+    const struct ashlar_paging *p = paging_fold(paging);
+    return ashlar_entry_is_present(entry) && (level == 1 || ((uint32_t)entry & p->large) != 0);
+}
+
+static inline bool ashlar_entry_is_link(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
+{
+    const struct ashlar_paging *p = paging_fold(paging);
+    return ashlar_entry_is_present(entry) && level != 1 && ((uint32_t)entry & p->large) == 0;
+}
+
+static inline bool ashlar_entry_is_hidden(const struct ashlar_paging *paging, uint64_t entry)
+{
+    uint32_t hidden = paging_fold(paging)->hidden;
+    return ((uint32_t)entry & (hidden | 1u)) == hidden;
+}
+
+/* The frame of the table that a link names. */
+static inline ashlar_pfn ashlar_entry_frame(const struct ashlar_paging *paging, uint64_t entry)
+{
+    return (ashlar_pfn)((entry & paging_fold(paging)->frame_mask) >> ASHLAR_PAGE_SHIFT);
+}
+
+/* The first frame of a page, present or hidden. */
+ashlar_pfn ashlar_entry_leaf_frame(const struct ashlar_paging *paging, unsigned level, uint64_t entry);
+
+/* What a leaf, present or hidden, allows by itself: ASHLAR_MAP_... EXEC wherever the CPU would execute: always, where
+ * the format has no NX or the CPU does not. */
+unsigned ashlar_entry_flags(const struct ashlar_paging *paging, unsigned level, uint64_t entry);
+
+/* All bits of a leaf but its frame. Leaves of the kernel are born accessed and dirty: the MMU never writes them. */
+uint64_t ashlar_entry_leaf_bits(const struct ashlar_paging *paging, unsigned features, unsigned level, unsigned flags);
+
+/* The bits that permissions change: writable, user, no-execute. */
+static inline uint64_t ashlar_entry_permission_bits(const struct ashlar_paging *paging)
+{
+    const struct ashlar_paging *p = paging_fold(paging);
+    return p->no_execute | p->writable | p->user;
+}
+
+/* A link to a table, for an entry of this level. flags: 0 or ASHLAR_MAP_USER. Writable and executable always: the
+ * leaves below decide. */
+uint64_t ashlar_entry_link_bits(const struct ashlar_paging *paging, unsigned level, unsigned flags);
+
+/* Notes are numbers from 1 to this; 0 is the empty entry. */
+#define ASHLAR_ENTRY_NOTE_MAX 0x3fffffffu
+
+/* Absent for every CPU, never hidden, in the low 32 bits: the bits around present (0) and hidden (9). */
+static inline uint32_t ashlar_entry_encode_note(uintptr_t note)
+{
+    return (uint32_t)((note & 0xffu) << 1 | (note & ~(uintptr_t)0xff) << 2);
+}
+
+/* 0 if the entry is no note. */
+static inline uintptr_t ashlar_entry_note_of(const struct ashlar_paging *paging, uint64_t entry)
+{
+    if (ashlar_entry_is_present(entry) || ashlar_entry_is_hidden(paging, entry)) {
+        return 0;
+    }
+    return ((uint32_t)entry >> 1 & 0xffu) | ((uint32_t)entry >> 2 & ~(uint32_t)0xff);
+}
+
+#endif
