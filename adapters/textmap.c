@@ -187,7 +187,7 @@ static bool linux_type_of(struct cursor text, uint32_t *type)
     }
     if (accept(&number, "persistent (type ")) {
         *type = ASHLAR_MEMMAP_RESERVED;
-        return number.end - number.at > 1 && number.end[-1] == ')';
+        return number.end - number.at >= 2 && number.end[-1] == ')';
     }
     return accept(&number, "type ") && e820_type_of(number, type);
 }

@@ -238,7 +238,7 @@ static void test_elf(uint32_t header_bytes, const char *name)
     put_section(0x30000 + header_bytes, is_wide, 1, 6, 0xc0100000, 0x4000);     /* text: part of the image */
     put_section(0x30000 + 2 * header_bytes, is_wide, 8, 0, 0xc0200000, 0x4000); /* no bits */
     put_section(0x30000 + 3 * header_bytes, is_wide, 2, 0, 0x180000, 0x1230);   /* symbols */
-    put_section(0x30000 + 4 * header_bytes, is_wide, 3, 0, 0x182000, 0x456);    /* their names */
+    put_section(0x30000 + 4 * header_bytes, is_wide, 1, 1, 0x182000, 0x456);    /* their names */
     put_section(0x30000 + 5 * header_bytes, is_wide, 1, 0, 0, 0x456);           /* not loaded */
     is_u(ashlar_multiboot1_add(&map, &loader), ASHLAR_OK, "%s", name);
     was_reserved(0x30000, 6 * header_bytes, ASHLAR_MEMMAP_LOADER, "section headers");
@@ -365,6 +365,59 @@ static void test_bad_symbols(void)
     is_refused(ASHLAR_BAD_MAP, "larger than 1 MiB", "drives without number");
 }
 
+/* The largest that is still allowed. */
+static void test_bounds(void)
+{
+    struct ashlar_multiboot1_module module;
+    char text[8] = "1234567";
+    begin(1u << 0);
+    loader.information = 0xffffff8c;
+    is_u(ashlar_multiboot1_add(&map, &loader), ASHLAR_BAD_MAP, "information up to 4 GiB is read (and is all ones)");
+    begin(1u << 0 | 1u << 3 | 1u << 7);
+    put32(INFORMATION + 20, 4096);
+    put32(INFORMATION + 24, 0xffff0000);
+    put32(INFORMATION + 52, 0x100000);
+    put32(INFORMATION + 56, 0xfff00000);
+    is_u(ashlar_multiboot1_module(&loader, 4095, &module), ASHLAR_OK, "4096 modules, the list ends at 4 GiB");
+    put32(INFORMATION + 20, 0);
+    is_u(ashlar_multiboot1_add(&map, &loader), ASHLAR_OK, "no modules");
+    was_reserved(0xfff00000, 0x100000, ASHLAR_MEMMAP_LOADER, "a table of 1 MiB that ends at 4 GiB");
+    put32(INFORMATION, 1);
+    put32(INFORMATION + 20, 1);
+    is_u(ashlar_multiboot1_module(&loader, 0, &module), ASHLAR_ABSENT, "no flag, no modules");
+    begin(1u << 6);
+    put32(INFORMATION + 44, put_entry(0x9100, 1024, 0x1000, 0x1000, 1) - 0x9100);
+    put32(INFORMATION + 48, 0x9100);
+    is_u(ashlar_multiboot1_add(&map, &loader), ASHLAR_OK, "an entry of 1 KiB");
+    put32(INFORMATION + 44, put_entry(0x9100, 1025, 0x1000, 0x1000, 1) - 0x9100);
+    is_refused(ASHLAR_BAD_MAP, "impossible size", "one of a byte more");
+    put32(INFORMATION + 44, put_entry(0x9100, 25, 0x1000, 0x1000, 1) - 0x9100 - 1);
+    is_refused(ASHLAR_BAD_MAP, "impossible size", "one that passes the end by a byte");
+    begin(1u << 2);
+    put32(INFORMATION + 16, 0xa000);
+    put_text(0xa000, "abcdefg");
+    is_u(ashlar_multiboot1_command_line(&loader, text, 4), ASHLAR_OK, "a cut command line");
+    ok(memcmp(text,
+              "abc\0"
+              "567",
+              8) == 0,
+       "nothing is written behind the buffer");
+}
+
+static void test_modules_of_nobody(void)
+{
+    struct ashlar_multiboot1_module module = {.base = 1234};
+    begin(1u << 3);
+    put32(INFORMATION + 20, 4097);
+    put32(INFORMATION + 24, 0xb000);
+    is_u(ashlar_multiboot1_module(&loader, 0, &module), ASHLAR_BAD_MAP, "more modules than there can be: the first");
+    loader.magic = 0;
+    loader.problem = NULL;
+    is_u(ashlar_multiboot1_module(&loader, 0, &module), ASHLAR_BAD_ARGUMENT, "another magic: no module");
+    like(loader.problem, "magic", "it says so");
+    is_u(module.base, 1234, "outputs are untouched");
+}
+
 /* Any bytes at all: an answer, in bounded time, and either all or nothing. */
 static void test_noise(void)
 {
@@ -400,6 +453,8 @@ int main(void)
     test_bad_map();
     test_bad_modules();
     test_bad_symbols();
+    test_bounds();
+    test_modules_of_nobody();
     test_noise();
     ok(most_bytes <= 128, "never more than 128 bytes at a time");
     return done_testing();

@@ -81,6 +81,11 @@ static void test_words(void)
     is_line("0 1 BAD", 0, 1, ASHLAR_MEMMAP_BAD);
     is_line("0 1 2", 0, 1, ASHLAR_MEMMAP_RESERVED);
     is_line("0 1 0x3", 0, 1, ASHLAR_MEMMAP_ACPI);
+    is_line("0 1 0x1F", 0, 1, ASHLAR_MEMMAP_FOREIGN + 31);
+    is_line("0 1 4294967295", 0, 1, 0xffffffff);
+    is_line("0 1 199", 0, 1, ASHLAR_MEMMAP_FOREIGN + 199);
+    is_line("FACE 1 reserved", 0xface, 1, ASHLAR_MEMMAP_RESERVED);
+    is_line("face 1 Framebuffer", 0xface, 1, ASHLAR_MEMMAP_FRAMEBUFFER);
     is_line("0 1 4711", 0, 1, ASHLAR_MEMMAP_FOREIGN + 4711);
     is_line("# BIOS-e820: is not here\n0 1 usable", 0, 1, ASHLAR_MEMMAP_USABLE);
 }
@@ -100,6 +105,7 @@ static void test_linux(void)
     is_line("BIOS-e820: [mem 0x1000-0x1fff] type 20", 0x1000, 0x1000, ASHLAR_MEMMAP_FOREIGN + 20);
     is_line("BIOS-e820: [mem 0x1000-0x1fff]   639 KB System RAM", 0x1000, 0x1000, ASHLAR_MEMMAP_USABLE);
     is_line("BIOS-e820: [mem 0x1000-0x1fff]  1.5 GB device reserved", 0x1000, 0x1000, ASHLAR_MEMMAP_RESERVED);
+    is_line("BIOS-e820: [mem 0x1000-0x1fff]  9.9 TB usable", 0x1000, 0x1000, ASHLAR_MEMMAP_USABLE);
     is_line("BIOS-e820: [mem 0x1000-0x1fff]  512 bytes usable", 0x1000, 0x1000, ASHLAR_MEMMAP_USABLE);
     is_line("BIOS-e820: [mem 0x0-0xffffffffffffffff] reserved", 0, ~(ashlar_phys)0, ASHLAR_MEMMAP_RESERVED);
     is_line("BIOS-e820: [mem 0x1000-0xffffffffffffffff] reserved", 0x1000, 0xfffffffffffff000u, ASHLAR_MEMMAP_RESERVED);
@@ -142,6 +148,13 @@ static void test_errors(void)
     is_culprit("0x1000 0x1000 4294967296", "4294967296", "type");
     is_culprit("0x1000 0x1000 99999999999999999999", "99999999999999999999", "type");
     is_culprit("0x1000 0x1000 0x", "0x", "type");
+    is_culprit("0x1000 0x1000 1a", "1a", "type");
+    is_culprit("0x1000 0x1000 0x1g", "0x1g", "type");
+    is_culprit("BIOS-e820: [mem 0x1000-0x1fff] persistent (type )", "persistent (type )", "type");
+    is_culprit("BIOS-e820: [mem 0x1000-0x1fff] persistent (type ", "persistent (type", "type");
+    is_culprit("BIOS-e820: [mem 0x1000-0x1fff] 639 KBusable", "639 KBusable", "type");
+    is_culprit("BIOS-e820: [mem 0x1000-0x1fff] 6a KB usable", "6a KB usable", "type");
+    is_culprit("BIOS-e820: [mem 0x1000-0x1fff] KB usable", "KB usable", "type");
     is_culprit("0x1000 0x1000 usable really", "really", "nothing after");
     is_culprit("BIOS-e820: 0000000000000000 - 000000000009fc00 (usable)",
                "0000000000000000 - 000000000009fc00 (usable)", "there should be");
