@@ -25,7 +25,7 @@ static bool is_free(const struct region *region, size_t index)
            (region->words[index / WORD_BITS] >> index % WORD_BITS & 1u) != 0;
 }
 
-ashlar_frame_state ashlar_frames_state(struct ashlar_frames *pool, ashlar_pfn frame)
+COLD ashlar_frame_state ashlar_frames_state(struct ashlar_frames *pool, ashlar_pfn frame)
 {
     ashlar_frame_state state = ASHLAR_FRAME_FOREIGN;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
@@ -48,7 +48,7 @@ int ashlar_frames_is_short(const struct ashlar_frames *pool)
     return atomic_load(&pool->free_frames) < low_watermark(pool) + atomic_load(&pool->promised_frames);
 }
 
-void ashlar_frames_stats(struct ashlar_frames *pool, struct ashlar_frames_stats *stats)
+COLD void ashlar_frames_stats(struct ashlar_frames *pool, struct ashlar_frames_stats *stats)
 {
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     stats->total_frames = pool->total_frames;
@@ -75,24 +75,35 @@ void ashlar_frames_stats(struct ashlar_frames *pool, struct ashlar_frames_stats 
 struct tally {
     size_t free_frames;
     size_t ram_frames;
-    size_t owned_chunks;
 };
 
-static const char *audit_bits(const struct ashlar_frames *pool, const struct region *region, size_t chunk,
-                              struct tally *tally)
+COLD static size_t bits_in(const uintptr_t *words, size_t count)
+{
+    size_t bits = 0;
+    for (size_t i = 0; i < count; i++) {
+        bits += word_popcount(words[i]);
+    }
+    return bits;
+}
+
+COLD static const char *audit_bits(const struct ashlar_frames *pool, const struct region *region, size_t chunk,
+                                   struct tally *tally)
 {
     const uintptr_t *words = chunk_words(region, chunk);
     unsigned state = region->chunks[chunk];
-    const uintptr_t *ram = (state & CHUNK_MIXED) != 0 ? ashlar_frames_ram_words(pool, region, chunk) : NULL;
-    unsigned set = 0;
-    unsigned in_ram = 0;
-    for (unsigned i = 0; i < CHUNK_WORDS; i++) {
-        uintptr_t may = ram != NULL ? ram[i] : (state & CHUNK_RAM) != 0 ? ~(uintptr_t)0 : 0;
-        if ((words[i] & ~may) != 0) {
-            return "frames: a frame is free that is not RAM";
+    size_t free_bits = bits_in(words, CHUNK_WORDS);
+    size_t in_ram = (state & CHUNK_RAM) != 0 ? CHUNK_FRAMES : 0;
+    uintptr_t outside = in_ram == 0 ? free_bits : 0;
+    if ((state & CHUNK_MIXED) != 0) {
+        const uintptr_t *ram = ashlar_frames_ram_words(pool, region, chunk);
+        in_ram = bits_in(ram, CHUNK_WORDS);
+        outside = 0;
+        for (unsigned i = 0; i < CHUNK_WORDS; i++) {
+            outside |= words[i] & ~ram[i];
         }
-        set += word_popcount(words[i]);
-        in_ram += word_popcount(may);
+    }
+    if (outside != 0) {
+        return "frames: a frame is free that is not RAM";
     }
     tally->ram_frames += in_ram;
     tally->free_frames += state & CHUNK_COUNT;
@@ -100,18 +111,18 @@ static const char *audit_bits(const struct ashlar_frames *pool, const struct reg
         return "frames: a chunk is all RAM and mixed";
     }
     if ((state & CHUNK_HUGE) != 0) {
-        return set == CHUNK_FRAMES && (state & (CHUNK_COUNT | CHUNK_OWN)) == 0
+        return free_bits == CHUNK_FRAMES && (state & (CHUNK_COUNT | CHUNK_OWN)) == 0
                    ? NULL
                    : "frames: a chunk taken whole has lost frames";
     }
-    return set == (state & CHUNK_COUNT) ? NULL : "frames: a chunk's count is not that of its free bits";
+    return free_bits == (state & CHUNK_COUNT) ? NULL : "frames: a chunk's count is not that of its free bits";
 }
 
-static const char *audit_class(const struct ashlar_frames *pool, const struct region *region, size_t chunk)
+COLD static const char *audit_class(const struct ashlar_frames *pool, const struct region *region, size_t chunk)
 {
     unsigned state = region->chunks[chunk];
     bool owned = (state & CHUNK_OWN) != 0;
-    unsigned right = owned ? CLASSES : class_of(state & CHUNK_COUNT);
+    unsigned right = owned || (state & CHUNK_COUNT) == 0 ? CLASSES : class_of(state & CHUNK_COUNT);
     for (unsigned class = 0; class < CLASSES; class ++) {
         uintptr_t word = region->maps[class * region->map_words + chunk / WORD_BITS];
         bool filed = (word >> chunk % WORD_BITS & 1u) != 0;
@@ -128,7 +139,7 @@ static const char *audit_class(const struct ashlar_frames *pool, const struct re
 }
 
 /* Debug builds: what is free, or no RAM, has no shape; what is taken has one. */
-static const char *audit_states(const struct ashlar_frames *pool, const struct region *region, size_t chunk)
+COLD static const char *audit_states(const struct ashlar_frames *pool, const struct region *region, size_t chunk)
 {
     for (size_t index = chunk * CHUNK_FRAMES; index < (chunk + 1u) * CHUNK_FRAMES; index++) {
         bool taken = is_ram(pool, region, index) && !is_free(region, index);
@@ -139,21 +150,17 @@ static const char *audit_states(const struct ashlar_frames *pool, const struct r
     return NULL;
 }
 
-static const char *audit_maps(const struct region *region)
+COLD static const char *audit_maps(const struct region *region)
 {
     for (unsigned class = 0; class < CLASSES; class ++) {
-        size_t set = 0;
-        for (size_t i = 0; i < region->map_words; i++) {
-            set += word_popcount(region->maps[class * region->map_words + i]);
-        }
-        if (set != region->in_class[class]) {
+        if (bits_in(region->maps + class * region->map_words, region->map_words) != region->in_class[class]) {
             return "frames: a class has lost count of its chunks";
         }
     }
     return NULL;
 }
 
-static const char *audit_region(const struct ashlar_frames *pool, const struct region *region, struct tally *tally)
+COLD static const char *audit_region(const struct ashlar_frames *pool, const struct region *region, struct tally *tally)
 {
     const char *broken = audit_maps(region);
     if (region->next != NULL && region->next->base + region->next->span_frames > region->base) {
@@ -171,7 +178,7 @@ static const char *audit_region(const struct ashlar_frames *pool, const struct r
     return broken;
 }
 
-static const char *audit_sums(const struct ashlar_frames *pool, const struct tally *tally)
+COLD static const char *audit_sums(const struct ashlar_frames *pool, const struct tally *tally)
 {
     size_t gate = pool->fail_in != 0 ? ~(size_t)0 : pool->kept_frames + pool->promised_frames;
     if (tally->free_frames != pool->free_frames) {
@@ -186,9 +193,9 @@ static const char *audit_sums(const struct ashlar_frames *pool, const struct tal
     return gate == pool->gate_frames ? NULL : "frames: the gate is not what is held back";
 }
 
-const char *ashlar_frames_audit(struct ashlar_frames *pool)
+COLD const char *ashlar_frames_audit(struct ashlar_frames *pool)
 {
-    struct tally tally = {0, 0, 0};
+    struct tally tally = {0, 0};
     const char *broken = NULL;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     for (const struct region *region = pool->regions; broken == NULL && region != NULL; region = region->next) {

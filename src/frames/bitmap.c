@@ -22,19 +22,11 @@ static uintptr_t run_mask(size_t first, size_t count, unsigned *steps)
     return word_mask(*steps) << bit;
 }
 
-void ashlar_frames_bits_set(uintptr_t *words, size_t first, size_t count)
+void ashlar_frames_bits_flip(uintptr_t *words, size_t first, size_t count)
 {
     unsigned steps;
     for (; count != 0; first += steps, count -= steps) {
-        words[first / WORD_BITS] |= run_mask(first, count, &steps);
-    }
-}
-
-void ashlar_frames_bits_clear(uintptr_t *words, size_t first, size_t count)
-{
-    unsigned steps;
-    for (; count != 0; first += steps, count -= steps) {
-        words[first / WORD_BITS] &= ~run_mask(first, count, &steps);
+        words[first / WORD_BITS] ^= run_mask(first, count, &steps);
     }
 }
 
@@ -80,28 +72,24 @@ static uintptr_t fold(uintptr_t word, unsigned order)
 static uintptr_t word_within(const uintptr_t *words, unsigned index, unsigned first, unsigned end)
 {
     unsigned base = index * WORD_BITS;
-    uintptr_t word = words[index];
-    if (base < first) {
-        word &= first - base < WORD_BITS ? ~word_mask(first - base) : 0;
-    }
-    if (end < base + WORD_BITS) {
-        word &= end > base ? word_mask(end - base) : 0;
-    }
-    return word;
+    unsigned from = first > base ? first : base;
+    unsigned to = end < base + WORD_BITS ? end : base + WORD_BITS;
+    return from < to ? words[index] & word_mask(to - from) << (from - base) : 0;
 }
 
 unsigned ashlar_frames_bits_block(const uintptr_t *words, unsigned order, unsigned first, unsigned end)
 {
     unsigned step = order > WORD_ORDER ? 1u << (order - WORD_ORDER) : 1u;
     unsigned inner = order > WORD_ORDER ? WORD_ORDER : order;
-    for (unsigned i = (unsigned)round_down(first / WORD_BITS, step); i * WORD_BITS < end; i += step) {
-        uintptr_t word = word_within(words, i, first, end);
-        for (unsigned j = 1; j < step && word == ~(uintptr_t)0; j++) {
-            word &= word_within(words, i + j, first, end);
-        }
-        word = fold(word, inner);
-        if (word != 0) {
-            return i * WORD_BITS + word_ctz(word);
+    uintptr_t all = ~(uintptr_t)0;
+    for (unsigned i = (first / WORD_BITS) & ~(step - 1u); i * WORD_BITS < end; i++) {
+        all &= word_within(words, i, first, end);
+        if (((i + 1u) & (step - 1u)) == 0) {
+            all = fold(all, inner);
+            if (all != 0) {
+                return (i + 1u - step) * WORD_BITS + word_ctz(all);
+            }
+            all = ~(uintptr_t)0;
         }
     }
     return CHUNK_FRAMES;

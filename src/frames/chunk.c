@@ -17,9 +17,10 @@
  * from it without touching a class. It goes back when it is empty, or when
  * another search found nothing and wants to see every chunk.
  *
- * Low memory is kept for those who cannot use other: a search walks zones from
- * the top down (4 GiB and up, 16 MiB to 4 GiB, 1 to 16 MiB, below), highest
- * region first, and inside a zone from low to high.
+ * Low memory is kept for those who cannot use other: a search goes through the
+ * regions from the highest down, each of which lies in one zone, and in a region
+ * from low to high, but first over what lies above 1 MiB. When a frame of a
+ * better zone than the cursor's is given back, the cursor lets go of its chunk.
  *
  * A chunk taken as a whole keeps its bits and gets HUGE instead: blocks of
  * 2 MiB and more cost a counter for each chunk. The bits are cleared when a
@@ -29,43 +30,42 @@
 
 #include "base/mem.h"
 
-static const ashlar_pfn zone_starts[] = {(ashlar_pfn)1 << 20, 4096, 256, 0};
 static const uint8_t classes_by_choice[CLASSES] = {CLASS_SOME, CLASS_MANY, CLASS_FEW, CLASS_WHOLE};
 static const uint16_t most_in_class[CLASSES] = {15, 255, 511, 512};
 
 /* --- classes ---------------------------------------------------------------- */
 
-static void file(struct region *region, size_t chunk, unsigned class)
+/* Into the class, or out of it. */
+OUT_OF_LINE static void toggle(struct region *region, size_t chunk, unsigned class)
 {
     size_t index = chunk / WORD_BITS;
-    region->maps[class * region->map_words + index] |= (uintptr_t)1 << chunk % WORD_BITS;
+    uintptr_t bit = (uintptr_t)1 << chunk % WORD_BITS;
+    uintptr_t *word = &region->maps[class * region->map_words + index];
+    *word ^= bit;
+    if ((*word & bit) == 0) {
+        region->in_class[class]--;
+        return;
+    }
     region->in_class[class]++;
     if (index < region->first_set[class]) {
         region->first_set[class] = index;
     }
 }
 
-static void unfile(struct region *region, size_t chunk, unsigned class)
+/* The chunk's count has changed, and it is not the cursor's. */
+OUT_OF_LINE void ashlar_frames_refile(struct region *region, size_t chunk, unsigned old_count, unsigned count)
 {
-    region->maps[class * region->map_words + chunk / WORD_BITS] &= ~((uintptr_t)1 << chunk % WORD_BITS);
-    region->in_class[class]--;
+    if (old_count != 0) {
+        toggle(region, chunk, class_of(old_count));
+    }
+    if (count != 0) {
+        toggle(region, chunk, class_of(count));
+    }
 }
 
-void ashlar_frames_set_count(struct region *region, size_t chunk, unsigned count)
+OUT_OF_LINE void ashlar_frames_set_count(struct region *region, size_t chunk, unsigned count)
 {
-    unsigned old = region->chunks[chunk];
-    region->chunks[chunk] = (uint16_t)((old & ~CHUNK_COUNT) | count);
-    unsigned from = class_of(old & CHUNK_COUNT);
-    unsigned to = class_of(count);
-    if ((old & CHUNK_OWN) != 0 || from == to) {
-        return;
-    }
-    if (from != CLASSES) {
-        unfile(region, chunk, from);
-    }
-    if (to != CLASSES) {
-        file(region, chunk, to);
-    }
+    set_count(region, chunk, count);
 }
 
 /* The first chunk of the class in [first, end), or end. */
@@ -102,11 +102,7 @@ static bool find_in_chunk(struct region *region, size_t chunk, unsigned order, s
     size_t base = chunk * CHUNK_FRAMES;
     unsigned from = first > base ? (unsigned)(first - base) : 0;
     unsigned to = end - base < CHUNK_FRAMES ? (unsigned)(end - base) : CHUNK_FRAMES;
-    if (order == CHUNK_ORDER) {
-        piece->offset = from == 0 && to == CHUNK_FRAMES ? 0 : CHUNK_FRAMES;
-    } else {
-        piece->offset = ashlar_frames_bits_block(chunk_words(region, chunk), order, from, to);
-    }
+    piece->offset = ashlar_frames_bits_block(chunk_words(region, chunk), order, from, to);
     piece->region = region;
     piece->chunk = chunk;
     piece->frames = 1u << order;
@@ -122,47 +118,83 @@ static bool find_in_region(struct region *region, unsigned order, size_t first, 
         if (region->in_class[class] == 0 || most_in_class[class] >> order == 0) {
             continue;
         }
-        size_t chunk = next_in_class(region, class, first >> CHUNK_ORDER, end_chunk);
-        while (chunk < end_chunk) {
+        size_t chunk = first >> CHUNK_ORDER;
+        while ((chunk = next_in_class(region, class, chunk, end_chunk)) < end_chunk) {
             if (find_in_chunk(region, chunk, order, first, end, piece)) {
                 return true;
             }
-            chunk = next_in_class(region, class, chunk + 1u, end_chunk);
+            chunk++;
         }
     }
     return false;
 }
 
-/* The same in frames [start, end) of all regions of the node. */
-static bool find_in_zone(struct ashlar_frames *pool, unsigned order, ashlar_pfn start, ashlar_pfn end, unsigned node,
-                         struct piece *piece)
+static bool suits(const struct region *region, const struct need *need)
+{
+    return region->base < need->limit_pfn && (need->node == ASHLAR_FRAMES_ANY_NODE || need->node == region->node);
+}
+
+/* How much of the region lies below the limit. */
+static size_t frames_below(const struct region *region, const struct need *need)
+{
+    size_t below = need->limit_pfn - region->base;
+    return below < region->span_frames ? below : region->span_frames;
+}
+
+/* A block of less than a chunk. */
+OUT_OF_LINE bool ashlar_frames_find(struct ashlar_frames *pool, unsigned order, const struct need *need,
+                                    struct piece *piece)
 {
     for (struct region *region = pool->regions; region != NULL; region = region->next) {
-        if (region->base >= end || (node != ASHLAR_FRAMES_ANY_NODE && node != region->node)) {
+        if (!suits(region, need)) {
             continue;
         }
-        size_t first = start > region->base ? start - region->base : 0;
-        size_t last = end - region->base < region->span_frames ? end - region->base : region->span_frames;
-        if (first < last && find_in_region(region, order, first, last, piece)) {
+        size_t end = frames_below(region, need);
+        size_t low = region->base == 0 ? LOW_FRAMES : 0;
+        if ((end > low && find_in_region(region, order, low, end, piece)) ||
+            (low != 0 && find_in_region(region, order, 0, end < low ? end : low, piece))) {
             return true;
         }
     }
     return false;
 }
 
-bool ashlar_frames_find(struct ashlar_frames *pool, unsigned order, const struct need *need, struct piece *piece)
+/* A whole chunk: its counter says all. */
+bool ashlar_frames_take_chunk(struct ashlar_frames *pool, const struct need *need, ashlar_pfn *first)
 {
-    ashlar_pfn end = need->limit_pfn;
-    for (unsigned zone = 0; zone < sizeof zone_starts / sizeof zone_starts[0]; zone++) {
-        if (zone_starts[zone] >= end) {
+    for (struct region *region = pool->regions; region != NULL; region = region->next) {
+        if (region->in_class[CLASS_WHOLE] == 0 || !suits(region, need)) {
             continue;
         }
-        if (find_in_zone(pool, order, zone_starts[zone], end, need->node, piece)) {
+        size_t end = frames_below(region, need) >> CHUNK_ORDER;
+        size_t chunk = next_in_class(region, CLASS_WHOLE, 0, end);
+        if (chunk < end) {
+            region->chunks[chunk] = CHUNK_RAM | CHUNK_HUGE;
+            toggle(region, chunk, CLASS_WHOLE);
+            pool->free_frames -= CHUNK_FRAMES;
+            *first = region->base + chunk * CHUNK_FRAMES;
+            ashlar_frames_mark(pool, *first, CHUNK_FRAMES, 1u + CHUNK_ORDER);
             return true;
         }
-        end = zone_starts[zone];
     }
     return false;
+}
+
+/* The same back, if first is such a chunk. */
+bool ashlar_frames_give_chunk(struct ashlar_frames *pool, ashlar_pfn first)
+{
+    struct region *region = region_of(pool, first);
+    if (region == NULL || first >= pool->cursor.better) {
+        return false;
+    }
+    size_t chunk = (first - region->base) >> CHUNK_ORDER;
+    if (region->chunks[chunk] != (CHUNK_RAM | CHUNK_HUGE)) {
+        return false;
+    }
+    region->chunks[chunk] = CHUNK_RAM | CHUNK_FRAMES;
+    toggle(region, chunk, CLASS_WHOLE);
+    pool->free_frames += CHUNK_FRAMES;
+    return true;
 }
 
 /* --- the cursor ------------------------------------------------------------- */
@@ -173,22 +205,22 @@ static void cursor_set(struct cursor *cursor, struct region *region, size_t word
     cursor->word = &region->words[word];
     cursor->chunk = &region->chunks[word / CHUNK_WORDS];
     cursor->first = region->base + word * WORD_BITS;
+    cursor->better = zone_end(cursor->first);
 }
 
 /* File the cursor's chunk; the cursor then has none. */
-void ashlar_frames_cursor_drop(struct ashlar_frames *pool)
+OUT_OF_LINE void ashlar_frames_cursor_drop(struct ashlar_frames *pool)
 {
     struct cursor *cursor = &pool->cursor;
     if (cursor->region == NULL) {
         return;
     }
-    unsigned count = *cursor->chunk & CHUNK_COUNT;
     *cursor->chunk = (uint16_t)(*cursor->chunk & ~CHUNK_OWN);
-    if (count != 0) {
-        file(cursor->region, (size_t)(cursor->chunk - cursor->region->chunks), class_of(count));
-    }
+    ashlar_frames_refile(cursor->region, (size_t)(cursor->chunk - cursor->region->chunks), 0,
+                         *cursor->chunk & CHUNK_COUNT);
     cursor->region = NULL;
     cursor->word = &cursor->none;
+    cursor->better = ASHLAR_PFN_NONE;
 }
 
 /* Put the cursor on a word with a free frame: in its own chunk, else in the one that suits best. False: there is none
@@ -200,25 +232,26 @@ bool ashlar_frames_cursor_refill(struct ashlar_frames *pool)
     struct cursor *cursor = &pool->cursor;
     struct piece piece;
     if (cursor->region != NULL && (*cursor->chunk & CHUNK_COUNT) != 0) {
-        size_t chunk = (size_t)(cursor->chunk - cursor->region->chunks);
-        size_t bit = ashlar_frames_bits_find(cursor->region->words, chunk * CHUNK_FRAMES, CHUNK_FRAMES, 0);
-        cursor_set(cursor, cursor->region, bit / WORD_BITS);
-        return true;
+        piece.region = cursor->region;
+        piece.chunk = (size_t)(cursor->chunk - cursor->region->chunks);
+        piece.offset = (unsigned)ashlar_frames_bits_find(chunk_words(piece.region, piece.chunk), 0, CHUNK_FRAMES, 0);
+    } else {
+        ashlar_frames_cursor_drop(pool);
+        if (!ashlar_frames_find(pool, 0, &anywhere, &piece) || piece.region->base + piece.chunk == 0) {
+            return false;
+        }
+        uint16_t *chunk = &piece.region->chunks[piece.chunk];
+        ashlar_frames_refile(piece.region, piece.chunk, *chunk & CHUNK_COUNT, 0);
+        *chunk = (uint16_t)(*chunk | CHUNK_OWN);
     }
-    ashlar_frames_cursor_drop(pool);
-    if (!ashlar_frames_find(pool, 0, &anywhere, &piece) || piece.region->base + piece.chunk == 0) {
-        return false;
-    }
-    unsigned state = piece.region->chunks[piece.chunk];
-    unfile(piece.region, piece.chunk, class_of(state & CHUNK_COUNT));
-    piece.region->chunks[piece.chunk] = (uint16_t)(state | CHUNK_OWN);
     cursor_set(cursor, piece.region, piece.chunk * CHUNK_WORDS + piece.offset / WORD_BITS);
     return true;
 }
 
 /* --- runs of frames --------------------------------------------------------- */
 
-uintptr_t *ashlar_frames_ram_words(const struct ashlar_frames *pool, const struct region *region, size_t chunk)
+OUT_OF_LINE uintptr_t *ashlar_frames_ram_words(const struct ashlar_frames *pool, const struct region *region,
+                                               size_t chunk)
 {
     struct slot_block *block = pool->slots;
     size_t slot = region->slots[chunk];
@@ -229,7 +262,8 @@ uintptr_t *ashlar_frames_ram_words(const struct ashlar_frames *pool, const struc
 }
 
 /* The part of the run in its first chunk. False: no region knows it. frames is not 0. */
-bool ashlar_frames_piece(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames, struct piece *piece)
+OUT_OF_LINE bool ashlar_frames_piece(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames,
+                                     struct piece *piece)
 {
     struct region *region = region_of(pool, first);
     unsigned offset = first % CHUNK_FRAMES;
@@ -243,30 +277,31 @@ bool ashlar_frames_piece(const struct ashlar_frames *pool, ashlar_pfn first, siz
     return true;
 }
 
-/* Take frames that are free, and known to be. shape: what debug builds remember. */
-void ashlar_frames_claim(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape)
+/* Take frames of one chunk that are known to be free. */
+OUT_OF_LINE void ashlar_frames_claim_piece(const struct piece *piece)
 {
-    struct piece piece;
-    pool->free_frames -= frames;
-    if (ASHLAR_DEBUG) {
-        ashlar_frames_mark(pool, first, frames, shape);
-    }
-    for (; frames != 0; first += piece.frames, frames -= piece.frames) {
-        bool known = ashlar_frames_piece(pool, first, frames, &piece);
-        ASHLAR_ASSERT(known);
-        (void)known;
-        uint16_t *chunk = &piece.region->chunks[piece.chunk];
-        unsigned count = *chunk & CHUNK_COUNT;
-        ashlar_frames_set_count(piece.region, piece.chunk, count - piece.frames);
-        if (piece.frames == CHUNK_FRAMES) {
-            *chunk = (uint16_t)(*chunk | CHUNK_HUGE);
-        } else {
-            ashlar_frames_bits_clear(chunk_words(piece.region, piece.chunk), piece.offset, piece.frames);
-        }
+    uint16_t *chunk = &piece->region->chunks[piece->chunk];
+    ashlar_frames_set_count(piece->region, piece->chunk, (*chunk & CHUNK_COUNT) - piece->frames);
+    if (piece->frames == CHUNK_FRAMES) {
+        *chunk = (uint16_t)(*chunk | CHUNK_HUGE);
+    } else {
+        ashlar_frames_bits_flip(chunk_words(piece->region, piece->chunk), piece->offset, piece->frames);
     }
 }
 
-ASHLAR_NORETURN static void refuse(ashlar_pfn frame, const char *why, const void *caller)
+/* The same of any number, which regions know. shape: what debug builds remember. */
+COLD void ashlar_frames_claim(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape)
+{
+    struct piece piece;
+    pool->free_frames -= frames;
+    ashlar_frames_mark(pool, first, frames, shape);
+    for (; frames != 0; first += piece.frames, frames -= piece.frames) {
+        (void)ashlar_frames_piece(pool, first, frames, &piece);
+        ashlar_frames_claim_piece(&piece);
+    }
+}
+
+ASHLAR_NORETURN COLD static void refuse(ashlar_pfn frame, const char *why, const void *caller)
 {
     ashlar_panic("frames: give of frame 0x%lx, which is %s, by %p", (unsigned long)frame, why, caller);
 }
@@ -319,7 +354,7 @@ static void release_piece(const struct piece *piece)
         if (huge) {
             memset(words, 0, CHUNK_FRAMES / 8u);
         }
-        ashlar_frames_bits_set(words, piece->offset, piece->frames);
+        ashlar_frames_bits_flip(words, piece->offset, piece->frames);
     }
     ashlar_frames_set_count(piece->region, piece->chunk, (*chunk & CHUNK_COUNT) + piece->frames);
 }
@@ -330,11 +365,12 @@ void ashlar_frames_release(struct ashlar_frames *pool, ashlar_pfn first, size_t 
 {
     struct piece piece;
     check_run(pool, first, frames, caller);
-    if (ASHLAR_DEBUG) {
-        ashlar_frames_check_shape(pool, first, frames, shape, caller);
-        ashlar_frames_mark(pool, first, frames, 0);
-    }
+    ashlar_frames_check_shape(pool, first, frames, shape, caller);
+    ashlar_frames_mark(pool, first, frames, 0);
     pool->free_frames += frames;
+    if (first + (frames - 1u) >= pool->cursor.better) {
+        ashlar_frames_cursor_drop(pool);
+    }
     for (; frames != 0; first += piece.frames, frames -= piece.frames) {
         (void)ashlar_frames_piece(pool, first, frames, &piece);
         release_piece(&piece);

@@ -42,7 +42,7 @@
 #define FLAGS_KNOWN                                                                                                    \
     (ASHLAR_FRAMES_MAY_USE_RESERVE | ASHLAR_FRAMES_ONLY_NODE | ASHLAR_FRAMES_NO_DRAIN | ASHLAR_FRAMES_FROM_RESERVATION)
 
-static const struct need single_anywhere = {1, 1, 0, 0, ASHLAR_PFN_NONE, ASHLAR_FRAMES_ANY_NODE};
+static const struct need anywhere = {1, 1, 0, 0, ASHLAR_PFN_NONE, ASHLAR_FRAMES_ANY_NODE};
 
 /* --- how many --------------------------------------------------------------- */
 
@@ -52,7 +52,7 @@ void ashlar_frames_set_gate(struct ashlar_frames *pool)
 }
 
 /* Is this the take that a test wants to fail? */
-static bool is_made_to_fail(struct ashlar_frames *pool)
+COLD static bool is_made_to_fail(struct ashlar_frames *pool)
 {
     if (pool->fail_in == 0 || --pool->fail_in != 0) {
         return false;
@@ -63,7 +63,7 @@ static bool is_made_to_fail(struct ashlar_frames *pool)
 }
 
 /* May so many frames be taken, wherever they are? Promised ones always: not even a test fails them. */
-bool ashlar_frames_admit(struct ashlar_frames *pool, size_t frames, unsigned flags)
+OUT_OF_LINE bool ashlar_frames_admit(struct ashlar_frames *pool, size_t frames, unsigned flags)
 {
     if ((flags & ASHLAR_FRAMES_FROM_RESERVATION) != 0) {
         return pool->promised_frames >= frames;
@@ -96,7 +96,7 @@ static void check_promise(const struct ashlar_frames *pool, size_t frames, unsig
                  "frames: %zu frames taken from a reservation of %zu, by %p", frames, pool->promised_frames, caller);
 }
 
-ashlar_status ashlar_frames_reserve(struct ashlar_frames *pool, size_t count)
+COLD ashlar_status ashlar_frames_reserve(struct ashlar_frames *pool, size_t count)
 {
     ashlar_status status = ASHLAR_OK;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
@@ -111,7 +111,7 @@ ashlar_status ashlar_frames_reserve(struct ashlar_frames *pool, size_t count)
     return status;
 }
 
-void ashlar_frames_unreserve(struct ashlar_frames *pool, size_t count)
+COLD void ashlar_frames_unreserve(struct ashlar_frames *pool, size_t count)
 {
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     ASHLAR_CHECK(count <= pool->promised_frames, "frames: unreserve of %zu frames where %zu are reserved, by %p", count,
@@ -141,20 +141,23 @@ static inline bool take_at_cursor(struct ashlar_frames *pool, ashlar_pfn *first)
     return true;
 }
 
-/* A block of up to one chunk, anywhere in what need allows. */
-static bool take_in_chunk(struct ashlar_frames *pool, unsigned order, const struct need *need, ashlar_pfn *first)
+/* A block of less than a chunk. */
+static bool take_part(struct ashlar_frames *pool, unsigned order, const struct need *need, ashlar_pfn *first)
 {
     struct piece piece;
-    bool found = ashlar_frames_find(pool, order, need, &piece);
-    if (!found && pool->cursor.region != NULL) {
-        ashlar_frames_cursor_drop(pool);
-        found = ashlar_frames_find(pool, order, need, &piece);
+    if (!ashlar_frames_find(pool, order, need, &piece)) {
+        return false;
     }
-    if (found) {
-        *first = piece.region->base + piece.chunk * CHUNK_FRAMES + piece.offset;
-        ashlar_frames_claim(pool, *first, piece.frames, 1u + order);
-    }
-    return found;
+    *first = piece.region->base + piece.chunk * CHUNK_FRAMES + piece.offset;
+    pool->free_frames -= piece.frames;
+    ashlar_frames_claim_piece(&piece);
+    ashlar_frames_mark(pool, *first, piece.frames, 1u + order);
+    return true;
+}
+
+static bool take_in_chunk(struct ashlar_frames *pool, unsigned order, const struct need *need, ashlar_pfn *first)
+{
+    return order == CHUNK_ORDER ? ashlar_frames_take_chunk(pool, need, first) : take_part(pool, order, need, first);
 }
 
 static bool take_run(struct ashlar_frames *pool, const struct need *need, unsigned shape, ashlar_pfn *first)
@@ -176,6 +179,10 @@ static bool take_block(struct ashlar_frames *pool, unsigned order, const struct 
         ashlar_frames_cursor_refill(pool)) {
         return take_at_cursor(pool, first);
     }
+    if (take_in_chunk(pool, order, need, first)) {
+        return true;
+    }
+    ashlar_frames_cursor_drop(pool); /* so that its chunk is seen, too */
     return take_in_chunk(pool, order, need, first);
 }
 
@@ -203,18 +210,32 @@ static ashlar_status take_request_locked(struct ashlar_frames *pool, const struc
     return ashlar_frames_book(pool, taken, frames, request->flags);
 }
 
-ashlar_status ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first)
+/* So many for an ordinary take, and no test that wants to see it fail. */
+static inline bool is_plenty(const struct ashlar_frames *pool, size_t frames)
+{
+    return pool->free_frames >= pool->gate_frames && pool->free_frames - pool->gate_frames >= frames;
+}
+
+/* Out of line: the request is built only where it is wanted. */
+OUT_OF_LINE static ashlar_status take_plain_locked(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first)
 {
     const struct ashlar_frames_request request = {order, 0, ASHLAR_FRAMES_ANY_NODE, 0};
+    return take_request_locked(pool, &request, first);
+}
+
+ashlar_status ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first)
+{
     ashlar_status status = ASHLAR_OK;
     if (order > ASHLAR_FRAMES_ORDER_MAX) {
         return ASHLAR_BAD_ARGUMENT;
     }
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
-    if (order == 0 && pool->free_frames > pool->gate_frames && take_at_cursor(pool, first)) {
+    if (is_plenty(pool, (size_t)1 << order) &&
+        (order == 0 ? take_at_cursor(pool, first)
+                    : order == CHUNK_ORDER && ashlar_frames_take_chunk(pool, &anywhere, first))) {
         pool->takes++;
     } else {
-        status = take_request_locked(pool, &request, first);
+        status = take_plain_locked(pool, order, first);
     }
     ashlar_lock_give(&pool->lock, interrupts);
     return status;
@@ -262,7 +283,7 @@ static void take_all(struct ashlar_frames *pool, ashlar_pfn *frames, size_t coun
         if (*pool->cursor.word != 0 || ashlar_frames_cursor_refill(pool)) {
             taken = take_word(pool, frames, count);
         } else {
-            bool found = take_in_chunk(pool, 0, &single_anywhere, frames);
+            bool found = take_part(pool, 0, &anywhere, frames);
             ASHLAR_ASSERT(found);
             (void)found;
         }
@@ -294,8 +315,8 @@ static bool is_sane(const struct ashlar_frames_range *range)
             (is_power_of_two(range->boundary_frames) && range->boundary_frames >= range->frames));
 }
 
-ashlar_status ashlar_frames_take_range(struct ashlar_frames *pool, const struct ashlar_frames_range *range,
-                                       ashlar_pfn *first)
+COLD ashlar_status ashlar_frames_take_range(struct ashlar_frames *pool, const struct ashlar_frames_range *range,
+                                            ashlar_pfn *first)
 {
     if (!is_sane(range)) {
         return ASHLAR_BAD_ARGUMENT;
@@ -315,22 +336,31 @@ ashlar_status ashlar_frames_take_range(struct ashlar_frames *pool, const struct 
 
 /* --- gives ------------------------------------------------------------------ */
 
-static inline void give_single(struct ashlar_frames *pool, ashlar_pfn frame, const void *caller)
+/* Frames of one word: bits says which of those from base on, count how many. Taken ones of a chunk that is all RAM are
+ * given at once; everything else one by one, so that the culprit is named. */
+OUT_OF_LINE static void give_word(struct ashlar_frames *pool, ashlar_pfn base, uintptr_t bits, unsigned count,
+                                  const void *caller)
 {
-    struct region *region = region_of(pool, frame);
-    if (!ASHLAR_DEBUG && region != NULL) {
-        size_t index = frame - region->base;
+    struct region *region = region_of(pool, base);
+    if (!ASHLAR_DEBUG && region != NULL && base < pool->cursor.better) {
+        size_t index = base - region->base;
         unsigned state = region->chunks[index >> CHUNK_ORDER];
         uintptr_t *word = &region->words[index / WORD_BITS];
-        uintptr_t bit = (uintptr_t)1 << index % WORD_BITS;
-        if ((state & (CHUNK_RAM | CHUNK_HUGE)) == CHUNK_RAM && (*word & bit) == 0) {
-            *word |= bit;
-            pool->free_frames++;
-            ashlar_frames_set_count(region, index >> CHUNK_ORDER, (state & CHUNK_COUNT) + 1u);
+        if ((state & (CHUNK_RAM | CHUNK_HUGE)) == CHUNK_RAM && (*word & bits) == 0) {
+            *word |= bits;
+            pool->free_frames += count;
+            set_count(region, index >> CHUNK_ORDER, (state & CHUNK_COUNT) + count);
             return;
         }
     }
-    ashlar_frames_release(pool, frame, 1, 1, caller);
+    for (; bits != 0; bits &= bits - 1u) {
+        ashlar_frames_release(pool, base + word_ctz(bits), 1, 1, caller);
+    }
+}
+
+static uintptr_t bit_of(ashlar_pfn frame)
+{
+    return (uintptr_t)1 << frame % WORD_BITS;
 }
 
 void ashlar_frames_give(struct ashlar_frames *pool, ashlar_pfn first, unsigned order)
@@ -341,8 +371,8 @@ void ashlar_frames_give(struct ashlar_frames *pool, ashlar_pfn first, unsigned o
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->gives++;
     if (order == 0) {
-        give_single(pool, first, ASHLAR_CALLER());
-    } else {
+        give_word(pool, round_down(first, WORD_BITS), bit_of(first), 1, ASHLAR_CALLER());
+    } else if (ASHLAR_DEBUG || order != CHUNK_ORDER || !ashlar_frames_give_chunk(pool, first)) {
         ashlar_frames_release(pool, first, (size_t)1 << order, 1u + order, ASHLAR_CALLER());
     }
     ashlar_lock_give(&pool->lock, interrupts);
@@ -352,13 +382,19 @@ void ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frame
 {
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->gives++;
-    for (size_t i = 0; i < count; i++) {
-        give_single(pool, frames[i], ASHLAR_CALLER());
+    for (size_t i = 0; i < count;) {
+        size_t first = i;
+        ashlar_pfn base = round_down(frames[i], WORD_BITS);
+        uintptr_t bits = 0;
+        do {
+            bits |= bit_of(frames[i++]);
+        } while (i < count && round_down(frames[i], WORD_BITS) == base && (bits & bit_of(frames[i])) == 0);
+        give_word(pool, base, bits, (unsigned)(i - first), ASHLAR_CALLER());
     }
     ashlar_lock_give(&pool->lock, interrupts);
 }
 
-void ashlar_frames_give_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+COLD void ashlar_frames_give_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
 {
     ASHLAR_CHECK(frames != 0 && first + (frames - 1u) >= first,
                  "frames: give of %zu frames from 0x%lx, an empty or wrapping range, by %p", frames,
@@ -371,7 +407,7 @@ void ashlar_frames_give_range(struct ashlar_frames *pool, ashlar_pfn first, size
 
 /* --- for tests -------------------------------------------------------------- */
 
-void ashlar_frames_fail_nth(struct ashlar_frames *pool, uint64_t n, int forever)
+COLD void ashlar_frames_fail_nth(struct ashlar_frames *pool, uint64_t n, int forever)
 {
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->fail_in = n;

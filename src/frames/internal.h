@@ -11,6 +11,12 @@
 #include "base/lock.h"
 #include <ashlar/frames.h>
 
+/* Compiled for size: called once, or by people. */
+#define COLD __attribute__((cold))
+
+/* One copy, for size. */
+#define OUT_OF_LINE __attribute__((noinline))
+
 #define CHUNK_ORDER 9u
 #define CHUNK_FRAMES 512u
 #define CHUNK_WORDS (CHUNK_FRAMES / WORD_BITS)
@@ -30,7 +36,12 @@
 /* How full a chunk is. A class begins at a power of two: while the highest bit of a count stays, so does the class. */
 enum { CLASS_FEW, CLASS_SOME, CLASS_MANY, CLASS_WHOLE, CLASSES }; /* from 1, 16, 256, 512; CLASSES: none is free */
 
-/* Chunks without a wide hole between them. Its first and its last chunk hold RAM. */
+/* Chunks without a wide hole between them, of one zone. Low memory is kept for those who cannot use other: zones are
+ * below 16 MiB, to 4 GiB, and above, and what lies below 1 MiB comes last in its region. */
+#define LOW_FRAMES 256u         /* 1 MiB */
+#define ZONE_16MIB_FRAMES 4096u /* 16 MiB */
+#define ZONE_4GIB_FRAMES ((ashlar_pfn)1 << 20)
+
 struct region {
     struct region *next;       /* L: the next lower one */
     ashlar_pfn base;           /* I: first frame of chunk 0, a multiple of 512 */
@@ -62,14 +73,15 @@ struct cursor {
     uint16_t *chunk;       /* its counter */
     ashlar_pfn first;      /* frame of the word's bit 0 */
     struct region *region; /* NULL: no chunk */
-    uintptr_t none;        /* always 0 */
+    ashlar_pfn better; /* frames from here on are to be taken first: the end of the region's zone, or of low memory */
+    uintptr_t none;    /* always 0 */
 };
 
 struct ashlar_frames {
     struct ashlar_lock lock;
     struct region *regions;   /* L: the highest first */
     size_t free_frames;       /* L */
-    size_t gate_frames;       /* L: the fast path wants more free than this: kept + promised; all ones: look closer */
+    size_t gate_frames;       /* L: the fast path leaves this many free: kept + promised; all ones: look closer */
     struct cursor cursor;     /* L */
     uint64_t takes;           /* L */
     uint64_t gives;           /* L */
@@ -109,6 +121,14 @@ struct need {
     unsigned node;        /* ASHLAR_FRAMES_ANY_NODE: every one */
 };
 
+/* Where the zone of a frame ends. */
+static inline ashlar_pfn zone_end(ashlar_pfn frame)
+{
+    return frame < ZONE_16MIB_FRAMES  ? ZONE_16MIB_FRAMES
+           : frame < ZONE_4GIB_FRAMES ? ZONE_4GIB_FRAMES
+                                      : ASHLAR_PFN_NONE;
+}
+
 static inline uintptr_t *chunk_words(const struct region *region, size_t chunk)
 {
     return region->words + chunk * CHUNK_WORDS;
@@ -123,17 +143,29 @@ static inline struct region *region_of(const struct ashlar_frames *pool, ashlar_
     return region;
 }
 
+/* The class of a count over 0. */
 static inline unsigned class_of(unsigned count)
 {
-    if (count == 0) {
-        return CLASSES;
+    unsigned log2 = u32_log2(count);
+    return log2 < 8u ? log2 >> 2u : log2 - 6u;
+}
+
+/* chunk.c */
+void ashlar_frames_refile(struct region *region, size_t chunk, unsigned old_count, unsigned count);
+
+/* Counts whose highest bits differ have an exclusive or above their conjunction; only they may differ in class. */
+static inline void set_count(struct region *region, size_t chunk, unsigned count)
+{
+    unsigned old = region->chunks[chunk];
+    unsigned old_count = old & CHUNK_COUNT;
+    region->chunks[chunk] = (uint16_t)((old & ~CHUNK_COUNT) | count);
+    if ((old_count ^ count) > (old_count & count) && (old & CHUNK_OWN) == 0) {
+        ashlar_frames_refile(region, chunk, old_count, count);
     }
-    return count < 16u ? CLASS_FEW : count < 256u ? CLASS_SOME : count < CHUNK_FRAMES ? CLASS_MANY : CLASS_WHOLE;
 }
 
 /* bitmap.c. Runs of bits [first, first + count). */
-void ashlar_frames_bits_set(uintptr_t *words, size_t first, size_t count);
-void ashlar_frames_bits_clear(uintptr_t *words, size_t first, size_t count);
+void ashlar_frames_bits_flip(uintptr_t *words, size_t first, size_t count);
 /* The lowest bit of the run that is set (wanted: all ones: that is clear), or first + count. */
 size_t ashlar_frames_bits_find(const uintptr_t *words, size_t first, size_t count, uintptr_t flip);
 /* One past the highest clear bit of the run, or first. */
@@ -144,10 +176,13 @@ unsigned ashlar_frames_bits_block(const uintptr_t *words, unsigned order, unsign
 /* chunk.c. */
 void ashlar_frames_set_count(struct region *region, size_t chunk, unsigned count);
 bool ashlar_frames_find(struct ashlar_frames *pool, unsigned order, const struct need *need, struct piece *piece);
+bool ashlar_frames_take_chunk(struct ashlar_frames *pool, const struct need *need, ashlar_pfn *first);
+bool ashlar_frames_give_chunk(struct ashlar_frames *pool, ashlar_pfn first);
 void ashlar_frames_cursor_drop(struct ashlar_frames *pool);
 bool ashlar_frames_cursor_refill(struct ashlar_frames *pool);
 uintptr_t *ashlar_frames_ram_words(const struct ashlar_frames *pool, const struct region *region, size_t chunk);
 bool ashlar_frames_piece(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames, struct piece *piece);
+void ashlar_frames_claim_piece(const struct piece *piece);
 void ashlar_frames_claim(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape);
 void ashlar_frames_release(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape,
                            const void *caller);
@@ -160,7 +195,7 @@ void ashlar_frames_set_gate(struct ashlar_frames *pool);
 bool ashlar_frames_admit(struct ashlar_frames *pool, size_t frames, unsigned flags);
 ashlar_status ashlar_frames_book(struct ashlar_frames *pool, bool taken, size_t frames, unsigned flags);
 
-/* shape.c. Debug builds only; the callers ask. */
+/* shape.c. Empty in release builds. */
 void ashlar_frames_mark(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape);
 void ashlar_frames_check_shape(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape,
                                const void *caller);

@@ -2,7 +2,8 @@
 /* lay.c - bookkeeping laid out in the caller's storage: at boot, and for memory that is added later.
  *
  * Usable runs of the map with holes of up to 64 MiB between them become one
- * region; wider holes cost nothing. Storage of a pool:
+ * region, but not across the ends of zones; wider holes cost nothing. Storage of
+ * a pool:
  *
  *     pool | slots of mixed chunks | region: header words maps chunks slots [states] | region ...
  *
@@ -44,14 +45,14 @@ static size_t header_bytes(void)
     return round_up(sizeof(struct ashlar_frames), ALIGN_BYTES);
 }
 
-static size_t region_bytes(size_t chunks)
+COLD static size_t region_bytes(size_t chunks)
 {
     size_t each = CHUNK_FRAMES / 8u + 2u * sizeof(uint16_t) + (ASHLAR_DEBUG ? CHUNK_FRAMES : 0);
     return round_up(sizeof(struct region) + chunks * each + CLASSES * map_words_of(chunks) * sizeof(uintptr_t),
                     ALIGN_BYTES);
 }
 
-static size_t slots_bytes(size_t slots)
+COLD static size_t slots_bytes(size_t slots)
 {
     return round_up(sizeof(struct slot_block) + slots * (CHUNK_FRAMES / 8u), ALIGN_BYTES);
 }
@@ -61,10 +62,9 @@ static ashlar_pfn chunk_up(ashlar_pfn frame)
     return round_up(frame, CHUNK_FRAMES);
 }
 
-/* Count the run's mixed chunks, at its two ends; *last is the chunk counted last. */
-static void count_mixed(struct cluster *cluster, ashlar_pfn first, size_t frames, ashlar_pfn *last)
+/* Count the mixed chunks of [first, end), at its two ends; *last is the chunk counted last. */
+COLD static void count_mixed(struct cluster *cluster, ashlar_pfn first, ashlar_pfn end, ashlar_pfn *last)
 {
-    ashlar_pfn end = first + frames;
     ashlar_pfn low = round_down(first, CHUNK_FRAMES);
     ashlar_pfn high = round_down(end, CHUNK_FRAMES);
     if (low != *last && (first != low || high == low)) {
@@ -77,33 +77,42 @@ static void count_mixed(struct cluster *cluster, ashlar_pfn first, size_t frames
     }
 }
 
-/* The next cluster of the map; *run is where ashlar_memmap_next_usable goes on. */
-static bool next_cluster(const struct ashlar_memmap *map, size_t *run, struct cluster *cluster)
+/* The next cluster of the map, from the last one's end on (0 at first); *run: the usable run that it may begin in. */
+COLD static bool next_cluster(const struct ashlar_memmap *map, size_t *run, struct cluster *cluster)
 {
-    ashlar_pfn first;
+    ashlar_pfn from = cluster->end;
     ashlar_pfn last_mixed = ASHLAR_PFN_NONE;
+    ashlar_pfn first;
     size_t frames;
     size_t ahead = *run;
+    bool found = false;
     cluster->mixed = 0;
-    cluster->end = 0;
     while (ashlar_memmap_next_usable(map, &ahead, &first, &frames)) {
-        ashlar_pfn base = round_down(first, CHUNK_FRAMES);
-        if (cluster->end == 0) {
-            cluster->base = base;
-        } else if (base > cluster->end && base - cluster->end > REGION_GAP_CHUNKS * CHUNK_FRAMES) {
-            break;
+        ashlar_pfn end = first + frames;
+        first = first > from ? first : from;
+        if (first < end) {
+            if (!found) {
+                cluster->base = round_down(first, CHUNK_FRAMES);
+            } else if (first >= zone_end(cluster->base) || first > cluster->end + REGION_GAP_CHUNKS * CHUNK_FRAMES) {
+                break;
+            }
+            found = true;
+            ashlar_pfn cut = zone_end(cluster->base);
+            cluster->end = chunk_up(end < cut ? end : cut);
+            count_mixed(cluster, first, end < cut ? end : cut, &last_mixed);
+            if (end > cut) {
+                break;
+            }
         }
-        count_mixed(cluster, first, frames, &last_mixed);
-        cluster->end = chunk_up(first + frames);
         *run = ahead;
     }
-    return cluster->end != 0;
+    return found;
 }
 
 /* Bytes for the map as it is; *mixed: slots among them. */
-static size_t pool_bytes(const struct ashlar_memmap *map, size_t *mixed)
+COLD static size_t pool_bytes(const struct ashlar_memmap *map, size_t *mixed)
 {
-    struct cluster cluster;
+    struct cluster cluster = {0, 0, 0};
     size_t run = 0;
     size_t bytes = header_bytes();
     *mixed = 0;
@@ -114,29 +123,30 @@ static size_t pool_bytes(const struct ashlar_memmap *map, size_t *mixed)
     return bytes + slots_bytes(*mixed);
 }
 
-size_t ashlar_frames_footprint_bytes(const struct ashlar_memmap *map, const struct ashlar_frames_options *options)
+COLD size_t ashlar_frames_footprint_bytes(const struct ashlar_memmap *map, const struct ashlar_frames_options *options)
 {
     size_t mixed;
     (void)options;
-    return round_up(pool_bytes(map, &mixed) + 2u * (CHUNK_FRAMES / 8u), ASHLAR_PAGE_BYTES);
+    return round_up(pool_bytes(map, &mixed) + (size_t)2 * (CHUNK_FRAMES / 8u), ASHLAR_PAGE_BYTES);
 }
 
 /* --- filling ---------------------------------------------------------------- */
 
-static struct slot_block *lay_slots(struct ashlar_frames *pool, unsigned char *storage, size_t count)
+COLD static void lay_slots(struct ashlar_frames *pool, unsigned char *storage, size_t count)
 {
     struct slot_block *block = (struct slot_block *)(void *)storage;
     block->first = pool->slots == NULL ? 0 : pool->slots->first + pool->slots->count;
     block->count = count;
     block->next = pool->slots;
     pool->slots = block;
-    return block;
 }
 
 /* A region of chunks without RAM, in zeroed storage. */
-static struct region *lay_region(unsigned char *storage, ashlar_pfn base, size_t chunks, unsigned node)
+COLD static void lay_region(struct ashlar_frames *pool, unsigned char *storage, ashlar_pfn base, size_t chunks,
+                            unsigned node)
 {
     struct region *region = (struct region *)(void *)storage;
+    struct region **link = &pool->regions;
     region->base = base;
     region->span_frames = chunks * CHUNK_FRAMES;
     region->node = node;
@@ -149,13 +159,7 @@ static struct region *lay_region(unsigned char *storage, ashlar_pfn base, size_t
     for (unsigned class = 0; class < CLASSES; class ++) {
         region->first_set[class] = region->map_words;
     }
-    return region;
-}
-
-static void link_region(struct ashlar_frames *pool, struct region *region)
-{
-    struct region **link = &pool->regions;
-    while (*link != NULL && (*link)->base > region->base) {
+    while (*link != NULL && (*link)->base > base) {
         link = &(*link)->next;
     }
     region->next = *link;
@@ -163,7 +167,7 @@ static void link_region(struct ashlar_frames *pool, struct region *region)
 }
 
 /* Part of a chunk becomes RAM: note which in its slot. */
-static void note_mixed(struct ashlar_frames *pool, const struct piece *piece)
+COLD static void note_mixed(struct ashlar_frames *pool, const struct piece *piece)
 {
     uint16_t *chunk = &piece->region->chunks[piece->chunk];
     if ((*chunk & CHUNK_MIXED) == 0) {
@@ -173,44 +177,61 @@ static void note_mixed(struct ashlar_frames *pool, const struct piece *piece)
         *chunk = (uint16_t)(*chunk | CHUNK_MIXED);
     }
     uintptr_t *ram = ashlar_frames_ram_words(pool, piece->region, piece->chunk);
-    ashlar_frames_bits_set(ram, piece->offset, piece->frames);
+    ashlar_frames_bits_flip(ram, piece->offset, piece->frames);
     if (ashlar_frames_bits_find(ram, 0, CHUNK_FRAMES, ~(uintptr_t)0) == CHUNK_FRAMES) {
         *chunk = (uint16_t)((*chunk & ~CHUNK_MIXED) | CHUNK_RAM);
     }
 }
 
-/* The run, which regions know and which was not RAM, becomes free RAM. */
-static void add_run(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+/* Chunks that were not RAM become free as a whole. */
+COLD static void add_chunks(struct region *region, size_t first, size_t count)
 {
-    struct piece piece;
-    pool->total_frames += frames;
-    pool->free_frames += frames;
-    for (; frames != 0; first += piece.frames, frames -= piece.frames) {
-        (void)ashlar_frames_piece(pool, first, frames, &piece);
-        uint16_t *chunk = &piece.region->chunks[piece.chunk];
-        if (piece.frames == CHUNK_FRAMES) {
-            memset(chunk_words(piece.region, piece.chunk), 0xff, CHUNK_FRAMES / 8u);
-            *chunk = (uint16_t)(*chunk | CHUNK_RAM);
-        } else {
-            ashlar_frames_bits_set(chunk_words(piece.region, piece.chunk), piece.offset, piece.frames);
-            note_mixed(pool, &piece);
-        }
-        ashlar_frames_set_count(piece.region, piece.chunk, (*chunk & CHUNK_COUNT) + piece.frames);
+    memset(chunk_words(region, first), 0xff, count * (CHUNK_FRAMES / 8u));
+    for (size_t i = 0; i < count; i++) {
+        region->chunks[first + i] = CHUNK_RAM | CHUNK_FRAMES;
+    }
+    ashlar_frames_bits_flip(region->maps + CLASS_WHOLE * region->map_words, first, count);
+    region->in_class[CLASS_WHOLE] += count;
+    if (first / WORD_BITS < region->first_set[CLASS_WHOLE]) {
+        region->first_set[CLASS_WHOLE] = first / WORD_BITS;
     }
 }
 
-static size_t default_kept(size_t frames)
+/* The run, which regions know and which was not RAM, becomes free RAM. */
+COLD static void add_run(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+{
+    struct piece piece;
+    size_t step;
+    pool->total_frames += frames;
+    pool->free_frames += frames;
+    for (; frames != 0; first += step, frames -= step) {
+        (void)ashlar_frames_piece(pool, first, frames, &piece);
+        struct region *region = piece.region;
+        size_t whole = region->span_frames - (first - region->base);
+        step = piece.frames;
+        if (step == CHUNK_FRAMES) {
+            step = round_down(frames < whole ? frames : whole, CHUNK_FRAMES);
+            add_chunks(region, piece.chunk, step >> CHUNK_ORDER);
+        } else {
+            ashlar_frames_bits_flip(chunk_words(region, piece.chunk), piece.offset, step);
+            note_mixed(pool, &piece);
+            ashlar_frames_set_count(region, piece.chunk, (region->chunks[piece.chunk] & CHUNK_COUNT) + piece.frames);
+        }
+    }
+}
+
+COLD static size_t default_kept(size_t frames)
 {
     size_t share = frames / KEPT_SHARE;
     return share < KEPT_MOST ? share : KEPT_MOST;
 }
 
-ashlar_status ashlar_frames_init(void *storage, size_t storage_bytes, const struct ashlar_memmap *map,
-                                 const struct ashlar_frames_options *options, struct ashlar_frames **pool)
+COLD ashlar_status ashlar_frames_init(void *storage, size_t storage_bytes, const struct ashlar_memmap *map,
+                                      const struct ashlar_frames_options *options, struct ashlar_frames **pool)
 {
     struct ashlar_frames *new_pool = storage;
     unsigned char *at = storage;
-    struct cluster cluster;
+    struct cluster cluster = {0, 0, 0};
     ashlar_pfn first;
     size_t mixed;
     size_t frames;
@@ -228,12 +249,13 @@ ashlar_status ashlar_frames_init(void *storage, size_t storage_bytes, const stru
     memset(storage, 0, bytes);
     ashlar_lock_init(&new_pool->lock, ASHLAR_RANK_FRAMES, "frames");
     new_pool->cursor.word = &new_pool->cursor.none;
+    new_pool->cursor.better = ASHLAR_PFN_NONE;
     new_pool->metadata_bytes = bytes;
     at += header_bytes();
     lay_slots(new_pool, at, mixed);
     for (at += slots_bytes(mixed); next_cluster(map, &run, &cluster);) {
         size_t chunks = (cluster.end - cluster.base) >> CHUNK_ORDER;
-        link_region(new_pool, lay_region(at, cluster.base, chunks, 0));
+        lay_region(new_pool, at, cluster.base, chunks, 0);
         at += region_bytes(chunks);
     }
     for (run = 0; ashlar_memmap_next_usable(map, &run, &first, &frames);) {
@@ -248,78 +270,63 @@ ashlar_status ashlar_frames_init(void *storage, size_t storage_bytes, const stru
 
 /* --- memory that is added later --------------------------------------------- */
 
-size_t ashlar_frames_add_footprint_bytes(ashlar_pfn first, size_t frames)
+COLD size_t ashlar_frames_add_footprint_bytes(ashlar_pfn first, size_t frames)
 {
-    size_t chunks = (first % CHUNK_FRAMES + frames + CHUNK_FRAMES - 1u) >> CHUNK_ORDER;
-    return round_up(slots_bytes(2) + region_bytes(chunks), ASHLAR_PAGE_BYTES);
+    ashlar_pfn end = chunk_up(first + frames);
+    size_t bytes = slots_bytes(2);
+    for (ashlar_pfn base = round_down(first, CHUNK_FRAMES); base < end;) {
+        ashlar_pfn cut = zone_end(base) < end ? zone_end(base) : end;
+        bytes += region_bytes((cut - base) >> CHUNK_ORDER);
+        base = cut;
+    }
+    return round_up(bytes, ASHLAR_PAGE_BYTES);
 }
 
-/* The part of [*first, *end) that lies within the region's chunks; false: none. */
-static bool within(const struct region *region, ashlar_pfn *first, ashlar_pfn *end)
+COLD static bool is_any_ram(const struct ashlar_frames *pool, const struct piece *piece)
 {
-    ashlar_pfn region_end = region->base + region->span_frames;
-    *first = *first > region->base ? *first : region->base;
-    *end = *end < region_end ? *end : region_end;
-    return *first < *end;
+    unsigned state = piece->region->chunks[piece->chunk];
+    if ((state & CHUNK_MIXED) == 0) {
+        return (state & CHUNK_RAM) != 0;
+    }
+    const uintptr_t *ram = ashlar_frames_ram_words(pool, piece->region, piece->chunk);
+    return ashlar_frames_bits_find(ram, piece->offset, piece->frames, 0) != piece->offset + piece->frames;
 }
 
 /* Is any frame of the run RAM already? */
-static bool is_any_ram(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+COLD static bool overlaps(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
 {
     struct piece piece;
     for (; frames != 0; first += piece.frames, frames -= piece.frames) {
-        (void)ashlar_frames_piece(pool, first, frames, &piece);
-        unsigned state = piece.region->chunks[piece.chunk];
-        if ((state & CHUNK_RAM) != 0) {
-            return true;
-        }
-        if ((state & CHUNK_MIXED) != 0 &&
-            ashlar_frames_bits_find(ashlar_frames_ram_words(pool, piece.region, piece.chunk), piece.offset,
-                                    piece.frames, 0) != piece.offset + piece.frames) {
+        if (ashlar_frames_piece(pool, first, frames, &piece) && is_any_ram(pool, &piece)) {
             return true;
         }
     }
     return false;
 }
 
-static bool overlaps(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+/* Lay chunks that no region has into regions of their own: all but those at the ends of [first, end). */
+COLD static void add_region(struct ashlar_frames *pool, ashlar_pfn first, ashlar_pfn end, unsigned node,
+                            unsigned char *storage)
 {
-    for (const struct region *region = pool->regions; region != NULL; region = region->next) {
-        ashlar_pfn from = first;
-        ashlar_pfn to = first + frames;
-        if (within(region, &from, &to) && is_any_ram(pool, from, to - from)) {
-            return true;
-        }
+    first = round_down(first, CHUNK_FRAMES);
+    while (first < end && region_of(pool, first) != NULL) {
+        first += CHUNK_FRAMES;
     }
-    return false;
-}
-
-/* Lay what the regions' chunks do not have into a region of its own. */
-static void add_region(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned node,
-                       unsigned char *storage)
-{
-    ashlar_pfn low = first;
-    ashlar_pfn end = first + frames;
-    for (const struct region *region = pool->regions; region != NULL; region = region->next) {
-        ashlar_pfn from = low;
-        ashlar_pfn to = end;
-        if (!within(region, &from, &to)) {
-            continue;
-        }
-        if (from == low) {
-            low = to;
-        } else {
-            end = from;
-        }
+    end = chunk_up(end);
+    while (first < end && region_of(pool, end - CHUNK_FRAMES) != NULL) {
+        end -= CHUNK_FRAMES;
     }
-    if (low < end) {
-        ashlar_pfn base = round_down(low, CHUNK_FRAMES);
-        link_region(pool, lay_region(storage, base, (chunk_up(end) - base) >> CHUNK_ORDER, node));
+    while (first < end) {
+        ashlar_pfn cut = zone_end(first) < end ? zone_end(first) : end;
+        size_t chunks = (cut - first) >> CHUNK_ORDER;
+        lay_region(pool, storage, first, chunks, node);
+        storage += region_bytes(chunks);
+        first = cut;
     }
 }
 
-ashlar_status ashlar_frames_add_memory(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned node,
-                                       void *storage, size_t storage_bytes)
+COLD ashlar_status ashlar_frames_add_memory(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned node,
+                                            void *storage, size_t storage_bytes)
 {
     ashlar_status status = ASHLAR_OK;
     if (first == 0 || frames == 0 || frames > ~(ashlar_pfn)0 - CHUNK_FRAMES - first || node >= ASHLAR_FRAMES_ANY_NODE ||
@@ -338,8 +345,9 @@ ashlar_status ashlar_frames_add_memory(struct ashlar_frames *pool, ashlar_pfn fi
         status = ASHLAR_NO_STORAGE;
     } else {
         lay_slots(pool, storage, 2);
-        add_region(pool, first, frames, node, (unsigned char *)storage + slots_bytes(2));
+        add_region(pool, first, first + frames, node, (unsigned char *)storage + slots_bytes(2));
         add_run(pool, first, frames);
+        ashlar_frames_cursor_drop(pool);
         pool->metadata_bytes += bytes;
     }
     ashlar_lock_give(&pool->lock, interrupts);

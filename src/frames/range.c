@@ -20,7 +20,7 @@
 #include "frames/internal.h"
 
 /* The highest start that meets all but freedom, in *start. */
-static bool place(const struct need *need, ashlar_pfn end, ashlar_pfn *start)
+COLD static bool place(const struct need *need, ashlar_pfn end, ashlar_pfn *start)
 {
     if (end < need->frames) {
         return false;
@@ -42,7 +42,7 @@ static bool is_usable(const struct region *region, unsigned node)
 }
 
 /* One past the highest frame of [first, end) that is not free, or first. */
-static ashlar_pfn after_obstacle(const struct ashlar_frames *pool, ashlar_pfn first, ashlar_pfn end, unsigned node)
+COLD static ashlar_pfn after_obstacle(const struct ashlar_frames *pool, ashlar_pfn first, ashlar_pfn end, unsigned node)
 {
     while (end > first) {
         const struct region *region = region_of(pool, end - 1u);
@@ -70,7 +70,7 @@ static ashlar_pfn after_obstacle(const struct ashlar_frames *pool, ashlar_pfn fi
 }
 
 /* Where the highest region ends that lies below the frame. */
-static ashlar_pfn end_below(const struct ashlar_frames *pool, ashlar_pfn frame)
+COLD static ashlar_pfn end_below(const struct ashlar_frames *pool, ashlar_pfn frame)
 {
     const struct region *region = pool->regions;
     while (region != NULL && region->base > frame) {
@@ -80,7 +80,7 @@ static ashlar_pfn end_below(const struct ashlar_frames *pool, ashlar_pfn frame)
 }
 
 /* The highest end that a run can have without the obstacle, as far as one look tells. */
-static ashlar_pfn next_end(const struct ashlar_frames *pool, const struct need *need, ashlar_pfn obstacle)
+COLD static ashlar_pfn next_end(const struct ashlar_frames *pool, const struct need *need, ashlar_pfn obstacle)
 {
     const struct region *region = region_of(pool, obstacle);
     if (region == NULL) {
@@ -98,7 +98,7 @@ static ashlar_pfn next_end(const struct ashlar_frames *pool, const struct need *
     return region->base + ashlar_frames_bits_find(region->words, start, index - start, ~(uintptr_t)0);
 }
 
-bool ashlar_frames_find_run(const struct ashlar_frames *pool, const struct need *need, ashlar_pfn *first)
+COLD bool ashlar_frames_find_run(const struct ashlar_frames *pool, const struct need *need, ashlar_pfn *first)
 {
     const struct region *top = pool->regions;
     ashlar_pfn end = need->limit_pfn;

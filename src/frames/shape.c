@@ -20,6 +20,9 @@ static uint8_t *state_of(const struct ashlar_frames *pool, ashlar_pfn frame)
 void ashlar_frames_mark(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape)
 {
     struct piece piece;
+    if (!ASHLAR_DEBUG) {
+        return;
+    }
     unsigned rest = shape == 0 || shape == SHAPE_RANGE ? shape : SHAPE_TAIL;
     uint8_t *head = state_of(pool, first);
     for (; frames != 0; first += piece.frames, frames -= piece.frames) {
@@ -41,7 +44,7 @@ static bool fits(unsigned state, unsigned shape, size_t index)
 void ashlar_frames_check_shape(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape,
                                const void *caller)
 {
-    for (size_t i = 0; i < frames; i++) {
+    for (size_t i = 0; ASHLAR_DEBUG && i < frames; i++) {
         unsigned state = *state_of(pool, first + i);
         unsigned mapped = state & ~SHAPE_MASK;
         unsigned taken = state & SHAPE_MASK;
