@@ -28,16 +28,16 @@
 /* --- violations ------------------------------------------------------------------ */
 
 enum sim_violation {
-    SIM_STALE_FRAME,    /* a frame was freed or taken while a TLB holds a translation to it */
-    SIM_STALE_TABLE,    /* a table's frame was freed or taken while a structure cache or a PDPTE register names it */
-    SIM_STALE_ROOT,     /* a frame was freed or taken while it is a CPU's root */
-    SIM_STALE_USE,      /* a cached translation was used that the tables no longer give (if asked for) */
-    SIM_FREED_ACCESS,   /* an access or a walk reached a frame that is free */
-    SIM_MIXED_SIZES,    /* one address, two cached translations of different sizes and results */
-    SIM_RESERVED_BIT,   /* an entry has a reserved bit set */
-    SIM_BAD_ROOT,       /* misaligned, out of reach, or PDPTEs with reserved bits: #GP on a real machine */
-    SIM_BEYOND_RAM,     /* a frame that the machine does not have */
-    SIM_CLOSED_WINDOW,  /* a window was touched, or closed, that is not open */
+    SIM_STALE_FRAME,   /* a frame was freed or taken while a TLB holds a translation to it */
+    SIM_STALE_TABLE,   /* a table's frame was freed or taken while a structure cache or a PDPTE register names it */
+    SIM_STALE_ROOT,    /* a frame was freed or taken while it is a CPU's root */
+    SIM_STALE_USE,     /* a cached translation was used that the tables no longer give (if asked for) */
+    SIM_FREED_ACCESS,  /* an access or a walk reached a frame that is free */
+    SIM_MIXED_SIZES,   /* one address, two cached translations of different sizes and results */
+    SIM_RESERVED_BIT,  /* an entry has a reserved bit set */
+    SIM_BAD_ROOT,      /* misaligned, out of reach, or PDPTEs with reserved bits: #GP on a real machine */
+    SIM_BEYOND_RAM,    /* a frame that the machine does not have */
+    SIM_CLOSED_WINDOW, /* a window was touched, or closed, that is not open */
     SIM_TOO_MANY_WINDOWS,
     SIM_VIOLATIONS
 };
@@ -90,21 +90,21 @@ enum sim_format { SIM_TWO_LEVEL, SIM_PAE, SIM_FOUR_LEVEL, SIM_FIVE_LEVEL };
 /* What the CPUs have turned on. */
 #define SIM_CPU_NXE 1u
 #define SIM_CPU_PGE 2u
-#define SIM_CPU_PSE 4u   /* two-level: large pages */
-#define SIM_CPU_GIB 8u   /* pages of 1 GiB; reserved bit otherwise */
-#define SIM_CPU_WP 16u   /* the kernel, too, may not write read-only pages */
+#define SIM_CPU_PSE 4u /* two-level: large pages */
+#define SIM_CPU_GIB 8u /* pages of 1 GiB; reserved bit otherwise */
+#define SIM_CPU_WP 16u /* the kernel, too, may not write read-only pages */
 #define SIM_CPU_USUAL (SIM_CPU_NXE | SIM_CPU_PGE | SIM_CPU_PSE | SIM_CPU_GIB | SIM_CPU_WP)
 
 #define SIM_CPUS_MAX 64u
 
 struct sim_mmu_options {
-    unsigned features;          /* SIM_CPU_... */
-    unsigned physical_bits;     /* 0: 32 for two-level, 36 for PAE, 46 else */
-    uint64_t seed;              /* of what follows */
-    unsigned evict_one_in;      /* each translation forgets something with this chance; 0: nothing is ever evicted */
-    unsigned speculate_one_in;  /* each translation brings in a neighbour with this chance; 0: never */
-    bool find_stale_use;        /* compare each cached translation that is used with the tables */
-    uint64_t kernel_first;      /* address and size of what sim_pointer reaches; 0 bytes: nothing */
+    unsigned features;         /* SIM_CPU_... */
+    unsigned physical_bits;    /* 0: 32 for two-level, 36 for PAE, 46 else */
+    uint64_t seed;             /* of what follows */
+    unsigned evict_one_in;     /* each translation forgets something with this chance; 0: nothing is ever evicted */
+    unsigned speculate_one_in; /* each translation brings in a neighbour with this chance; 0: never */
+    bool find_stale_use;       /* compare each cached translation that is used with the tables */
+    uint64_t kernel_first;     /* address and size of what sim_pointer reaches; 0 bytes: nothing */
     uint64_t kernel_bytes;
 };
 
@@ -158,7 +158,7 @@ void sim_tlb_fill(unsigned cpu, uint64_t address);
 
 /* What the tables in memory say now, without any cache and without a trace (no accessed or dirty bit). */
 struct sim_translation {
-    unsigned fault;      /* 0, or SIM_FAULT...; the rest is valid if it is 0 */
+    unsigned fault; /* 0, or SIM_FAULT...; the rest is valid if it is 0 */
     uint64_t physical;
     uint64_t page_bytes; /* 4 KiB, 2 MiB, 4 MiB, 1 GiB */
     bool writable;
@@ -167,7 +167,7 @@ struct sim_translation {
     bool global;
     bool accessed;
     bool dirty;
-    unsigned pat_index;  /* entry of the page attribute table */
+    unsigned pat_index; /* entry of the page attribute table */
 };
 void sim_mmu_inspect(unsigned cpu, uint64_t address, struct sim_translation *found);
 

@@ -23,7 +23,8 @@ extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses *
 #define ASHLAR_FEATURE_GLOBAL 2u /* CPUID 1 EDX.13, CR4.PGE set */
 #define ASHLAR_FEATURE_LARGE 4u  /* two-level: CPUID 1 EDX.3, CR4.PSE set; the other formats always have large pages */
 #define ASHLAR_FEATURE_GIB 8u    /* pages of 1 GiB: CPUID 80000001h EDX.26 */
-#define ASHLAR_FEATURE_PAT 16u   /* CPUID 1 EDX.16, MSR 277h loaded with ASHLAR_PAT_LOW and _HIGH; without it
+#define ASHLAR_FEATURE_PAT                                                                                             \
+    16u /* CPUID 1 EDX.16, MSR 277h loaded with ASHLAR_PAT_LOW and _HIGH; without it
                                   * write-combining is left to the MTRRs (the type UC-) */
 /* Or-ed in: physical address bits (CPUID 80000008h EAX, bits 0 to 7), 12 to 52. Left out: 36 under PAE, 32 and 52. */
 #define ASHLAR_FEATURE_PHYSICAL_BITS(bits) ((unsigned)(bits) << 24)

@@ -76,8 +76,7 @@ unsigned ashlar_run_change(const struct ashlar_paging *paging, void *table, unsi
 /* How many entries come before the first that is not empty, is absent, is present; count if none is. */
 unsigned ashlar_run_first_nonempty(const struct ashlar_paging *paging, const void *table, unsigned index,
                                    unsigned count);
-unsigned ashlar_run_first_absent(const struct ashlar_paging *paging, const void *table, unsigned index,
-                                 unsigned count);
+unsigned ashlar_run_first_absent(const struct ashlar_paging *paging, const void *table, unsigned index, unsigned count);
 unsigned ashlar_run_first_present(const struct ashlar_paging *paging, const void *table, unsigned index,
                                   unsigned count);
 
@@ -100,6 +99,7 @@ struct ashlar_walk {
 void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found);
 
 /* Physical address behind a virtual one; false if there is none, or the address is not canonical. */
-bool ashlar_walk_translate(const struct ashlar_paging *paging, ashlar_phys root, uintptr_t address, ashlar_phys *physical);
+bool ashlar_walk_translate(const struct ashlar_paging *paging, ashlar_phys root, uintptr_t address,
+                           ashlar_phys *physical);
 
 #endif

@@ -37,7 +37,7 @@ struct ashlar_paging {
     uint16_t cache_disable;
     uint16_t accessed;
     uint16_t dirty;
-    uint16_t large;     /* from level 2 on: maps a page */
+    uint16_t large; /* from level 2 on: maps a page */
     uint16_t global;
     uint16_t pat_small; /* third bit of the caching type at level 1 */
     uint16_t pat_large; /* the same in a large page, where it is the lowest bit of the frame number otherwise */
@@ -49,12 +49,12 @@ struct ashlar_paging {
     uint16_t hidden;     /* absent, the frame number kept */
     uint16_t pat_marked; /* bit pat_large is no part of the frame number: tells a run, which knows no level */
 
-    ashlar_vpn page_mask; /* all page numbers lie within */
-    ashlar_vpn sign_page; /* this bit of a page number is repeated in all higher bits of an address; 0: in none */
-    unsigned kernel_slot; /* first slot of the root that can be the kernel's; 0: any */
-    ashlar_pfn root_limit; /* root tables lie in frames below; 0: anywhere */
+    ashlar_vpn page_mask;   /* all page numbers lie within */
+    ashlar_vpn sign_page;   /* this bit of a page number is repeated in all higher bits of an address; 0: in none */
+    unsigned kernel_slot;   /* first slot of the root that can be the kernel's; 0: any */
+    ashlar_pfn root_limit;  /* root tables lie in frames below; 0: anywhere */
     ashlar_pfn table_limit; /* all other tables */
-    unsigned root_bytes;   /* size and alignment of the root */
+    unsigned root_bytes;    /* size and alignment of the root */
 };
 
 /* All x86 formats have these in common. A and D of a link: the CPU need not write what is set already. */
@@ -97,11 +97,8 @@ struct ashlar_paging {
     {                                                                                                                  \
         .name = "5-level", .levels = 5, .entry_bytes = 8, .virtual_bits = 57, .physical_bits = 52,                     \
         .physical_bits_max = 52,                                                                                       \
-        .level = {[1] = {0, 9, true},                                                                                  \
-                  [2] = {9, 9, true},                                                                                  \
-                  [3] = {18, 9, true},                                                                                 \
-                  [4] = {27, 9, false},                                                                                \
-                  [5] = {36, 9, false}},                                                                               \
+        .level =                                                                                                       \
+            {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 9, true}, [4] = {27, 9, false}, [5] = {36, 9, false}}, \
         PAGING_X86_BITS, .frame_mask = UINT64_C(0x000ffffffffff000), .no_execute = UINT64_C(1) << 63,                  \
         .root_link = 0x023, .root_user = 0x004, .page_mask = (ashlar_vpn)((UINT64_C(1) << 45) - 1u),                   \
         .sign_page = (ashlar_vpn)(UINT64_C(1) << 44), .kernel_slot = 256, .root_limit = 0x100000u, .root_bytes = 4096  \

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: 0BSD */
+/* access.h - one access of one entry of a known width.
+ *
+ * On a 32-bit machine a 64-bit entry has two halves. What makes it present
+ * writes the high half first, what makes it absent the low half; so whoever
+ * sees the present bit sees the whole. Reading looks twice at the low half.
+ * Changes of a present entry are a compare-and-swap, inline since i586.
+ */
+#ifndef ASHLAR_ARCH_ACCESS_H
+#define ASHLAR_ARCH_ACCESS_H
+
+#include "base/atomic.h"
+#include <ashlar/types.h>
+
+/* The low half, which holds all bits but frame number and no-execute. x86 is little-endian. */
+static inline volatile uint32_t *entry_low(volatile uint64_t *entry)
+{
+    return (volatile uint32_t *)(volatile void *)entry;
+}
+
+static inline uint64_t entry_load_64(const volatile uint64_t *entry)
+{
+    ASHLAR_YIELD();
+    if (sizeof(uintptr_t) == 8) {
+        return *entry;
+    }
+    const volatile uint32_t *half = (const volatile uint32_t *)(const volatile void *)entry;
+    uint32_t low, high;
+    do {
+        low = __atomic_load_n(&half[0], __ATOMIC_ACQUIRE);
+        high = __atomic_load_n(&half[1], __ATOMIC_ACQUIRE);
+    } while (half[0] != low);
+    return (uint64_t)high << 32 | low;
+}
+
+/* Absent to present, or the same frame with other low bits. */
+static inline void entry_store_present_64(volatile uint64_t *entry, uint64_t value)
+{
+    ASHLAR_YIELD();
+    if (sizeof(uintptr_t) == 8) {
+        __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+        return;
+    }
+    __atomic_store_n(&entry_low(entry)[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);
+    ASHLAR_YIELD();
+    __atomic_store_n(entry_low(entry), (uint32_t)value, __ATOMIC_RELEASE);
+}
+
+/* To absent. */
+static inline void entry_store_absent_64(volatile uint64_t *entry, uint64_t value)
+{
+    ASHLAR_YIELD();
+    if (sizeof(uintptr_t) == 8) {
+        __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+        return;
+    }
+    __atomic_store_n(entry_low(entry), (uint32_t)value, __ATOMIC_RELEASE);
+    ASHLAR_YIELD();
+    __atomic_store_n(&entry_low(entry)[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);
+}
+
+/* The __sync form: __atomic ones of 8 bytes would call a library on 32-bit machines. */
+static inline bool entry_cas_64(volatile uint64_t *entry, uint64_t expected, uint64_t desired)
+{
+    ASHLAR_YIELD();
+    return __sync_bool_compare_and_swap(entry, expected, desired);
+}
+
+static inline uint32_t entry_load_32(const volatile uint32_t *entry)
+{
+    ASHLAR_YIELD();
+    return *entry;
+}
+
+static inline void entry_store_32(volatile uint32_t *entry, uint32_t value)
+{
+    ASHLAR_YIELD();
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+static inline bool entry_cas_32(volatile uint32_t *entry, uint32_t expected, uint32_t desired)
+{
+    ASHLAR_YIELD();
+    return __sync_bool_compare_and_swap(entry, expected, desired);
+}
+
+#endif
