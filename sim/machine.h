@@ -104,8 +104,10 @@ struct sim_mmu_options {
     unsigned evict_one_in;     /* each translation forgets something with this chance; 0: nothing is ever evicted */
     unsigned speculate_one_in; /* each translation brings in a neighbour with this chance; 0: never */
     bool find_stale_use;       /* compare each cached translation that is used with the tables */
-    uint64_t kernel_first;     /* address and size of what sim_pointer reaches; 0 bytes: nothing */
+    uint64_t kernel_first;      /* address and size of what sim_pointer reaches; 0 bytes: nothing */
     uint64_t kernel_bytes;
+    uint64_t direct_first;      /* address and size of a direct map: may reach frames that are free; 0 bytes: none */
+    uint64_t direct_bytes;
 };
 
 /* All caches empty, no root, no violations. */
@@ -134,7 +136,7 @@ unsigned sim_load(unsigned cpu, uint64_t address, void *to, size_t bytes, unsign
 unsigned sim_store(unsigned cpu, uint64_t address, const void *from, size_t bytes, unsigned user);
 
 /* A pointer of the host for an address in the kernel range of the options. What it points at is translated when it
- * is first touched, by the MMU of the CPU that sim_cpu_now names, as a write where it is one; a fault in it is
+ * is first touched, by the MMU of the CPU that ashlar_port_cpu names, as a write where it is one; a fault in it is
  * fatal (ashlar_port_fatal). Consecutive addresses have consecutive pointers. A page is forgotten when any CPU
  * flushes it, or all, or changes its root (global ones stay). */
 void *sim_pointer(uint64_t address);

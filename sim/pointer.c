@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: 0BSD */
+/* pointer.c - kernel addresses as pointers of the host, translated when they are touched.
+ *
+ * What the library keeps in kernel pages (descriptors, the linear array, its
+ * bookkeeping) it reaches through plain pointers, and neighbouring pages must
+ * be neighbours. So a stretch of the host's addresses stands for the kernel's:
+ *
+ *     kernel range   |  page  |  page  |  page  |
+ *     host           |  none  | mapped |  none  |   same order, same size
+ *                        │         └─ the frame's part of the memory file
+ *                        └─ SIGSEGV ──> simulated MMU of this CPU ──> map, or fatal
+ *
+ * A page that was read is mapped read-only, so that the first write comes here,
+ * too, and sets the dirty bit. What is mapped is forgotten when any CPU flushes
+ * it. This is one TLB for all CPUs, and kinder than theirs; a frame given back
+ * while it is still mapped here is a violation all the same.
+ */
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+#include "internal.h"
+
+#include <ashlar/port.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+struct mapped {
+    size_t page;
+    uint64_t frame;
+    bool global;
+};
+
+static struct {
+    char *base;
+    uint64_t first;
+    size_t bytes;
+    uint32_t *place; /* by page: its place in the list, + 1 */
+    struct mapped *list;
+    size_t count;
+    size_t capacity;
+    uint8_t *known; /* by frame: mapped here, up to 255 times */
+    uint64_t frames;
+} kernel;
+
+static struct sigaction previous;
+
+void *sim_pointer(uint64_t address)
+{
+    if (address - kernel.first >= kernel.bytes) {
+        fprintf(stderr, "sim: 0x%llx is not in the kernel range\n", (unsigned long long)address);
+        abort();
+    }
+    return kernel.base + (size_t)(address - kernel.first);
+}
+
+uint64_t sim_pointer_address(const void *pointer)
+{
+    return kernel.first + (uint64_t)((const char *)pointer - kernel.base);
+}
+
+/* --- the list of what is mapped ---------------------------------------------------------- */
+
+static void *map_at(char *at, size_t bytes, int protection, uint64_t frame, bool has_frame)
+{
+    int flags = has_frame ? MAP_SHARED | MAP_FIXED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    void *mapped = mmap(at, bytes, protection, flags, has_frame ? sim_ram_file() : -1, (off_t)(frame << 12));
+    if (mapped == MAP_FAILED) {
+        perror("sim: mmap of a kernel page");
+        abort();
+    }
+    return mapped;
+}
+
+static void count_frame(uint64_t frame, bool more)
+{
+    if (frame < kernel.frames) {
+        kernel.known[frame] = (uint8_t)(kernel.known[frame] + (more ? 1 : -1));
+    }
+}
+
+static void append(size_t page, uint64_t frame, bool global)
+{
+    if (kernel.count == kernel.capacity) {
+        kernel.capacity = kernel.capacity != 0 ? kernel.capacity * 2u : 256u;
+        kernel.list = realloc(kernel.list, kernel.capacity * sizeof kernel.list[0]);
+        if (kernel.list == NULL) {
+            abort();
+        }
+    }
+    kernel.list[kernel.count++] = (struct mapped){page, frame, global};
+    kernel.place[page] = (uint32_t)kernel.count;
+    count_frame(frame, true);
+}
+
+static void drop(size_t place)
+{
+    struct mapped *gone = &kernel.list[place];
+    count_frame(gone->frame, false);
+    kernel.place[gone->page] = 0;
+    *gone = kernel.list[--kernel.count];
+    if (place != kernel.count) {
+        kernel.place[gone->page] = (uint32_t)place + 1u;
+    }
+}
+
+static void forget(size_t page)
+{
+    if (kernel.place[page] != 0) {
+        drop(kernel.place[page] - 1u);
+        (void)map_at(kernel.base + page * FRAME_BYTES, FRAME_BYTES, PROT_NONE, 0, false);
+    }
+}
+
+void sim_pointer_flush_page(uint64_t address)
+{
+    if (address - kernel.first < kernel.bytes) {
+        forget((size_t)((address - kernel.first) / FRAME_BYTES));
+    }
+}
+
+static bool has_globals(void)
+{
+    for (size_t i = 0; i < kernel.count; i++) {
+        if (kernel.list[i].global) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Many at once are unmapped in one piece, from the lowest to the highest. */
+void sim_pointer_flush(bool globals)
+{
+    if (kernel.count > 16 && (globals || !has_globals())) {
+        size_t low = SIZE_MAX, high = 0;
+        while (kernel.count != 0) {
+            size_t page = kernel.list[kernel.count - 1u].page;
+            low = page < low ? page : low;
+            high = page > high ? page : high;
+            drop(kernel.count - 1u);
+        }
+        (void)map_at(kernel.base + low * FRAME_BYTES, (high - low + 1u) * FRAME_BYTES, PROT_NONE, 0, false);
+        return;
+    }
+    for (size_t i = kernel.count; i != 0; i--) {
+        if (globals || !kernel.list[i - 1u].global) {
+            forget(kernel.list[i - 1u].page);
+        }
+    }
+}
+
+void sim_pointer_check_frame(uint64_t frame, const char *event)
+{
+    if (frame >= kernel.frames || kernel.known[frame] == 0) {
+        return;
+    }
+    for (size_t i = 0; i < kernel.count; i++) {
+        if (kernel.list[i].frame == frame) {
+            sim_violate(SIM_STALE_FRAME, "frame 0x%llx %s while kernel page 0x%llx is still in use",
+                        (unsigned long long)frame, event,
+                        (unsigned long long)(kernel.first + kernel.list[i].page * (uint64_t)FRAME_BYTES));
+        }
+    }
+}
+
+/* --- faults of the host --------------------------------------------------------------------- */
+
+static void translate(uint64_t address, bool write)
+{
+    char message[128];
+    uint64_t physical;
+    struct sim_translation now;
+    unsigned cpu = ashlar_port_cpu();
+    size_t page = (size_t)((address - kernel.first) / FRAME_BYTES);
+    unsigned fault = sim_mmu_translate(cpu, address, write ? SIM_WRITE : SIM_READ, &physical);
+    if (fault != 0) {
+        snprintf(message, sizeof message, "sim: page fault at 0x%llx, error 0x%x, CPU %u", (unsigned long long)address,
+                 fault & ~SIM_FAULT, cpu);
+        ashlar_port_fatal(message);
+    }
+    forget(page);
+    sim_mmu_inspect(cpu, address, &now);
+    uint64_t frame = physical / FRAME_BYTES;
+    if (sim_ram_frame(frame) == NULL) {
+        (void)map_at(kernel.base + page * FRAME_BYTES, FRAME_BYTES, PROT_READ | PROT_WRITE, 0, false);
+    } else {
+        (void)map_at(kernel.base + page * FRAME_BYTES, FRAME_BYTES, write ? PROT_READ | PROT_WRITE : PROT_READ, frame,
+                     true);
+    }
+    append(page, frame, now.global);
+}
+
+static void on_fault(int signal_number, siginfo_t *information, void *context)
+{
+    const ucontext_t *machine = context;
+    uintptr_t host = (uintptr_t)information->si_addr;
+    (void)signal_number;
+    if (host - (uintptr_t)kernel.base < kernel.bytes) {
+        translate(kernel.first + (host - (uintptr_t)kernel.base), (machine->uc_mcontext.gregs[REG_ERR] & 2) != 0);
+    } else if (!sim_window_touched(host)) {
+        sigaction(SIGSEGV, &previous, NULL); /* none of ours: let it happen again */
+    }
+}
+
+void sim_watch_faults(void)
+{
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct sigaction now;
+    sigaction(SIGSEGV, NULL, &now);
+    if ((now.sa_flags & SA_SIGINFO) == 0 || now.sa_sigaction != on_fault) {
+        sigaction(SIGSEGV, &action, &previous);
+    }
+}
+
+void sim_pointer_init(uint64_t first, uint64_t bytes)
+{
+    size_t pages = (size_t)(kernel.bytes / FRAME_BYTES);
+    if (kernel.base != NULL) {
+        munmap(kernel.base, kernel.bytes);
+        munmap(kernel.place, pages * sizeof kernel.place[0]);
+        kernel.base = NULL;
+    }
+    free(kernel.known);
+    kernel.frames = sim_ram_bytes() / FRAME_BYTES;
+    kernel.known = calloc((size_t)kernel.frames + 1u, 1);
+    kernel.first = first;
+    kernel.bytes = (size_t)bytes;
+    kernel.count = 0;
+    pages = (size_t)(bytes / FRAME_BYTES);
+    if (bytes != 0) {
+        kernel.base = sim_host_reserve(bytes);
+        kernel.place = sim_host_reserve(pages * sizeof kernel.place[0]);
+        mprotect(kernel.place, pages * sizeof kernel.place[0], PROT_READ | PROT_WRITE);
+        sim_watch_faults();
+    }
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: 0BSD */
+/* ram.c - physical memory as a sparse file in memory, and violations.
+ *
+ * The file has the machine's size; pieces of 2 MiB of it are mapped when first
+ * touched, so that a 32-bit host can have a machine with RAM above 4 GiB, as
+ * long as it does not touch too much of it. The same file is mapped a second
+ * time by windows and kernel pointers (pointer.c, window.c).
+ *
+ * A frame is free only if it was said to be: a machine without notes of frames
+ * has none that are free.
+ */
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+#include "internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PIECE_SHIFT 21u
+#define PIECE_BYTES (1u << PIECE_SHIFT)
+
+static struct {
+    int file;
+    uint64_t bytes;
+    size_t piece_count;
+    void **pieces;
+    uint8_t *free; /* a byte for each frame */
+} ram = {.file = -1};
+
+static struct {
+    unsigned long counts[SIM_VIOLATIONS];
+    char text[256];
+    bool quiet;
+} violations;
+
+/* --- violations --------------------------------------------------------------------- */
+
+static const char *const violation_names[SIM_VIOLATIONS] = {
+    [SIM_STALE_FRAME] = "stale frame",     [SIM_STALE_TABLE] = "stale table",
+    [SIM_STALE_ROOT] = "stale root",       [SIM_STALE_USE] = "stale translation used",
+    [SIM_FREED_ACCESS] = "freed frame",    [SIM_MIXED_SIZES] = "mixed page sizes",
+    [SIM_RESERVED_BIT] = "reserved bit",   [SIM_BAD_ROOT] = "bad root",
+    [SIM_BEYOND_RAM] = "beyond RAM",       [SIM_CLOSED_WINDOW] = "closed window",
+    [SIM_TOO_MANY_WINDOWS] = "too many windows",
+};
+
+void sim_violate(enum sim_violation kind, const char *format, ...)
+{
+    va_list arguments;
+    int length = snprintf(violations.text, sizeof violations.text, "%s: ", violation_names[kind]);
+    va_start(arguments, format);
+    vsnprintf(violations.text + length, sizeof violations.text - (size_t)length, format, arguments);
+    va_end(arguments);
+    violations.counts[kind]++;
+    if (!violations.quiet) {
+        fprintf(stderr, "# violation: %s\n", violations.text);
+    }
+}
+
+unsigned long sim_violations(enum sim_violation kind)
+{
+    return violations.counts[kind];
+}
+
+unsigned long sim_violations_all(void)
+{
+    unsigned long all = 0;
+    for (unsigned kind = 0; kind < SIM_VIOLATIONS; kind++) {
+        all += violations.counts[kind];
+    }
+    return all;
+}
+
+void sim_violations_clear(void)
+{
+    memset(violations.counts, 0, sizeof violations.counts);
+    violations.text[0] = '\0';
+}
+
+const char *sim_violation_text(void)
+{
+    return violations.text;
+}
+
+void sim_violations_echo(bool on)
+{
+    violations.quiet = !on;
+}
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+static void give_up(const char *what)
+{
+    perror(what);
+    abort();
+}
+
+void *sim_host_reserve(uint64_t bytes)
+{
+    void *start = bytes > SIZE_MAX ? MAP_FAILED
+                                   : mmap(NULL, (size_t)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                                          -1, 0);
+    if (start == MAP_FAILED) {
+        give_up("sim: no room among the host's addresses");
+    }
+    return start;
+}
+
+static void release(void)
+{
+    for (size_t i = 0; i < ram.piece_count; i++) {
+        if (ram.pieces[i] != NULL) {
+            munmap(ram.pieces[i], PIECE_BYTES);
+        }
+    }
+    free(ram.pieces);
+    free(ram.free);
+    if (ram.file >= 0) {
+        close(ram.file);
+    }
+}
+
+void sim_ram_init(uint64_t bytes)
+{
+    release();
+    ram.bytes = bytes & ~(uint64_t)(FRAME_BYTES - 1u);
+    ram.piece_count = (size_t)((ram.bytes + PIECE_BYTES - 1u) >> PIECE_SHIFT);
+    ram.pieces = calloc(ram.piece_count + 1u, sizeof ram.pieces[0]);
+    ram.free = calloc((size_t)(ram.bytes / FRAME_BYTES) + 1u, 1);
+    ram.file = memfd_create("ram", 0);
+    if (ram.pieces == NULL || ram.free == NULL || ram.file < 0 ||
+        ftruncate(ram.file, (off_t)ram.piece_count << PIECE_SHIFT) != 0) {
+        give_up("sim: no memory for the machine");
+    }
+}
+
+uint64_t sim_ram_bytes(void)
+{
+    return ram.bytes;
+}
+
+int sim_ram_file(void)
+{
+    return ram.file;
+}
+
+bool sim_ram_has(uint64_t frame)
+{
+    return frame < ram.bytes / FRAME_BYTES;
+}
+
+static void *map_piece(size_t piece)
+{
+    void *mapped = mmap(NULL, PIECE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ram.file, (off_t)piece << PIECE_SHIFT);
+    void *none = NULL;
+    if (mapped == MAP_FAILED) {
+        give_up("sim: cannot map a piece of the machine's memory");
+    }
+    if (!__atomic_compare_exchange_n(&ram.pieces[piece], &none, mapped, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        munmap(mapped, PIECE_BYTES); /* another thread was faster */
+        return none;
+    }
+    return mapped;
+}
+
+void *sim_ram_frame(uint64_t frame)
+{
+    if (!sim_ram_has(frame)) {
+        sim_violate(SIM_BEYOND_RAM, "frame 0x%llx", (unsigned long long)frame);
+        return NULL;
+    }
+    size_t piece = (size_t)(frame >> (PIECE_SHIFT - 12u));
+    void *start = __atomic_load_n(&ram.pieces[piece], __ATOMIC_ACQUIRE);
+    if (start == NULL) {
+        start = map_piece(piece);
+    }
+    return (char *)start + (frame << 12 & (PIECE_BYTES - 1u));
+}
+
+/* --- notes of frames ------------------------------------------------------------------------ */
+
+static void note(uint64_t frame, bool is_free, const char *event)
+{
+    if (!sim_ram_has(frame)) {
+        sim_violate(SIM_BEYOND_RAM, "frame 0x%llx %s", (unsigned long long)frame, event);
+        return;
+    }
+    sim_mmu_check_frame(frame, event);
+    sim_pointer_check_frame(frame, event);
+    sim_window_check_frame(frame, event);
+    ram.free[frame] = is_free;
+}
+
+void sim_frame_freed(uint64_t frame)
+{
+    note(frame, true, "freed");
+}
+
+void sim_frame_taken(uint64_t frame)
+{
+    note(frame, false, "taken");
+}
+
+bool sim_frame_is_free(uint64_t frame)
+{
+    return sim_ram_has(frame) && ram.free[frame] != 0;
+}
