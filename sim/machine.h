@@ -104,9 +104,9 @@ struct sim_mmu_options {
     unsigned evict_one_in;     /* each translation forgets something with this chance; 0: nothing is ever evicted */
     unsigned speculate_one_in; /* each translation brings in a neighbour with this chance; 0: never */
     bool find_stale_use;       /* compare each cached translation that is used with the tables */
-    uint64_t kernel_first;      /* address and size of what sim_pointer reaches; 0 bytes: nothing */
+    uint64_t kernel_first;     /* address and size of what sim_pointer reaches; 0 bytes: nothing */
     uint64_t kernel_bytes;
-    uint64_t direct_first;      /* address and size of a direct map: may reach frames that are free; 0 bytes: none */
+    uint64_t direct_first; /* address and size of a direct map: may reach frames that are free; 0 bytes: none */
     uint64_t direct_bytes;
 };
 

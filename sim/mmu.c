@@ -26,9 +26,9 @@
 #define DIRTY 0x40u
 
 struct cpu {
-    struct cache local;   /* pages that a new root forgets */
+    struct cache local; /* pages that a new root forgets */
     struct cache global;
-    struct cache tables;  /* upper entries */
+    struct cache tables; /* upper entries */
     uint64_t root;
     bool has_root;
     uint64_t pdpte[4];
@@ -210,8 +210,7 @@ static struct position start(struct cpu *cpu, uint64_t address)
     for (unsigned level = 2; level <= machine.shape.levels; level++) {
         const struct cached *entry = sim_cache_find(&cpu->tables, number_of(address, level), level);
         if (entry != NULL) {
-            return (struct position){level - 1u, entry->target, entry->writable, entry->user, entry->executable,
-                                     false};
+            return (struct position){level - 1u, entry->target, entry->writable, entry->user, entry->executable, false};
         }
     }
     return from_root(cpu);
@@ -321,7 +320,8 @@ static unsigned walk(struct cpu *cpu, uint64_t address, unsigned access, struct 
 /* --- looking without a trace --------------------------------------------------------------------- */
 
 /* What memory says, down to entries of this level or to a leaf above it. */
-static unsigned peek(const struct cpu *cpu, uint64_t address, unsigned lowest, struct position *at, struct decoded *last)
+static unsigned peek(const struct cpu *cpu, uint64_t address, unsigned lowest, struct position *at,
+                     struct decoded *last)
 {
     *at = from_root(cpu);
     while (!at->leaf && at->level >= lowest) {

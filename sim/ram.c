@@ -41,11 +41,16 @@ static struct {
 /* --- violations --------------------------------------------------------------------- */
 
 static const char *const violation_names[SIM_VIOLATIONS] = {
-    [SIM_STALE_FRAME] = "stale frame",     [SIM_STALE_TABLE] = "stale table",
-    [SIM_STALE_ROOT] = "stale root",       [SIM_STALE_USE] = "stale translation used",
-    [SIM_FREED_ACCESS] = "freed frame",    [SIM_MIXED_SIZES] = "mixed page sizes",
-    [SIM_RESERVED_BIT] = "reserved bit",   [SIM_BAD_ROOT] = "bad root",
-    [SIM_BEYOND_RAM] = "beyond RAM",       [SIM_CLOSED_WINDOW] = "closed window",
+    [SIM_STALE_FRAME] = "stale frame",
+    [SIM_STALE_TABLE] = "stale table",
+    [SIM_STALE_ROOT] = "stale root",
+    [SIM_STALE_USE] = "stale translation used",
+    [SIM_FREED_ACCESS] = "freed frame",
+    [SIM_MIXED_SIZES] = "mixed page sizes",
+    [SIM_RESERVED_BIT] = "reserved bit",
+    [SIM_BAD_ROOT] = "bad root",
+    [SIM_BEYOND_RAM] = "beyond RAM",
+    [SIM_CLOSED_WINDOW] = "closed window",
     [SIM_TOO_MANY_WINDOWS] = "too many windows",
 };
 
@@ -102,9 +107,9 @@ static void give_up(const char *what)
 
 void *sim_host_reserve(uint64_t bytes)
 {
-    void *start = bytes > SIZE_MAX ? MAP_FAILED
-                                   : mmap(NULL, (size_t)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                                          -1, 0);
+    void *start = bytes > SIZE_MAX
+                      ? MAP_FAILED
+                      : mmap(NULL, (size_t)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) {
         give_up("sim: no room among the host's addresses");
     }

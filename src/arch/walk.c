@@ -12,16 +12,15 @@
 
 #include <ashlar/port.h>
 
-#define LEAVES_DECIDE (ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK)
+#define PERMISSIONS (ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER)
 
-/* Permissions of a link: writable, executable and user as far as the level has such bits. */
-static unsigned link_flags(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
+/* What a link takes away from the pages below: permissions, as far as its level has such bits. */
+static unsigned refused_by(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
 {
-    const unsigned permissions = ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER;
     if (level == paging->levels && paging->root_user == 0) {
-        return permissions;
+        return 0;
     }
-    return ashlar_entry_flags(paging, level, entry) & permissions;
+    return ~ashlar_entry_flags(paging, level, entry) & PERMISSIONS;
 }
 
 static void find(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
@@ -35,7 +34,7 @@ static void find(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vp
         if (!ashlar_entry_is_link(paging, level, found->entry)) {
             break;
         }
-        found->flags &= link_flags(paging, level, found->entry);
+        found->flags &= ~refused_by(paging, level, found->entry);
         char *below = ashlar_port_open_frame(ashlar_entry_frame(paging, found->entry));
         ashlar_port_close_frame(table);
         table = below;
@@ -47,7 +46,7 @@ static void find(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vp
 void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
 {
     const struct ashlar_paging *p = paging_fold(paging);
-    found->flags = ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER | LEAVES_DECIDE;
+    found->flags = PERMISSIONS | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK;
     find(p, root, page, found);
     found->page_pages = (size_t)1 << ashlar_entry_shift(p, found->level);
     if (ashlar_entry_is_leaf(p, found->level, found->entry)) {
