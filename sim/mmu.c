@@ -452,19 +452,35 @@ static struct cached *find_page(struct cpu *cpu, uint64_t address)
 }
 
 /* Two sizes at once are harmless only if it makes no difference which one is used. */
+static void compare_sizes(const struct cached *small, const struct cached *large)
+{
+    uint64_t address = address_of(small);
+    uint64_t offset = address - address_of(large);
+    if (offset < page_bytes(large->level) &&
+        (small->target != large->target + offset || small->writable != large->writable || small->user != large->user ||
+         small->executable != large->executable || small->pat_index != large->pat_index)) {
+        sim_violate(SIM_MIXED_SIZES, "0x%llx is cached as 0x%llx by an entry of level %u, and as 0x%llx of level %u",
+                    (unsigned long long)address, (unsigned long long)small->target, small->level,
+                    (unsigned long long)(large->target + offset), large->level);
+    }
+}
+
+/* Against the larger page that covers a new one, and against all smaller ones that a new one covers. */
 static void check_sizes(struct cpu *cpu, uint64_t address, const struct cached *fresh)
 {
-    const struct cached *old = find_page(cpu, address);
-    if (old == NULL || old->level == fresh->level) {
-        return;
-    }
-    uint64_t old_physical = old->target + (address & (page_bytes(old->level) - 1u));
-    uint64_t new_physical = fresh->target + (address & (page_bytes(fresh->level) - 1u));
-    if (old_physical != new_physical || old->writable != fresh->writable || old->user != fresh->user ||
-        old->executable != fresh->executable || old->pat_index != fresh->pat_index) {
-        sim_violate(SIM_MIXED_SIZES, "0x%llx is cached as 0x%llx by an entry of level %u, and as 0x%llx of level %u",
-                    (unsigned long long)address, (unsigned long long)old_physical, old->level,
-                    (unsigned long long)new_physical, fresh->level);
+    struct cache *caches[2] = {&cpu->local, &cpu->global};
+    for (unsigned c = 0; c < 2; c++) {
+        for (unsigned level = fresh->level + 1u; level <= 3 && level <= machine.shape.levels; level++) {
+            const struct cached *larger = sim_cache_find(caches[c], number_of(address, level), level);
+            if (larger != NULL) {
+                compare_sizes(fresh, larger);
+            }
+        }
+        for (size_t i = 0; fresh->level != 1 && i < caches[c]->count; i++) {
+            if (caches[c]->entries[i].level < fresh->level) {
+                compare_sizes(&caches[c]->entries[i], fresh);
+            }
+        }
     }
 }
 
