@@ -120,19 +120,31 @@ static volatile uint32_t *low_half(const struct ashlar_paging *paging, void *tab
     return (volatile uint32_t *)at(paging, table, index);
 }
 
-/* False if it was not present. */
-static bool hide_one(const struct ashlar_paging *paging, volatile uint32_t *low)
+/* The bits that a loop tests: read once, since the compiler must assume that any store to a table changes a row. */
+struct bits {
+    uint32_t present;
+    uint32_t hidden;
+    uint32_t settled; /* present, and the MMU has nothing left to write */
+};
+
+static inline struct bits bits_of(const struct ashlar_paging *paging)
 {
-    const uint32_t written = (uint32_t)paging->accessed | paging->dirty;
+    uint32_t present = paging->present;
+    return (struct bits){present, paging->hidden, present | paging->accessed | paging->dirty};
+}
+
+/* False if it was not present. */
+LOOP bool hide_one(struct bits bits, volatile uint32_t *low)
+{
     for (;;) {
         uint32_t old = entry_load_32(low);
-        uint32_t new = (old & ~(uint32_t)paging->present) | paging->hidden;
-        if ((old & paging->present) == 0) {
-            return false;
-        }
-        if ((old & written) == written) {
+        uint32_t new = (old & ~bits.present) | bits.hidden;
+        if ((old & bits.settled) == bits.settled) {
             entry_store_32(low, new);
             return true;
+        }
+        if ((old & bits.present) == 0) {
+            return false;
         }
         if (entry_cas_32(low, old, new)) {
             return true;
@@ -143,42 +155,47 @@ static bool hide_one(const struct ashlar_paging *paging, volatile uint32_t *low)
 unsigned ashlar_run_hide(const struct ashlar_paging *paging, void *table, unsigned index, unsigned count)
 {
     const struct ashlar_paging *p = paging_fold(paging);
+    const struct bits bits = bits_of(p);
     unsigned stride = p->entry_bytes / 4u;
     volatile uint32_t *low = low_half(p, table, index);
     unsigned hidden = 0;
     for (unsigned i = 0; i < count; i++, low += stride) {
-        hidden += hide_one(p, low);
+        hidden += hide_one(bits, low);
     }
     return hidden;
 }
 
-/* In a large page the lowest bit of the frame number may be the caching type's: it is marked then. */
-static ashlar_pfn hidden_frame(const struct ashlar_paging *paging, uint32_t low, uint32_t high)
+/* Absent entries are nobody's but their owner's: halves, without ado. In a large page the lowest bit of the frame
+ * number may be the caching type's: it is marked then. */
+LOOP unsigned collect_loop(bool wide, const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count,
+                           ashlar_pfn *frames)
 {
-    if ((low & paging->pat_marked) != 0) {
-        low &= ~(uint32_t)paging->pat_large;
+    const struct bits bits = bits_of(paging);
+    const uint32_t marked = paging->pat_marked, pat = paging->pat_large;
+    const uint32_t low_mask = (uint32_t)paging->frame_mask, high_mask = (uint32_t)(paging->frame_mask >> 32);
+    unsigned found = 0;
+    for (unsigned i = 0; i < count; i++, low += wide ? 2 : 1) {
+        uint32_t entry = entry_load_32(low);
+        if ((entry & (bits.hidden | bits.present)) != bits.hidden) {
+            continue;
+        }
+        ashlar_pfn frame = (entry & low_mask & ((entry & marked) != 0 ? ~pat : ~(uint32_t)0)) >> ASHLAR_PAGE_SHIFT;
+        entry_store_32(low, 0);
+        if (wide) {
+            frame |= (ashlar_pfn)(low[1] & high_mask) << (32 - ASHLAR_PAGE_SHIFT);
+            low[1] = 0;
+        }
+        frames[found++] = frame;
     }
-    return ashlar_entry_frame(paging, (uint64_t)high << 32 | low);
+    return found;
 }
 
-/* Absent entries are nobody's but their owner's: halves, without ado. */
 unsigned ashlar_run_collect(const struct ashlar_paging *paging, void *table, unsigned index, unsigned count,
                             ashlar_pfn *frames)
 {
     const struct ashlar_paging *p = paging_fold(paging);
-    unsigned stride = p->entry_bytes / 4u;
     volatile uint32_t *low = low_half(p, table, index);
-    unsigned found = 0;
-    for (unsigned i = 0; i < count; i++, low += stride) {
-        uint32_t entry = entry_load_32(low);
-        if (!ashlar_entry_is_hidden(p, entry)) {
-            continue;
-        }
-        frames[found++] = hidden_frame(p, entry, stride == 2 ? low[1] : 0);
-        entry_store_32(low, 0);
-        low[stride - 1u] = 0;
-    }
-    return found;
+    return is_wide(p) ? collect_loop(true, p, low, count, frames) : collect_loop(false, p, low, count, frames);
 }
 
 /* Where the MMU may write as well, or two stores would be needed. */
@@ -212,15 +229,15 @@ unsigned ashlar_run_change(const struct ashlar_paging *paging, void *table, unsi
                            uint64_t clear, uint64_t set)
 {
     const struct ashlar_paging *p = paging_fold(paging);
-    const uint32_t settled = (uint32_t)p->present | p->accessed | p->dirty;
+    const struct bits bits = bits_of(p);
     unsigned stride = p->entry_bytes / 4u;
     volatile uint32_t *low = low_half(p, table, index);
     unsigned changed = 0;
     for (unsigned i = 0; i < count; i++, low += stride) {
         uint32_t old = entry_load_32(low);
-        if ((old & settled) == settled && change_plainly(low, stride == 2, clear, set)) {
+        if ((old & bits.settled) == bits.settled && change_plainly(low, stride == 2, clear, set)) {
             changed++;
-        } else if ((old & p->present) != 0) {
+        } else if ((old & bits.present) != 0) {
             changed += change_atomically(p, table, index + i, clear, set);
         }
     }
