@@ -254,7 +254,7 @@ static void write_on(const struct ashlar_paging *p, unsigned rounds)
 {
     uint64_t bits = ashlar_entry_leaf_bits(p, WORLD_FEATURES, 1, ASHLAR_MAP_WRITE);
     for (unsigned i = 0; i < rounds; i++) {
-        ashlar_pfn half = i & 0xffffu, frame = half << 16 | half, got;
+        ashlar_pfn half = i * 40503u & 0xffffu, frame = half << 16 | half, got;
         ashlar_run_set(p, table, 0, 1, &frame, bits);
         ashlar_run_change(p, table, 0, 1, 2, (i & 1u) != 0 ? ashlar_entry_permission_bits(p) & ~UINT64_C(6) : 0);
         ashlar_run_hide(p, table, 0, 1);
@@ -276,8 +276,8 @@ static void test_torn(void)
         write_on(format->paging, 200000);
         other.stop = true;
         pthread_join(thread, NULL);
-        is_u(other.torn, 0, "%s: no half of an entry is ever present (%lu looks)", ashlar_paging_name(format->paging),
-             other.seen);
+        printf("# %lu looks\n", other.seen);
+        is_u(other.torn, 0, "%s: no half of an entry is ever present", ashlar_paging_name(format->paging));
     }
 }
 
