@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: 0BSD */
+/* audit.c - every invariant that can be looked at, while nobody uses the heap.
+ *
+ * The runs in order of address first (tiling, map, merging, totals), each by its
+ * state; then what hangs together by lists: bins of runs, bins of owners and
+ * caches, descriptors. The first that is broken is returned as text.
+ */
+#include "heap/internal.h"
+
+#define REQUIRE(condition, text)                                                                                       \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            return (text);                                                                                             \
+        }                                                                                                              \
+    } while (0)
+
+struct tally {
+    size_t empty_units, backed_units, slab_units, large_units, slabs, large, runs, filed;
+};
+
+static size_t bits_set(const struct ashlar_heap *heap, uint32_t unit, uint32_t units)
+{
+    size_t count = 0;
+    uint32_t words = 1u << (heap->unit_granule_shift - 5u);
+    for (size_t i = (size_t)unit * words; i < (size_t)(unit + units) * words; i++) {
+        count += word_popcount(heap->bits[i]);
+    }
+    return count;
+}
+
+static const char *audit_list(struct ashlar_heap *heap, const struct slab *slab)
+{
+    uint32_t linked = free_count(slab) - (slab->capacity - (uint32_t)slab->fresh);
+    uint32_t offset = slab->word & 0xffffu;
+    for (; linked != 0; linked--) {
+        REQUIRE(offset % slab->stride == 0 && offset / slab->stride < slab->fresh, "a free list leaves its slab");
+        uintptr_t object = slab->base + offset;
+        REQUIRE(!has_bit(heap->bits, (object - heap->base) >> GRANULE_SHIFT), "a live object is in a free list");
+        offset = *(uint16_t *)object;
+    }
+    REQUIRE(offset == LIST_END, "a free list is longer than its count");
+    return NULL;
+}
+
+static const char *audit_slab(struct ashlar_heap *heap, const struct slab *slab)
+{
+    uint32_t live = 0;
+    uint32_t free_objects = free_count(slab);
+    REQUIRE(slab->capacity != 0 && slab->fresh <= slab->capacity, "a slab's capacity is wrong");
+    REQUIRE((uint32_t)slab->capacity * slab->stride <= slab->units << heap->unit_shift,
+            "a slab is larger than its run");
+    REQUIRE(slab->granules == (uint32_t)slab->capacity * slab->stride / GRANULE_BYTES, "a slab's granules are wrong");
+    REQUIRE(slab->base == heap->base + ((uintptr_t)slab->first << heap->unit_shift), "a slab's base is wrong");
+    REQUIRE(free_objects <= slab->capacity && (uint32_t)slab->capacity - slab->fresh <= free_objects, "a slab's count is wrong");
+    for (uint32_t i = 0; i < slab->capacity; i++) {
+        live += has_bit(heap->bits, (slab->base - heap->base + (uintptr_t)i * slab->stride) >> GRANULE_SHIFT);
+    }
+    REQUIRE(live == slab->capacity - free_objects, "a slab's count is not that of its bits");
+    REQUIRE(live == bits_set(heap, slab->first, slab->units), "an allocated bit is set inside of an object");
+    REQUIRE(slab->state != RUN_FULL || free_objects == 0, "a slab with free objects is in no list");
+    return audit_list(heap, slab);
+}
+
+static const char *audit_map(const struct ashlar_heap *heap, const struct slab *run)
+{
+    uint32_t offset = offset_of(heap, run);
+    bool filled = run->state >= RUN_META;
+    REQUIRE(heap->map[run->first + run->units - 1u] == offset, "a run's last unit names another");
+    for (uint32_t i = 1; i + 1u < run->units; i++) {
+        uint32_t entry = heap->map[run->first + i];
+        REQUIRE(!filled || entry == offset, "a unit inside of a run names another");
+        REQUIRE(run->state != RUN_BARE || entry == 0, "a bare unit names a run");
+    }
+    return NULL;
+}
+
+static const char *audit_run(struct ashlar_heap *heap, const struct slab *run, struct tally *tally)
+{
+    tally->runs++;
+    tally->backed_units += run->state != RUN_BARE ? run->units : 0;
+    switch ((enum run_state)run->state) {
+    case RUN_NONE:
+    case RUN_MOVING:
+        return "a run is in no state";
+    case RUN_BARE:
+        return NULL;
+    case RUN_EMPTY:
+        tally->empty_units += run->units;
+        REQUIRE(bits_set(heap, run->first, run->units) == 0, "an allocated bit is set in an empty run");
+        return NULL;
+    case RUN_META:
+        REQUIRE(bits_set(heap, run->first, run->units) == 0, "an allocated bit is set in bookkeeping");
+        return NULL;
+    case RUN_LARGE:
+        tally->large++;
+        tally->large_units += run->units;
+        REQUIRE(bits_set(heap, run->first, run->units) == 1 && (*run->bits & 1u) != 0,
+                "a large block's bits are wrong");
+        return NULL;
+    case RUN_FULL:
+    case RUN_LISTED:
+    case RUN_KEPT:
+        break;
+    }
+    tally->slabs++;
+    tally->slab_units += run->units;
+    return audit_slab(heap, run);
+}
+
+static const char *audit_runs(struct ashlar_heap *heap, struct tally *tally)
+{
+    uint32_t before = RUN_NONE;
+    for (uint32_t unit = 0; unit < heap->limit;) {
+        const struct slab *run = slab_at(heap, heap->map[unit]);
+        REQUIRE(heap->map[unit] != 0 && run->first == unit && run->units != 0, "the runs do not tile the range");
+        REQUIRE(run->units <= heap->limit - unit, "a run passes the limit");
+        REQUIRE(run->state > RUN_EMPTY || run->state != before, "neighbours were not merged");
+        const char *broken = audit_map(heap, run);
+        broken = broken != NULL ? broken : audit_run(heap, run, tally);
+        REQUIRE(broken == NULL, broken);
+        before = run->state;
+        unit += run->units;
+    }
+    return NULL;
+}
+
+static const char *audit_pool(struct ashlar_heap *heap, const struct run_pool *pool, enum run_state state,
+                              struct tally *tally)
+{
+    for (uint32_t bin = 0; bin < RUN_BINS; bin++) {
+        uint32_t before = 0;
+        bool marked = (pool->mask[bin / 32u] >> (bin % 32u)) & 1u;
+        REQUIRE(marked == (pool->heads[bin] != 0), "a bin's mask bit is wrong");
+        for (uint32_t at = pool->heads[bin]; at != 0; at = slab_at(heap, at)->next) {
+            const struct slab *run = slab_at(heap, at);
+            REQUIRE(run->state == state && run->previous == before, "a bin of runs is not linked");
+            REQUIRE(ashlar_heap_bin_of_units(run->units) == bin, "a run is in the wrong bin");
+            REQUIRE(++tally->filed <= tally->runs, "a bin of runs has a cycle");
+            before = at;
+        }
+    }
+    return NULL;
+}
+
+/* Slabs of a bin in its list; *kept_units grows by what is kept. */
+static const char *audit_bin(struct ashlar_heap *heap, const struct owner *owner, const struct bin *bin, size_t *listed,
+                             size_t *kept_units)
+{
+    uint32_t before = 0;
+    uint32_t kept = 0;
+    uint32_t count = 0;
+    const struct slab *slab = bin->current;
+    while (slab != &ashlar_heap_nobody) {
+        REQUIRE(slab->state == RUN_LISTED || slab->state == RUN_KEPT, "a slab in a list is not marked so");
+        REQUIRE(slab->previous == before && slab->owner == owner->index, "a bin of slabs is not linked");
+        REQUIRE(++count <= bin->slabs, "a bin has more slabs than it counts");
+        before = offset_of(heap, slab);
+        if (slab->state == RUN_KEPT) {
+            REQUIRE(kept == 0, "a bin keeps two slabs");
+            kept = before;
+            *kept_units += slab->units;
+        }
+        slab = slab->next != 0 ? slab_at(heap, slab->next) : &ashlar_heap_nobody;
+    }
+    REQUIRE(kept == bin->kept, "a bin keeps another slab than it says");
+    *listed += count;
+    return NULL;
+}
+
+static const char *audit_owner(struct ashlar_heap *heap, const struct owner *owner, size_t *listed, size_t *slabs)
+{
+    size_t kept_units = 0;
+    const char *broken = NULL;
+    for (uint32_t class = 0; class < CLASS_COUNT && broken == NULL; class ++) {
+        broken = audit_bin(heap, owner, &owner->bin[class], listed, &kept_units);
+        *slabs += owner->bin[class].slabs;
+    }
+    for (const struct ashlar_cache *cache = heap->caches; cache != NULL && broken == NULL; cache = cache->next) {
+        broken = audit_bin(heap, owner, &cache->bin[owner->index], listed, &kept_units);
+        *slabs += cache->bin[owner->index].slabs;
+    }
+    REQUIRE(broken == NULL, broken);
+    REQUIRE(kept_units == owner->kept_units, "an owner's kept units are wrong");
+    REQUIRE((owner->state & OWNER_BUSY) == 0, "an owner was left busy");
+    return NULL;
+}
+
+static const char *audit_owners(struct ashlar_heap *heap)
+{
+    size_t listed = 0;
+    size_t slabs = 0;
+    size_t marked = 0;
+    for (uint32_t i = 0; i < 2u * heap->max_cpus; i++) {
+        const char *broken = audit_owner(heap, &heap->owners[i], &listed, &slabs);
+        REQUIRE(broken == NULL, broken);
+    }
+    for (uint32_t i = 1; i < heap->slabs_begun; i++) {
+        const struct slab *slab = slab_at(heap, i * (uint32_t)sizeof *slab);
+        marked += slab->state == RUN_LISTED || slab->state == RUN_KEPT;
+    }
+    REQUIRE(slabs == heap->slab_count, "the bins have not as many slabs as there are");
+    REQUIRE(listed == marked, "a slab is marked as listed and is in no list");
+    REQUIRE(ashlar_heap_nobody.word == LIST_END && ashlar_heap_nobody.next == 0, "nobody has something");
+    return NULL;
+}
+
+static const char *audit_totals(const struct ashlar_heap *heap, const struct tally *tally)
+{
+    REQUIRE(tally->filed == tally->runs - tally->slabs - tally->large - heap->cache_count,
+            "an empty or bare run is in no bin");
+    REQUIRE(tally->empty_units == heap->empty_units, "the empty units are not counted right");
+    REQUIRE(tally->backed_units == heap->backed_units, "the backed units are not counted right");
+    REQUIRE(tally->slab_units == heap->slab_units && tally->slabs == heap->slab_count,
+            "the slabs are not counted right");
+    REQUIRE(tally->large_units == heap->large_units && tally->large == heap->large_count,
+            "the large blocks are not counted right");
+    REQUIRE(heap->limit == 0 || tally->runs + heap->spare_count + 1u == heap->slabs_begun, "a descriptor was lost");
+    REQUIRE(heap->granules == (uintptr_t)heap->limit << heap->unit_granule_shift,
+            "the limit is not what was published");
+    REQUIRE(heap->growing == 0, "the growth token was not given back");
+    return NULL;
+}
+
+const char *ashlar_heap_audit(struct ashlar_heap *heap)
+{
+    struct tally tally = {0, 0, 0, 0, 0, 0, 0, 0};
+    const char *broken = audit_runs(heap, &tally);
+    broken = broken != NULL ? broken : audit_pool(heap, &heap->empty, RUN_EMPTY, &tally);
+    broken = broken != NULL ? broken : audit_pool(heap, &heap->bare, RUN_BARE, &tally);
+    broken = broken != NULL ? broken : audit_owners(heap);
+    return broken != NULL ? broken : audit_totals(heap, &tally);
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: 0BSD */
+/* heap.c - the calls that take and give objects of any size, and their slow paths.
+ *
+ * take:  pop -> drain, other slabs, a slab from empty runs -> grow -> kept slabs
+ *        and reclaimers -> an object of a larger class -> NULL
+ * give:  push -> this owner's after a drain, or into the owner's mailbox; a
+ *        large block to the runs -> what the heap has too much of to the source
+ *
+ * An owner is claimed only while nothing can be waited for: growth and giving
+ * back come after unclaim, and whoever grew looks again, perhaps on another CPU.
+ *
+ * A size is exact: objects move when their class changes, so that a sized free
+ * can be checked. Only where memory was short (`borrows`) may an object be of a
+ * class up to four times larger; from then on sized frees accept that.
+ *
+ * Cost: the fast paths are in internal.h. Slow: O(1) but for growth, and one
+ * look at each class when memory is short.
+ */
+#include "heap/internal.h"
+
+#define BORROW_TIMES 4u
+
+void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *caller)
+{
+    ASHLAR_CHECK(heap != NULL && heap->owners != NULL, "heap: used before init, by %p", caller);
+}
+
+bool ashlar_heap_fail_now(struct ashlar_heap *heap)
+{
+    if (LIKELY(peek(&heap->fail_in) == 0)) {
+        return false;
+    }
+    if (atomic_fetch_add((uintptr_t *)&heap->fail_in, ~(uintptr_t)0) != 1u) {
+        return false;
+    }
+    poke(&heap->fast_cpus, heap->max_cpus);
+    return true;
+}
+
+void ashlar_heap_fail_nth(struct ashlar_heap *heap, size_t nth)
+{
+    poke(&heap->fast_cpus, nth != 0 ? 0 : heap->max_cpus);
+    poke(&heap->fail_in, nth);
+}
+
+/* --- work left by others ------------------------------------------------- */
+
+/* This CPU's owner for interrupts, unless it is busy. Pinned until unclaim. */
+static struct owner *claim_second(struct ashlar_heap *heap)
+{
+    unsigned cpu = ashlar_port_pin();
+    struct owner *owner = &heap->owners[cpu + heap->max_cpus];
+    if ((peek(&owner->state) & OWNER_BUSY) != 0) {
+        ashlar_port_unpin();
+        return NULL;
+    }
+    poke(&owner->state, peek(&owner->state) | OWNER_BUSY);
+    compiler_barrier();
+    return owner;
+}
+
+static bool has_mail(const struct owner *owner)
+{
+    return (peek(&owner->mailbox) | peek(&owner->leftover)) != 0;
+}
+
+/* What lies in the mailbox of this CPU's interrupts would wait for an interrupt that comes at a bad time. */
+static void drain_second(struct ashlar_heap *heap)
+{
+    unsigned cpu = ashlar_port_pin();
+    bool mail = has_mail(&heap->owners[cpu + heap->max_cpus]);
+    ashlar_port_unpin();
+    struct owner *owner = mail ? claim_second(heap) : NULL;
+    if (owner != NULL) {
+        ashlar_heap_drain(heap, owner);
+        ashlar_heap_unclaim(owner);
+    }
+}
+
+/* After something went back: not more than the watermark and a quarter. Nothing is held. */
+NOINLINE void ashlar_heap_settle(struct ashlar_heap *heap)
+{
+    if (peek(&heap->empty_units) > heap->keep_units + heap->keep_units / 4u) {
+        ashlar_heap_purge(heap, heap->keep_units);
+    }
+}
+
+/* Slabs that this CPU keeps empty go to the runs. */
+static void release_own(struct ashlar_heap *heap)
+{
+    struct owner *owner = ashlar_heap_claim(heap);
+    if (owner != NULL) {
+        ashlar_heap_drain(heap, owner);
+        ashlar_heap_release_kept(heap, owner);
+        ashlar_heap_unclaim(owner);
+    }
+    owner = claim_second(heap);
+    if (owner != NULL) {
+        ashlar_heap_drain(heap, owner);
+        ashlar_heap_release_kept(heap, owner);
+        ashlar_heap_unclaim(owner);
+    }
+}
+
+bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes, unsigned flags,
+                           bool *desperate)
+{
+    bool may_grow = ashlar_heap_may_grow(heap, flags);
+    if (may_grow && ashlar_heap_grow(heap, units, align_bytes)) {
+        return true;
+    }
+    if (*desperate || ashlar_heap_is_nmi()) {
+        return false;
+    }
+    *desperate = true;
+    size_t before = peek(&heap->empty_units);
+    release_own(heap);
+    ashlar_heap_drain_deferred(heap);
+    bool reclaimed = ashlar_port_context() == ASHLAR_CONTEXT_THREAD && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
+                     ashlar_heap_reclaim(heap, bytes);
+    return reclaimed || peek(&heap->empty_units) != before;
+}
+
+int ashlar_heap_work(struct ashlar_heap *heap)
+{
+    struct owner *owner = ashlar_heap_claim(heap);
+    bool more = false;
+    if (owner != NULL) {
+        ashlar_heap_drain(heap, owner);
+        more = has_mail(owner);
+        ashlar_heap_unclaim(owner);
+    }
+    drain_second(heap);
+    ashlar_heap_drain_deferred(heap);
+    if (peek(&heap->starved) != 0 && ashlar_heap_may_grow(heap, 0)) {
+        poke(&heap->starved, 0);
+        ashlar_heap_grow(heap, (uint32_t)heap->grow_units, GRANULE_BYTES);
+    }
+    ashlar_heap_settle(heap);
+    return more || peek(&heap->deferred) != 0;
+}
+
+size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
+{
+    size_t given = 0;
+    size_t more;
+    if (!ashlar_heap_may_grow(heap, 0)) {
+        return 0;
+    }
+    release_own(heap);
+    ashlar_heap_drain_deferred(heap);
+    do {
+        more = ashlar_heap_purge(heap, target_bytes >> heap->unit_shift);
+        given += more;
+    } while (more != 0);
+    return given << heap->unit_shift;
+}
+
+ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim, void *context)
+{
+    ashlar_status status = ASHLAR_NO_STORAGE;
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uint32_t count = heap->reclaimer_count;
+    if (count < RECLAIMERS) {
+        heap->reclaimer[count].call = reclaim;
+        heap->reclaimer[count].context = context;
+        atomic_store_u32(&heap->reclaimer_count, count + 1u);
+        status = ASHLAR_OK;
+    }
+    ashlar_lock_give(&heap->lock, interrupts);
+    return status;
+}
+
+/* --- taking -------------------------------------------------------------- */
+
+static void *take_once(struct ashlar_heap *heap, const struct want *want)
+{
+    void *object = NULL;
+    struct owner *owner = ashlar_heap_claim(heap);
+    if (owner != NULL) {
+        object = ashlar_heap_take_claimed(heap, owner, want);
+        ashlar_heap_unclaim(owner);
+    }
+    return object;
+}
+
+/* From a slab that this CPU has of a class up to four times as large and aligned as well. */
+COLD static void *borrow(struct ashlar_heap *heap, const struct want *want)
+{
+    void *object = NULL;
+    for (uint32_t class = want->class + 1u; class < CLASS_COUNT && object == NULL; class ++) {
+        struct want larger = {NULL, 0, 0, class}; /* stride 0: no new slab */
+        uint32_t bytes = ashlar_heap_class_bytes(class);
+        if (bytes > want->stride * BORROW_TIMES) {
+            break;
+        }
+        if (natural_align(bytes) >= want->align) {
+            object = take_once(heap, &larger);
+        }
+    }
+    if (object != NULL) {
+        count_up(&heap->borrows);
+    }
+    return object;
+}
+
+static void note_failure(struct ashlar_heap *heap)
+{
+    count_up(&heap->failures);
+    if (ashlar_port_context() != ASHLAR_CONTEXT_THREAD) {
+        poke(&heap->starved, 1u);
+    }
+}
+
+NOINLINE void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t bytes, unsigned flags)
+{
+    bool desperate = false;
+    ashlar_heap_require_ready(heap, ASHLAR_CALLER());
+    if (cache == NULL && bytes > SMALL_MOST_BYTES) {
+        return ashlar_heap_large(heap, bytes, GRANULE_BYTES, flags);
+    }
+    struct want want = want_of(cache, bytes != 0 ? bytes : 1u);
+    uint32_t units = (want.stride + (1u << heap->unit_shift) - 1u) >> heap->unit_shift;
+    if (ashlar_heap_fail_now(heap)) {
+        return NULL;
+    }
+    void *object;
+    do {
+        object = take_once(heap, &want);
+    } while (object == NULL && ashlar_heap_make_room(heap, bytes, units, want.align, flags, &desperate));
+    if (object == NULL && cache == NULL) {
+        object = borrow(heap, &want);
+    }
+    if (object == NULL) {
+        note_failure(heap);
+        return NULL;
+    }
+    drain_second(heap);
+    return object;
+}
+
+static void *take_flagged(struct ashlar_heap *heap, size_t bytes, unsigned flags)
+{
+    void *object = NULL;
+    if (LIKELY(bytes - 1u < SMALL_MOST_BYTES)) {
+        object = take_class(heap, class_of(bytes));
+    }
+    if (object == NULL) {
+        object = ashlar_heap_take_slow(heap, NULL, bytes, flags);
+    }
+    if ((flags & ASHLAR_HEAP_ZERO) != 0 && object != NULL && bytes <= SMALL_MOST_BYTES) {
+        memset(object, 0, ashlar_heap_find(heap, (uintptr_t)object)->stride);
+    }
+    return object;
+}
+
+void *ashlar_heap_alloc(struct ashlar_heap *heap, size_t bytes, unsigned flags)
+{
+    return take_flagged(heap, bytes, flags);
+}
+
+void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_bytes, size_t bytes, unsigned flags)
+{
+    ashlar_heap_require_ready(heap, ASHLAR_CALLER());
+    if (!is_power_of_two(align_bytes) || align_bytes > heap->range_bytes || bytes > heap->range_bytes) {
+        return NULL;
+    }
+    size_t rounded = (size_t)round_up(bytes != 0 ? bytes : 1u, align_bytes);
+    if (rounded <= SMALL_MOST_BYTES && align_bytes <= ALIGN_MOST_BYTES) {
+        return take_flagged(heap, rounded, flags); /* a class is aligned as well as any multiple in it */
+    }
+    return ashlar_heap_large(heap, bytes, align_bytes, flags);
+}
+
+/* --- giving -------------------------------------------------------------- */
+
+static void give_object(struct ashlar_heap *heap, struct slab *slab, uintptr_t object, const void *caller)
+{
+    struct owner *owner = ashlar_heap_claim(heap);
+    if (owner == NULL || owner->index != slab->owner) {
+        if (owner != NULL) {
+            ashlar_heap_unclaim(owner);
+        }
+        ashlar_heap_push(&heap->owners[slab->owner].mailbox, object);
+        return;
+    }
+    ashlar_heap_drain(heap, owner);
+    if (has_bit(heap->bits, (object - heap->base) >> GRANULE_SHIFT)) {
+        ashlar_heap_give_claimed(heap, owner, slab, object);
+        ashlar_heap_unclaim(owner);
+        return;
+    }
+    ashlar_heap_unclaim(owner); /* it was in the mailbox */
+    ashlar_heap_bad_pointer(heap, (void *)object, "free", caller);
+}
+
+static void give_large(struct ashlar_heap *heap, uintptr_t object, const void *caller)
+{
+    if (ashlar_heap_is_nmi()) {
+        ashlar_heap_push(&heap->deferred, object);
+        return;
+    }
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    bool given = ashlar_heap_large_free_locked(heap, object);
+    ashlar_lock_give(&heap->lock, interrupts);
+    if (!given) {
+        ashlar_heap_bad_pointer(heap, (void *)object, "free", caller);
+    }
+}
+
+NOINLINE void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const void *caller)
+{
+    ashlar_heap_require_ready(heap, caller);
+    struct slab *slab = ashlar_heap_find_live(heap, object, "free", caller);
+    if (is_slab(slab)) {
+        ashlar_heap_canary_check(slab, object, caller);
+        give_object(heap, slab, (uintptr_t)object, caller);
+        drain_second(heap);
+    } else {
+        give_large(heap, (uintptr_t)object, caller);
+    }
+    ashlar_heap_drain_deferred(heap);
+    ashlar_heap_settle(heap);
+}
+
+void ashlar_heap_free(struct ashlar_heap *heap, void *object)
+{
+    give(heap, object, ASHLAR_CALLER());
+}
+
+/* Can an object of this run have been asked for with so many bytes? */
+static bool size_suits(const struct ashlar_heap *heap, const struct slab *slab, size_t bytes)
+{
+    size_t have = ashlar_heap_object_bytes(heap, slab);
+    bytes = bytes != 0 ? bytes : 1u;
+    if (peek(&heap->borrows) != 0 || slab->cache != NULL) {
+        return bytes <= have;
+    }
+    return have == ashlar_heap_size_roundup(heap, bytes);
+}
+
+void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t bytes, const void *caller)
+{
+    ashlar_heap_require_ready(heap, caller);
+    if (object == NULL) {
+        return;
+    }
+    const struct slab *slab = ashlar_heap_find_live(heap, object, "sized free", caller);
+    ASHLAR_CHECK(size_suits(heap, slab, bytes),
+                 "heap: sized free of %p with %zu bytes: the object has %zu; called from %p", object, bytes,
+                 ashlar_heap_object_bytes(heap, slab), caller);
+    give(heap, object, caller);
+}
+
+void ashlar_heap_free_sized(struct ashlar_heap *heap, void *object, size_t bytes)
+{
+    ashlar_heap_give_sized(heap, object, bytes, ASHLAR_CALLER());
+}
+
+/* --- sizes --------------------------------------------------------------- */
+
+size_t ashlar_heap_usable(struct ashlar_heap *heap, const void *object, const void *caller)
+{
+    ashlar_heap_require_ready(heap, caller);
+    if (object == NULL) {
+        return 0;
+    }
+    return ashlar_heap_object_bytes(heap, ashlar_heap_find_live(heap, object, "usable size", caller));
+}
+
+size_t ashlar_heap_usable_size(struct ashlar_heap *heap, const void *object)
+{
+    return ashlar_heap_usable(heap, object, ASHLAR_CALLER());
+}
+
+size_t ashlar_heap_size_roundup(const struct ashlar_heap *heap, size_t bytes)
+{
+    if (bytes <= SMALL_MOST_BYTES) {
+        return ashlar_heap_class_bytes(class_of(bytes != 0 ? bytes : 1u));
+    }
+    if (bytes > PTRDIFF_MAX) {
+        return 0;
+    }
+    return (size_t)round_up(bytes, (uintptr_t)1 << heap->unit_shift);
+}
+
+/* --- realloc ------------------------------------------------------------- */
+
+/* True if the object has become `bytes` large where it is, or was already. */
+static bool resize_in_place(struct ashlar_heap *heap, struct slab *slab, size_t bytes)
+{
+    size_t rounded = ashlar_heap_size_roundup(heap, bytes);
+    if (rounded == ashlar_heap_object_bytes(heap, slab)) {
+        return true;
+    }
+    return bytes > SMALL_MOST_BYTES && rounded != 0 && rounded <= heap->range_bytes && slab->state == RUN_LARGE &&
+           ashlar_heap_large_resize(heap, slab, (uint32_t)(rounded >> heap->unit_shift));
+}
+
+static void *move_object(struct ashlar_heap *heap, void *object, size_t have, size_t bytes, unsigned flags)
+{
+    void *moved = take_flagged(heap, bytes, flags & ~ASHLAR_HEAP_ZERO);
+    if (moved != NULL) {
+        memcpy(moved, object, have < bytes ? have : bytes);
+        ashlar_heap_free(heap, object);
+        return moved;
+    }
+    if (bytes > have) {
+        return NULL;
+    }
+    count_up(&heap->borrows); /* it stays larger than its size says */
+    return object;
+}
+
+/* A large block that grows may take its pages along. NULL: nothing changed. */
+static void *move_pages(struct ashlar_heap *heap, struct slab *slab, size_t have, size_t bytes)
+{
+    if (slab->state != RUN_LARGE || bytes <= have || bytes > heap->range_bytes) {
+        return NULL;
+    }
+    return ashlar_heap_move_large(heap, slab, (uint32_t)(ashlar_heap_size_roundup(heap, bytes) >> heap->unit_shift));
+}
+
+void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags, const void *caller)
+{
+    ashlar_heap_require_ready(heap, caller);
+    if (object == NULL) {
+        return take_flagged(heap, bytes, flags);
+    }
+    bytes = bytes != 0 ? bytes : 1u;
+    struct slab *slab = ashlar_heap_find_live(heap, object, "realloc", caller);
+    ASHLAR_CHECK(slab->cache == NULL, "heap: realloc of %p, an object of cache %s; called from %p", object,
+                 slab->cache->name, caller);
+    size_t have = ashlar_heap_object_bytes(heap, slab);
+    void *moved = object;
+    if (!resize_in_place(heap, slab, bytes)) {
+        moved = (flags & ASHLAR_HEAP_NO_GROW) == 0 ? move_pages(heap, slab, have, bytes) : NULL;
+        moved = moved != NULL ? moved : move_object(heap, object, have, bytes, flags);
+    }
+    size_t now = moved != NULL ? ashlar_heap_usable(heap, moved, caller) : 0;
+    if (now > have && (flags & ASHLAR_HEAP_ZERO) != 0) {
+        memset((char *)moved + have, 0, now - have);
+    }
+    return moved;
+}
+
+void *ashlar_heap_realloc(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags)
+{
+    return ashlar_heap_resize(heap, object, bytes, flags, ASHLAR_CALLER());
+}
+
+/* --- prefill ------------------------------------------------------------- */
+
+static size_t free_in_bin(const struct ashlar_heap *heap, const struct bin *bin)
+{
+    size_t count = 0;
+    const struct slab *slab = bin->current;
+    while (slab != &ashlar_heap_nobody) {
+        count += free_count(slab);
+        slab = slab->next != 0 ? slab_at(heap, slab->next) : &ashlar_heap_nobody;
+    }
+    return count;
+}
+
+/* Give this owner, which is claimed, slabs until it has so many free objects. */
+static bool fill(struct ashlar_heap *heap, struct owner *owner, const struct want *want, size_t count)
+{
+    while (free_in_bin(heap, &owner->bin[want->class]) < count) {
+        if (!ashlar_heap_add_slab(heap, owner, want)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool fill_both(struct ashlar_heap *heap, const struct want *want, size_t count)
+{
+    struct owner *owner = ashlar_heap_claim(heap);
+    bool filled = owner != NULL && fill(heap, owner, want, count);
+    if (owner != NULL) {
+        ashlar_heap_unclaim(owner);
+    }
+    owner = filled ? claim_second(heap) : NULL;
+    filled = owner != NULL && fill(heap, owner, want, count);
+    if (owner != NULL) {
+        ashlar_heap_unclaim(owner);
+    }
+    return filled;
+}
+
+ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, size_t count)
+{
+    bool desperate = false;
+    ashlar_heap_require_ready(heap, ASHLAR_CALLER());
+    if (bytes > SMALL_MOST_BYTES) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    if (ashlar_port_context() != ASHLAR_CONTEXT_THREAD) {
+        return ASHLAR_MAY_NOT_WAIT;
+    }
+    struct want want = want_of(NULL, bytes != 0 ? bytes : 1u);
+    uint32_t units = (want.stride + (1u << heap->unit_shift) - 1u) >> heap->unit_shift;
+    while (!fill_both(heap, &want, count)) {
+        if (ashlar_heap_fail_now(heap) || !ashlar_heap_make_room(heap, bytes, units, want.align, 0, &desperate)) {
+            return ASHLAR_NO_FRAMES;
+        }
+    }
+    return ASHLAR_OK;
+}

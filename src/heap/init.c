@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: 0BSD */
+/* init.c - laying out a heap over a source's range, or within a plain one.
+ *
+ *   source:  storage: | heap | owners |      range: | map | descriptors | bits | units ... |
+ *   plain:   range:   | heap | owners | map | descriptors | bits | units ... |
+ *
+ * A source's bookkeeping is backed as the heap grows: nothing is committed here.
+ * In a plain range everything is there at once, as one empty run. Its units
+ * shrink with it, so that a small range is not used up by the first slab of a
+ * few classes: 512 bytes up to 64 KiB, 1 KiB up to 1 MiB, else 4 KiB. Small ranges
+ * have descriptors for some of their units only: slabs grow with use.
+ */
+#include "heap/internal.h"
+
+#define KEEP_BYTES_USUAL ((size_t)256 << 10)
+#define GROW_BYTES_USUAL ((size_t)64 << 10)
+#define SOURCE_LEAST_PAGES 16u
+#define SOURCE_MOST_PAGES ((size_t)1 << 28)
+#define GRANULES_OF_WORD 32u
+
+/* Which class has how many bytes: 16 to 1024 in steps of 16, then eight to a doubling. */
+uint32_t ashlar_heap_class_bytes(uint32_t class)
+{
+    if (class < 64u) {
+        return (class + 1u) << 4;
+    }
+    uint32_t step = class - 64u;
+    return (step % 8u + 9u) << (7u + step / 8u);
+}
+
+static unsigned cpus_of(const struct ashlar_heap_options *options)
+{
+    return options != NULL && options->max_cpus != 0 ? options->max_cpus : 1u;
+}
+
+static size_t owners_bytes(unsigned cpus)
+{
+    return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + 2u * cpus * sizeof(struct owner);
+}
+
+size_t ashlar_heap_footprint_bytes(const struct ashlar_heap_options *options, size_t source_pages)
+{
+    (void)source_pages; /* what depends on the range lies in the range */
+    return (size_t)round_up(owners_bytes(cpus_of(options)), GRANULE_BYTES);
+}
+
+static size_t units_or(size_t bytes, size_t usual, uint32_t unit_shift)
+{
+    size_t units = (bytes != 0 ? bytes : usual) >> unit_shift;
+    return units != 0 ? units : 1u;
+}
+
+/* Heap and owners in storage; nothing behind them yet. */
+static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_heap_options *options, uint32_t unit_shift)
+{
+    struct ashlar_heap *heap = storage;
+    unsigned cpus = cpus_of(options);
+    memset(heap, 0, owners_bytes(cpus));
+    heap->owners = (struct owner *)(void *)((char *)storage + round_up(sizeof *heap, GRANULE_BYTES));
+    heap->fast_cpus = cpus;
+    heap->max_cpus = cpus;
+    heap->unit_shift = unit_shift;
+    heap->unit_granule_shift = unit_shift - GRANULE_SHIFT;
+    heap->grow_units = units_or(options != NULL ? options->grow_bytes : 0, GROW_BYTES_USUAL, unit_shift);
+    heap->keep_units = units_or(options != NULL ? options->keep_bytes : 0, KEEP_BYTES_USUAL, unit_shift);
+    heap->keep_units = heap->keep_units > heap->grow_units ? heap->keep_units : heap->grow_units;
+    heap->slabs_begun = 1u; /* number 0 is nobody's */
+    heap->slabs_backed = 1u;
+    ashlar_lock_init(&heap->lock, ASHLAR_RANK_HEAP, "heap");
+    for (uint32_t i = 0; i < 2u * cpus; i++) {
+        heap->owners[i].index = i;
+        ashlar_heap_bin_init(heap->owners[i].bin, CLASS_COUNT);
+    }
+    return heap;
+}
+
+static size_t pages_of(size_t bytes)
+{
+    return (bytes + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT;
+}
+
+static bool is_source_usable(const struct ashlar_heap_source *source)
+{
+    return source->base != 0 && source->base % ASHLAR_PAGE_BYTES == 0 && source->pages >= SOURCE_LEAST_PAGES &&
+           source->pages <= SOURCE_MOST_PAGES && source->pages <= UINTPTR_MAX / ASHLAR_PAGE_BYTES &&
+           source->base + (source->pages * ASHLAR_PAGE_BYTES - 1u) >= source->base;
+}
+
+static uint32_t most_descriptors(size_t units)
+{
+    size_t most = UINT32_MAX / sizeof(struct slab);
+    return (uint32_t)(units + 1u < most ? units + 1u : most);
+}
+
+ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const struct ashlar_heap_options *options,
+                               const struct ashlar_heap_source *source, struct ashlar_heap **heap_out)
+{
+    if (!is_source_usable(source) || (uintptr_t)storage % GRANULE_BYTES != 0 || cpus_of(options) > ASHLAR_MAX_CPUS) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    if (storage_bytes < ashlar_heap_footprint_bytes(options, source->pages)) {
+        return ASHLAR_NO_STORAGE;
+    }
+    size_t map_pages = pages_of(source->pages * sizeof(uint32_t));
+    uint32_t descriptors = most_descriptors(source->pages);
+    size_t slab_pages = pages_of(descriptors * sizeof(struct slab));
+    size_t bit_pages = pages_of(source->pages * (ASHLAR_PAGE_BYTES / GRANULE_BYTES / 8u));
+    size_t metadata = map_pages + slab_pages + bit_pages;
+    struct ashlar_heap *heap = lay_owners(storage, options, ASHLAR_PAGE_SHIFT);
+    heap->source = *source;
+    heap->range_base = source->base;
+    heap->range_bytes = source->pages * ASHLAR_PAGE_BYTES;
+    heap->map = (uint32_t *)source->base;
+    heap->slabs = (char *)source->base + map_pages * ASHLAR_PAGE_BYTES;
+    heap->bits = (uint32_t *)(void *)(heap->slabs + slab_pages * ASHLAR_PAGE_BYTES);
+    heap->payload_page = (uint32_t)metadata;
+    heap->base = source->base + metadata * ASHLAR_PAGE_BYTES;
+    heap->total = (uint32_t)(source->pages - metadata);
+    heap->slabs_most = descriptors;
+    *heap_out = heap;
+    return ASHLAR_OK;
+}
+
+/* --- plain ranges -------------------------------------------------------- */
+
+static uint32_t plain_unit_shift(size_t bytes)
+{
+    if (bytes <= (size_t)64 << 10) {
+        return 9u;
+    }
+    return bytes <= (size_t)1 << 20 ? 10u : ASHLAR_PAGE_SHIFT;
+}
+
+static uint32_t plain_descriptors(uint32_t units)
+{
+    return units / 8u * 3u + 9u;
+}
+
+/* Bytes of map, descriptors and bits. */
+static size_t plain_metadata_bytes(uint32_t units, uint32_t unit_shift)
+{
+    size_t bits = (size_t)units << (unit_shift - GRANULE_SHIFT - 3u);
+    return (size_t)units * sizeof(uint32_t) + GRANULE_BYTES + plain_descriptors(units) * sizeof(struct slab) + bits;
+}
+
+/* The most units whose bookkeeping fits as well. */
+static uint32_t plain_units(uintptr_t begin, uintptr_t end, uint32_t unit_shift)
+{
+    uintptr_t unit = (uintptr_t)1 << unit_shift;
+    size_t units = (end - begin) >> unit_shift;
+    if (units > SOURCE_MOST_PAGES) {
+        units = SOURCE_MOST_PAGES;
+    }
+    while (units != 0) {
+        uintptr_t used = round_up(begin + plain_metadata_bytes((uint32_t)units, unit_shift), unit);
+        if (used < end && (end - used) >> unit_shift >= units) {
+            break;
+        }
+        size_t over = used < end ? units - ((end - used) >> unit_shift) : units / 2u;
+        units -= over / 2u + 1u;
+    }
+    return (uint32_t)units;
+}
+
+static void lay_plain(struct ashlar_heap *heap, uintptr_t begin, uint32_t units)
+{
+    size_t metadata = plain_metadata_bytes(units, heap->unit_shift);
+    memset((void *)begin, 0, metadata);
+    heap->map = (uint32_t *)begin;
+    heap->slabs = (char *)round_up(begin + units * sizeof(uint32_t), GRANULE_BYTES);
+    heap->slabs_most = plain_descriptors(units);
+    heap->slabs_backed = heap->slabs_most;
+    heap->bits = (uint32_t *)(void *)(heap->slabs + heap->slabs_most * sizeof(struct slab));
+    heap->base = round_up(begin + metadata, (uintptr_t)1 << heap->unit_shift);
+    heap->total = units;
+    heap->limit = units;
+    heap->granules = (uintptr_t)units << heap->unit_granule_shift;
+    heap->backed_units = units;
+    heap->peak_bytes = heap->range_bytes;
+    struct slab *run = ashlar_heap_describe_locked(heap, 0, units);
+    ashlar_heap_run_file_locked(heap, run, RUN_EMPTY);
+}
+
+ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const struct ashlar_heap_options *options,
+                                          struct ashlar_heap **heap_out)
+{
+    uintptr_t begin = round_up((uintptr_t)memory, GRANULE_BYTES);
+    uintptr_t end = (uintptr_t)memory + bytes;
+    if (memory == NULL || end < (uintptr_t)memory || cpus_of(options) > ASHLAR_MAX_CPUS) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    uintptr_t behind = begin + owners_bytes(cpus_of(options));
+    uint32_t unit_shift = plain_unit_shift(bytes);
+    uint32_t units = behind < end ? plain_units(behind, end, unit_shift) : 0;
+    if (units < SLAB_MOST_UNITS) {
+        return ASHLAR_NO_STORAGE;
+    }
+    struct ashlar_heap *heap = lay_owners((void *)begin, options, unit_shift);
+    heap->range_base = begin;
+    heap->range_bytes = end - begin;
+    heap->keep_units = units / 2u; /* nothing can be given back: what owners may keep is an eighth */
+    lay_plain(heap, behind, units);
+    *heap_out = heap;
+    return ASHLAR_OK;
+}
+
+ashlar_status ashlar_heap_init_range(void *memory, size_t bytes, struct ashlar_heap **heap)
+{
+    return ashlar_heap_init_range_with(memory, bytes, NULL, heap);
+}

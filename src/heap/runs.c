@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: 0BSD */
+/* runs.c - runs of units: who has which part of the range.
+ *
+ *   unit   0       limit                     total
+ *          | A A A | B | . . . . | C C | . . |          never touched
+ *            slab   large  bare   empty  bare
+ *
+ * The runs tile [0, limit). Each has a descriptor, and at least its first and
+ * its last unit say which, in the map: those are the boundary marks by which
+ * neighbours merge (Knuth's boundary tags, kept apart from the memory). Inside
+ * of a slab or a block every unit says so. A bare run's inner units say 0, as
+ * the bits of such a run may have no memory: nobody looks at them then.
+ *
+ * Two pools, of backed empty runs and of bare ones, each of 64 bins: exact up
+ * to 7 units, then two for each power of two. A search looks at 32 runs at
+ * most, from the smallest bin that may do, before it takes one that is sure to.
+ *
+ * Invariants: no two neighbours are both empty or both bare; a run is in a
+ * bin if and only if it is empty or bare. Everything here is under the lock.
+ *
+ * Cost: O(1), and a store for each unit of a run that is handed out.
+ */
+#include "heap/internal.h"
+
+uint32_t ashlar_heap_bin_of_units(uint32_t units)
+{
+    if (units < 8u) {
+        return units;
+    }
+    unsigned log = u32_log2(units);
+    return 8u + (log - 3u) * 2u + ((units >> (log - 1u)) & 1u);
+}
+
+uint32_t ashlar_heap_spares_locked(const struct ashlar_heap *heap)
+{
+    return heap->spare_count + (heap->slabs_backed - heap->slabs_begun);
+}
+
+void ashlar_heap_map_run(struct ashlar_heap *heap, const struct slab *run, uint32_t value)
+{
+    uint32_t *map = &heap->map[run->first];
+    for (uint32_t i = 0; i < run->units; i++) {
+        poke(&map[i], value);
+    }
+}
+
+static void mark_ends(struct ashlar_heap *heap, const struct slab *run)
+{
+    uint32_t offset = offset_of(heap, run);
+    poke(&heap->map[run->first], offset);
+    poke(&heap->map[run->first + run->units - 1u], offset);
+}
+
+/* A descriptor in RUN_MOVING, ends marked. There is a spare one. */
+struct slab *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units)
+{
+    struct slab *run;
+    if (heap->spare != 0) {
+        run = slab_at(heap, heap->spare);
+        heap->spare = run->next;
+        heap->spare_count--;
+    } else {
+        run = slab_at(heap, heap->slabs_begun++ * (uint32_t)sizeof *run);
+    }
+    run->first = first;
+    run->units = units;
+    run->clean = 0;
+    poke(&run->fast, NULL);
+    poke(&run->state, RUN_MOVING);
+    mark_ends(heap, run);
+    return run;
+}
+
+void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct slab *run)
+{
+    poke(&run->state, RUN_NONE);
+    run->units = 0;
+    run->next = heap->spare;
+    heap->spare = offset_of(heap, run);
+    heap->spare_count++;
+}
+
+static struct run_pool *pool_of(struct ashlar_heap *heap, uint32_t state)
+{
+    return state == RUN_EMPTY ? &heap->empty : &heap->bare;
+}
+
+static void insert_locked(struct ashlar_heap *heap, struct slab *run, enum run_state state)
+{
+    struct run_pool *pool = pool_of(heap, state);
+    uint32_t bin = ashlar_heap_bin_of_units(run->units);
+    uint32_t next = pool->heads[bin];
+    run->next = next;
+    run->previous = 0;
+    if (next != 0) {
+        slab_at(heap, next)->previous = offset_of(heap, run);
+    }
+    pool->heads[bin] = offset_of(heap, run);
+    pool->mask[bin / 32u] |= (uint32_t)1 << (bin % 32u);
+    poke(&run->state, (uint8_t)state);
+    if (state == RUN_EMPTY) {
+        poke(&heap->empty_units, heap->empty_units + run->units);
+    }
+}
+
+/* Out of its bin: into RUN_MOVING. */
+void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct slab *run)
+{
+    struct run_pool *pool = pool_of(heap, run->state);
+    uint32_t bin = ashlar_heap_bin_of_units(run->units);
+    if (run->next != 0) {
+        slab_at(heap, run->next)->previous = run->previous;
+    }
+    if (run->previous != 0) {
+        slab_at(heap, run->previous)->next = run->next;
+    } else {
+        pool->heads[bin] = run->next;
+        if (run->next == 0) {
+            pool->mask[bin / 32u] &= ~((uint32_t)1 << (bin % 32u));
+        }
+    }
+    if (run->state == RUN_EMPTY) {
+        poke(&heap->empty_units, heap->empty_units - run->units);
+    }
+    poke(&run->state, RUN_MOVING);
+}
+
+/* The neighbours, or number 0, which is in no state. */
+struct slab *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct slab *run)
+{
+    return slab_at(heap, run->first != 0 ? heap->map[run->first - 1u] : 0);
+}
+
+struct slab *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct slab *run)
+{
+    uint32_t end = run->first + run->units;
+    return slab_at(heap, end < heap->limit ? heap->map[end] : 0);
+}
+
+/* Give a run in RUN_MOVING to a pool, merged with its neighbours there. */
+void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run, enum run_state state)
+{
+    struct slab *before = ashlar_heap_run_before_locked(heap, run);
+    struct slab *after = ashlar_heap_run_after_locked(heap, run);
+    poke(&run->fast, NULL);
+    if (before->state == state) {
+        ashlar_heap_run_unfile_locked(heap, before);
+        before->units += run->units;
+        before->clean &= run->clean;
+        if (state == RUN_BARE) {
+            poke(&heap->map[run->first], 0);
+            poke(&heap->map[run->first - 1u], 0);
+        }
+        ashlar_heap_forget_locked(heap, run);
+        run = before;
+    }
+    if (after->state == state) {
+        ashlar_heap_run_unfile_locked(heap, after);
+        run->clean &= after->clean;
+        if (state == RUN_BARE) {
+            poke(&heap->map[after->first], 0);
+            poke(&heap->map[after->first - 1u], 0);
+        }
+        run->units += after->units;
+        ashlar_heap_forget_locked(heap, after);
+    }
+    mark_ends(heap, run);
+    insert_locked(heap, run, state);
+}
+
+/* Cut a run in RUN_MOVING: it keeps `units`, the rest is returned, in RUN_MOVING as well. There is a spare descriptor. */
+struct slab *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct slab *run, uint32_t units)
+{
+    uint32_t rest_units = run->units - units;
+    run->units = units;
+    mark_ends(heap, run);
+    struct slab *rest = ashlar_heap_describe_locked(heap, run->first + units, rest_units);
+    rest->clean = run->clean;
+    return rest;
+}
+
+/* Units to skip at the start of this run to be aligned. */
+static uint32_t skip_units(const struct ashlar_heap *heap, const struct slab *run, uint32_t align_bytes)
+{
+    uintptr_t address = heap->base + ((uintptr_t)run->first << heap->unit_shift);
+    return (uint32_t)((round_up(address, align_bytes) - address) >> heap->unit_shift);
+}
+
+static uint32_t next_bin(const struct run_pool *pool, uint32_t bin)
+{
+    for (uint32_t word = bin / 32u; word < RUN_BINS / 32u; word++) {
+        uint32_t mask = pool->mask[word];
+        if (word == bin / 32u) {
+            mask &= ~(uint32_t)0 << (bin % 32u);
+        }
+        if (mask != 0) {
+            return word * 32u + u32_ctz(mask);
+        }
+    }
+    return RUN_BINS;
+}
+
+static bool fits(const struct ashlar_heap *heap, const struct slab *run, uint32_t units, uint32_t align_bytes)
+{
+    uint32_t skip = skip_units(heap, run, align_bytes);
+    return run->units >= units && run->units - units >= skip;
+}
+
+/* A run that fits, of the smallest bin that has one among the first 32 looked at. */
+static struct slab *search_locked(struct ashlar_heap *heap, const struct run_pool *pool, uint32_t units,
+                                  uint32_t align_bytes)
+{
+    unsigned looked = 0;
+    uint32_t bin = next_bin(pool, ashlar_heap_bin_of_units(units));
+    while (bin < RUN_BINS && looked < BOUND) {
+        for (uint32_t at = pool->heads[bin]; at != 0 && looked < BOUND; at = slab_at(heap, at)->next) {
+            looked++;
+            if (fits(heap, slab_at(heap, at), units, align_bytes)) {
+                return slab_at(heap, at);
+            }
+        }
+        bin = bin + 1u < RUN_BINS ? next_bin(pool, bin + 1u) : RUN_BINS;
+    }
+    uint64_t sure = (uint64_t)units + (align_bytes >> heap->unit_shift);
+    bin = sure <= heap->total ? next_bin(pool, ashlar_heap_bin_of_units((uint32_t)sure) + 1u) : RUN_BINS;
+    return bin < RUN_BINS ? slab_at(heap, pool->heads[bin]) : NULL;
+}
+
+/* NULL: none, or no descriptors for what is cut off. The run comes in RUN_MOVING. */
+struct slab *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
+                                         uint32_t align_bytes)
+{
+    struct slab *run = search_locked(heap, pool, units, align_bytes);
+    if (run == NULL) {
+        return NULL;
+    }
+    enum run_state state = run->state;
+    uint32_t skip = skip_units(heap, run, align_bytes);
+    uint32_t cuts = (skip != 0 ? 1u : 0u) + (run->units - skip != units ? 1u : 0u);
+    if (ashlar_heap_spares_locked(heap) < cuts) {
+        return NULL;
+    }
+    ashlar_heap_run_unfile_locked(heap, run);
+    struct slab *taken = skip != 0 ? ashlar_heap_run_split_locked(heap, run, skip) : run;
+    if (taken->units != units) {
+        insert_locked(heap, ashlar_heap_run_split_locked(heap, taken, units), state);
+    }
+    if (taken != run) {
+        insert_locked(heap, run, state);
+    }
+    return taken;
+}
+
+/* One of the largest empty runs, taken out of its bin; NULL: there is none. */
+struct slab *ashlar_heap_run_largest_locked(struct ashlar_heap *heap)
+{
+    for (uint32_t word = RUN_BINS / 32u; word-- != 0;) {
+        if (heap->empty.mask[word] != 0) {
+            struct slab *run = slab_at(heap, heap->empty.heads[word * 32u + u32_log2(heap->empty.mask[word])]);
+            ashlar_heap_run_unfile_locked(heap, run);
+            return run;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: 0BSD */
+/* slab.c - owners, and the slabs that they allocate from without a lock.
+ *
+ * Each CPU has two owners: one for threads (and for interrupts that find it
+ * idle), one for interrupts that came while the first was busy. An owner is
+ * claimed by its busy bit, which only its own CPU writes: no atomic is needed,
+ * since an interrupt always finishes before what it interrupted goes on.
+ *
+ * An owner has a bin for each size class, a cache a bin for each owner: a list
+ * of slabs with free objects. Objects are popped from the first slab, whose
+ * word packs the free list's head and a biased count:
+ *
+ *   31             16 15            0
+ *   | free - capacity | first offset |     free objects hold the next offset
+ *
+ * One addition of 1 << 16 counts a free object; its carry says that all are.
+ * Objects from `fresh` on have never been linked, but count as free.
+ *
+ *   FULL (in no list) <-> LISTED -> emptied: given back, or KEPT (one a bin)
+ *
+ * An object freed by anyone else goes to its owner's mailbox: a list that is
+ * only ever pushed to and taken whole, so that no ABA arises. Its second word
+ * says that it is on its way. The owner drains 32 at a time on every slow path;
+ * while some are left over, nothing goes the fast way, so a free of its own that
+ * came second is found. Only the owner writes its slabs' allocated bits.
+ *
+ * Invariants: the bits of a slab are those of its live objects' first granules;
+ * free = capacity - live; a slab is listed if it is not FULL; of a bin's slabs at
+ * most one is KEPT, and an owner's kept slabs have at most a quarter of the
+ * units that the heap keeps.
+ */
+#include "heap/internal.h"
+
+/* What every bin points at that has no slab. Never written: its state is no slab's, and its list is at its end. */
+struct slab ashlar_heap_nobody = {.word = LIST_END};
+
+void ashlar_heap_bin_init(struct bin *bins, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bins[i].current = &ashlar_heap_nobody;
+        bins[i].kept = 0;
+        bins[i].slabs = 0;
+    }
+}
+
+bool ashlar_heap_is_nmi(void)
+{
+    return (ashlar_port_context() & ~ASHLAR_CONTEXT_IRQS_OFF) == ASHLAR_CONTEXT_NMI;
+}
+
+static bool try_busy(struct owner *owner)
+{
+    uint32_t state = peek(&owner->state);
+    if ((state & OWNER_BUSY) != 0) {
+        return false;
+    }
+    poke(&owner->state, state | OWNER_BUSY);
+    compiler_barrier();
+    return true;
+}
+
+struct owner *ashlar_heap_claim(struct ashlar_heap *heap)
+{
+    unsigned cpu = ashlar_port_pin();
+    ASHLAR_CHECK(cpu < heap->max_cpus, "heap: CPU %u uses a heap made for %u CPUs", cpu, heap->max_cpus);
+    for (unsigned i = cpu; i < 2u * heap->max_cpus; i += heap->max_cpus) {
+        if (try_busy(&heap->owners[i])) {
+            return &heap->owners[i];
+        }
+    }
+    ashlar_port_unpin();
+    return NULL;
+}
+
+void ashlar_heap_unclaim(struct owner *owner)
+{
+    __atomic_store_n(&owner->state, owner->leftover != 0 ? OWNER_ATTENTION : 0u, __ATOMIC_RELEASE);
+    ashlar_port_unpin();
+}
+
+/* --- lists --------------------------------------------------------------- */
+
+static void list_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct slab *slab)
+{
+    struct slab *next = bin->current;
+    slab->previous = 0;
+    slab->next = 0;
+    if (next != &ashlar_heap_nobody) {
+        slab->next = offset_of(heap, next);
+        next->previous = offset_of(heap, slab);
+    }
+    bin->current = slab;
+    poke(&slab->state, RUN_LISTED);
+    bool checked = slab->cache != NULL && (slab->cache->flags & ASHLAR_CACHE_CANARY) != 0;
+    poke(&slab->fast, checked ? NULL : owner);
+}
+
+void ashlar_heap_keep_fewer(struct owner *owner, const struct slab *slab)
+{
+    atomic_fetch_add(&owner->kept_units, 0u - (uintptr_t)slab->units);
+}
+
+static void unlist_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct slab *slab)
+{
+    if (slab->next != 0) {
+        slab_at(heap, slab->next)->previous = slab->previous;
+    }
+    if (slab->previous != 0) {
+        slab_at(heap, slab->previous)->next = slab->next;
+    } else {
+        bin->current = slab->next != 0 ? slab_at(heap, slab->next) : &ashlar_heap_nobody;
+    }
+    if (slab->state == RUN_KEPT) {
+        bin->kept = 0;
+        ashlar_heap_keep_fewer(owner, slab);
+    }
+    poke(&slab->fast, NULL);
+    poke(&slab->state, RUN_FULL);
+}
+
+/* --- taking -------------------------------------------------------------- */
+
+/* Link the next objects that never were: at most 32, or 4 KiB, so that memory stays untouched until it is needed. */
+static void link_fresh(struct slab *slab)
+{
+    uint32_t count = slab->stride >= ASHLAR_PAGE_BYTES ? 1u : ASHLAR_PAGE_BYTES / slab->stride;
+    uint32_t left = (uint32_t)slab->capacity - slab->fresh;
+    count = count < BOUND ? count : BOUND;
+    count = count < left ? count : left;
+    uint32_t head = (uint32_t)slab->fresh * slab->stride;
+    uint32_t offset = head;
+    for (uint32_t i = 1; i < count; i++, offset += slab->stride) {
+        *(uint16_t *)(slab->base + offset) = (uint16_t)(offset + slab->stride);
+    }
+    *(uint16_t *)(slab->base + offset) = LIST_END;
+    slab->fresh = (uint16_t)(slab->fresh + count);
+    poke(&slab->word, (slab->word & 0xffff0000u) | head);
+}
+
+COLD static void broken_list(struct owner *owner, const struct slab *slab)
+{
+    uintptr_t base = slab->base;
+    unsigned stride = slab->stride;
+    unsigned head = slab->word & 0xffffu;
+    ashlar_heap_unclaim(owner);
+    ashlar_panic("heap: free list of slab %p is broken (link 0x%x): a free object of %u bytes%s%s was written to",
+                 (void *)base, head, stride, slab->cache != NULL ? " of cache " : "",
+                 slab->cache != NULL ? slab->cache->name : "");
+}
+
+/* From the slabs that the bin has: NULL if none has a free object. Each turn links, or unlists a slab that is full. */
+static void *refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
+{
+    for (;;) {
+        struct slab *slab = bin->current;
+        void *object = slab_pop(slab);
+        if (object != NULL || slab == &ashlar_heap_nobody) {
+            return object;
+        }
+        uint32_t count = free_count(slab);
+        if ((slab->word & 0xffffu) != LIST_END || count != (uint32_t)slab->capacity - slab->fresh) {
+            broken_list(owner, slab);
+        }
+        if (count != 0) {
+            link_fresh(slab);
+        } else {
+            unlist_slab(heap, owner, bin, slab);
+        }
+    }
+}
+
+/* Units of a bin's next slab: one object's at first, growing with the bin, at most an eighth of it unused. */
+static uint32_t slab_units(const struct ashlar_heap *heap, uint32_t stride, uint32_t slabs)
+{
+    uint32_t least = (stride + (1u << heap->unit_shift) - 1u) >> heap->unit_shift;
+    uint32_t units = slabs < SLAB_MOST_UNITS ? slabs : SLAB_MOST_UNITS;
+    if (units <= least && slabs == 0) {
+        return least;
+    }
+    units = units > least ? units : least;
+    uint32_t most = least > SLAB_MOST_UNITS ? least : SLAB_MOST_UNITS;
+    for (; units < most; units++) {
+        uint32_t bytes = units << heap->unit_shift;
+        if (bytes % stride <= bytes / 8u) {
+            break;
+        }
+    }
+    return units;
+}
+
+static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, const struct want *want)
+{
+    uint32_t bytes = slab->units << heap->unit_shift;
+    uint32_t capacity = (bytes < SLAB_MOST_BYTES ? bytes : SLAB_MOST_BYTES) / want->stride;
+    slab->base = heap->base + ((uintptr_t)slab->first << heap->unit_shift);
+    slab->bits = &heap->bits[((uintptr_t)slab->first << heap->unit_granule_shift) / 32u];
+    slab->cache = want->cache;
+    slab->granules = (uint16_t)(capacity * want->stride / GRANULE_BYTES);
+    slab->fresh = 0;
+    slab->stride = (uint16_t)want->stride;
+    slab->capacity = (uint16_t)capacity;
+    slab->owner = (uint16_t)owner->index;
+    slab->class = (uint8_t)want->class;
+    poke(&slab->word, LIST_END); /* all are free */
+    ashlar_heap_map_run(heap, slab, offset_of(heap, slab));
+}
+
+/* A slab from the empty runs: neither grows nor waits for long. */
+bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want)
+{
+    struct bin *bin = bin_of(owner, want->cache, want->class);
+    if (ashlar_heap_is_nmi()) {
+        return false;
+    }
+    uint32_t least = slab_units(heap, want->stride, 0);
+    uint32_t units = slab_units(heap, want->stride, bin->slabs);
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    struct slab *slab = ashlar_heap_run_take_locked(heap, &heap->empty, units, want->align);
+    if (slab == NULL && units > least) {
+        slab = ashlar_heap_run_take_locked(heap, &heap->empty, least, want->align);
+    }
+    if (slab != NULL) {
+        heap->slab_units += slab->units;
+        heap->slab_count++;
+    }
+    ashlar_lock_give(&heap->lock, interrupts);
+    if (slab == NULL) {
+        return false;
+    }
+    lay_slab(heap, owner, slab, want);
+    list_slab(heap, owner, bin, slab);
+    bin->slabs++;
+    return true;
+}
+
+void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want)
+{
+    struct bin *bin = bin_of(owner, want->cache, want->class);
+    ashlar_heap_drain(heap, owner);
+    void *object = refill(heap, owner, bin);
+    if (object == NULL && want->stride != 0 && ashlar_heap_add_slab(heap, owner, want)) {
+        object = refill(heap, owner, bin);
+    }
+    return object;
+}
+
+/* --- giving -------------------------------------------------------------- */
+
+void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct slab *slab)
+{
+    heap->slab_units -= slab->units;
+    heap->slab_count--;
+    poke(&slab->fast, NULL);
+    poke(&slab->state, RUN_MOVING);
+    slab->clean = 0;
+    ashlar_heap_run_file_locked(heap, slab, RUN_EMPTY);
+}
+
+/* The last live object of a listed slab came back. */
+NOINLINE bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner, struct slab *slab)
+{
+    struct bin *bin = bin_of(owner, slab->cache, slab->class);
+    if (bin->kept == 0 && peek(&owner->kept_units) + slab->units <= heap->keep_units / 4u) {
+        bin->kept = offset_of(heap, slab);
+        atomic_fetch_add(&owner->kept_units, slab->units);
+        poke(&slab->state, RUN_KEPT);
+        return false;
+    }
+    if (ashlar_heap_is_nmi()) {
+        return false;
+    }
+    unlist_slab(heap, owner, bin, slab);
+    bin->slabs--;
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    ashlar_heap_slab_release_locked(heap, slab);
+    ashlar_lock_give(&heap->lock, interrupts);
+    return true;
+}
+
+/* object is live, in a slab of this owner. */
+void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, uintptr_t object)
+{
+    if (slab->state == RUN_FULL) {
+        list_slab(heap, owner, bin_of(owner, slab->cache, slab->class), slab);
+    }
+    uintptr_t granule = (object - heap->base) >> GRANULE_SHIFT;
+    if (slab_push(heap->bits, slab, granule, object) == PUSH_EMPTIED && slab->state != RUN_KEPT) {
+        ashlar_heap_emptied(heap, owner, slab);
+    }
+}
+
+static void release_kept_locked(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
+{
+    struct slab *slab = slab_at(heap, bin->kept);
+    if (bin->kept != 0 && free_count(slab) == slab->capacity) {
+        unlist_slab(heap, owner, bin, slab);
+        bin->slabs--;
+        ashlar_heap_slab_release_locked(heap, slab);
+    }
+}
+
+void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner)
+{
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
+        release_kept_locked(heap, owner, &owner->bin[class]);
+    }
+    for (struct ashlar_cache *cache = heap->caches; cache != NULL; cache = cache->next) {
+        release_kept_locked(heap, owner, &cache->bin[owner->index]);
+    }
+    ashlar_lock_give(&heap->lock, interrupts);
+}
+
+/* --- mailboxes ----------------------------------------------------------- */
+
+/* Any context. */
+void ashlar_heap_push(uintptr_t *mailbox, uintptr_t object)
+{
+    uintptr_t head;
+    uintptr_t *words = words_at(object);
+    poke(&words[1], pending_mark(object));
+    do {
+        head = atomic_load(mailbox);
+        poke(&words[0], head);
+    } while (!atomic_cas(mailbox, head, object));
+}
+
+COLD static void broken_mailbox(struct ashlar_heap *heap, struct owner *owner, uintptr_t object)
+{
+    char text[120];
+    unsigned index = owner->index;
+    owner->leftover = 0;
+    ashlar_heap_unclaim(owner);
+    ashlar_heap_explain_text(heap, (void *)object, text, sizeof text);
+    ashlar_panic("heap: double free or write after free: on its way back to owner %u is %p, %s", index, (void *)object,
+                 text);
+}
+
+/* Is this an object of the owner's that was pushed, and not drained yet? */
+static bool is_pending(struct ashlar_heap *heap, const struct owner *owner, const struct slab *slab, uintptr_t object)
+{
+    return is_slab(slab) && slab->owner == owner->index && (object & (GRANULE_BYTES - 1u)) == 0 &&
+           has_bit(heap->bits, (object - heap->base) >> GRANULE_SHIFT) &&
+           peek(&words_at(object)[1]) == pending_mark(object);
+}
+
+/* At most 32 objects; the rest waits. */
+void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner)
+{
+    uintptr_t object = owner->leftover;
+    if (object == 0) {
+        if (peek(&owner->mailbox) == 0) {
+            return;
+        }
+        object = atomic_exchange(&owner->mailbox, 0);
+    }
+    for (unsigned i = 0; object != 0 && i < BOUND; i++) {
+        struct slab *slab = ashlar_heap_find(heap, object);
+        if (!is_pending(heap, owner, slab, object)) {
+            broken_mailbox(heap, owner, object);
+        }
+        uintptr_t next = peek(&words_at(object)[0]);
+        poke(&words_at(object)[1], 0);
+        ashlar_heap_give_claimed(heap, owner, slab, object);
+        object = next;
+    }
+    owner->leftover = object;
+}
+
+/* Large blocks that an NMI freed. Only the lock's holder pops, so the list's head cannot come back behind its back. */
+void ashlar_heap_drain_deferred(struct ashlar_heap *heap)
+{
+    if (LIKELY(peek(&heap->deferred) == 0) || ashlar_heap_is_nmi()) {
+        return;
+    }
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    for (unsigned i = 0; i < BOUND; i++) {
+        uintptr_t object = atomic_load(&heap->deferred);
+        if (object == 0) {
+            break;
+        }
+        if (atomic_cas(&heap->deferred, object, peek(&words_at(object)[0]))) {
+            poke(&words_at(object)[1], 0);
+            ashlar_heap_large_free_locked(heap, object);
+        }
+    }
+    ashlar_lock_give(&heap->lock, interrupts);
+}
