@@ -54,9 +54,9 @@ void ashlar_frames_check_shape(struct ashlar_frames *pool, ashlar_pfn first, siz
                      caller);
         if (!fits(taken, shape, i)) {
             ASHLAR_CHECK(taken > ASHLAR_FRAMES_ORDER_MAX + 1u,
-                         "frames: give of frame 0x%lx in the wrong order, taken as order %u, by %p", frame, taken - 1u,
+                         "frames: give of frame 0x%lx, taken as order %u: the wrong order, by %p", frame, taken - 1u,
                          caller);
-            ashlar_panic("frames: give of frame 0x%lx in the wrong order, taken within a larger block, by %p", frame,
+            ashlar_panic("frames: give of frame 0x%lx, taken within a larger block: the wrong order, by %p", frame,
                          caller);
         }
     }

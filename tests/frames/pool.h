@@ -4,7 +4,7 @@
 #ifndef ASHLAR_TESTS_FRAMES_POOL_H
 #define ASHLAR_TESTS_FRAMES_POOL_H
 
-#include "base/bits.h"
+#include "frames/internal.h"
 #include "sim.h"
 #include "tap.h"
 #include <ashlar/frames.h>
@@ -85,6 +85,14 @@ __attribute__((unused)) static struct ashlar_frames_stats stats_of(struct ashlar
     ashlar_frames_stats(pool, &stats);
     return stats;
 }
+
+/* SIM_FATAL, and the pool's lock is free again: release builds do not know who held it. */
+#define POOL_FATAL(pool, statement)                                                                                    \
+    __extension__({                                                                                                    \
+        const char *pool_message_ = SIM_FATAL(statement);                                                              \
+        (pool)->lock.held = 0;                                                                                         \
+        pool_message_;                                                                                                 \
+    })
 
 /* A take that uses the kept frames as well. */
 __attribute__((unused)) static ashlar_status take_last(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first)
