@@ -23,14 +23,14 @@ ASHLAR_BEGIN_DECLS
 struct ashlar_frames; /* one pool; lives in storage that the caller supplies */
 
 struct ashlar_frames_options {
-    unsigned max_cpus;       /* 1 to ASHLAR_MAX_CPUS */
-    size_t reserve_frames;   /* kept back from ordinary requests; 0: 1/256 of RAM, at most 1024 */
+    unsigned max_cpus;     /* 1 to ASHLAR_MAX_CPUS */
+    size_t reserve_frames; /* kept back from ordinary requests; 0: 1/256 of RAM, at most 1024 */
 };
 
 /* Frames between the last frame below a limit and the reserve. */
-#define ASHLAR_FRAMES_MAY_USE_RESERVE 1u /* may take what is kept back */
-#define ASHLAR_FRAMES_ONLY_NODE 2u       /* no fallback to other nodes */
-#define ASHLAR_FRAMES_NO_DRAIN 4u        /* do not look into other CPUs' caches */
+#define ASHLAR_FRAMES_MAY_USE_RESERVE 1u  /* may take what is kept back */
+#define ASHLAR_FRAMES_ONLY_NODE 2u        /* no fallback to other nodes */
+#define ASHLAR_FRAMES_NO_DRAIN 4u         /* do not look into other CPUs' caches */
 #define ASHLAR_FRAMES_FROM_RESERVATION 8u /* consumes frames promised by ashlar_frames_reserve */
 
 struct ashlar_frames_request {
@@ -41,22 +41,22 @@ struct ashlar_frames_request {
 };
 
 struct ashlar_frames_range {
-    size_t frames;         /* any length from 1 */
-    size_t align_frames;   /* power of two; 0 or 1: none */
+    size_t frames;          /* any length from 1 */
+    size_t align_frames;    /* power of two; 0 or 1: none */
     size_t boundary_frames; /* power of two: the range does not cross a multiple of it; 0: none */
-    ashlar_pfn from_pfn;   /* first frame not below this */
-    ashlar_pfn limit_pfn;  /* every frame below; 0: anywhere */
+    ashlar_pfn from_pfn;    /* first frame not below this */
+    ashlar_pfn limit_pfn;   /* every frame below; 0: anywhere */
 };
 
 struct ashlar_frames_stats {
-    size_t total_frames;    /* that the pool manages */
-    size_t free_frames;     /* now, caches included */
-    size_t reserved_frames; /* promised by ashlar_frames_reserve, not yet taken */
-    size_t kept_frames;     /* the reserve for MAY_USE_RESERVE */
-    size_t free_2mib_blocks; /* 2 MiB blocks wholly free */
+    size_t total_frames;         /* that the pool manages */
+    size_t free_frames;          /* now, caches included */
+    size_t reserved_frames;      /* promised by ashlar_frames_reserve, not yet taken */
+    size_t kept_frames;          /* the reserve for MAY_USE_RESERVE */
+    size_t free_2mib_blocks;     /* 2 MiB blocks wholly free */
     size_t low_watermark_frames; /* below this ashlar_frames_is_short says so */
     size_t metadata_bytes;
-    uint64_t takes;         /* calls, since init */
+    uint64_t takes; /* calls, since init */
     uint64_t gives;
     uint64_t failures;
 };

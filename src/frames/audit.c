@@ -91,6 +91,9 @@ COLD static const char *audit_bits(const struct ashlar_frames *pool, const struc
 {
     const uintptr_t *words = chunk_words(region, chunk);
     unsigned state = region->chunks[chunk];
+    if ((state & CHUNK_MIXED) != 0 && (state & CHUNK_RAM) != 0) {
+        return "frames: a chunk is all RAM and mixed";
+    }
     size_t free_bits = bits_in(words, CHUNK_WORDS);
     size_t in_ram = (state & CHUNK_RAM) != 0 ? CHUNK_FRAMES : 0;
     uintptr_t outside = in_ram == 0 ? free_bits : 0;
@@ -107,8 +110,8 @@ COLD static const char *audit_bits(const struct ashlar_frames *pool, const struc
     }
     tally->ram_frames += in_ram;
     tally->free_frames += state & CHUNK_COUNT;
-    if ((state & CHUNK_MIXED) != 0 && (in_ram == CHUNK_FRAMES || (state & CHUNK_RAM) != 0)) {
-        return "frames: a chunk is all RAM and mixed";
+    if ((state & CHUNK_MIXED) != 0 && in_ram == CHUNK_FRAMES) {
+        return "frames: a mixed chunk is all RAM";
     }
     if ((state & CHUNK_HUGE) != 0) {
         return free_bits == CHUNK_FRAMES && (state & (CHUNK_COUNT | CHUNK_OWN)) == 0

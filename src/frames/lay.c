@@ -27,6 +27,7 @@
 #define ALIGN_BYTES 64u
 #define KEPT_SHARE 256u
 #define KEPT_MOST 1024u
+#define PFN_MOST (ASHLAR_PFN_NONE - CHUNK_FRAMES) /* rounding up does not wrap */
 
 /* Usable runs that make one region. */
 struct cluster {
@@ -236,11 +237,14 @@ COLD ashlar_status ashlar_frames_init(void *storage, size_t storage_bytes, const
     size_t mixed;
     size_t frames;
     size_t run = 0;
+    if (!map->finalized || ashlar_memmap_usable_frames(map) == 0) {
+        return ASHLAR_BAD_MAP;
+    }
     if ((uintptr_t)storage % ALIGN_BYTES != 0 || options->max_cpus == 0 || options->max_cpus > ASHLAR_MAX_CPUS) {
         return ASHLAR_BAD_ARGUMENT;
     }
     size_t bytes = pool_bytes(map, &mixed);
-    if (!map->finalized || ashlar_memmap_usable_frames(map) == 0 || mixed > SLOTS_MAX) {
+    if (mixed > SLOTS_MAX) {
         return ASHLAR_BAD_MAP;
     }
     if (storage_bytes < bytes) {
@@ -329,7 +333,7 @@ COLD ashlar_status ashlar_frames_add_memory(struct ashlar_frames *pool, ashlar_p
                                             void *storage, size_t storage_bytes)
 {
     ashlar_status status = ASHLAR_OK;
-    if (first == 0 || frames == 0 || frames > ~(ashlar_pfn)0 - CHUNK_FRAMES - first || node >= ASHLAR_FRAMES_ANY_NODE ||
+    if (first == 0 || frames == 0 || first > PFN_MOST || frames > PFN_MOST - first || node >= ASHLAR_FRAMES_ANY_NODE ||
         (uintptr_t)storage % ALIGN_BYTES != 0) {
         return ASHLAR_BAD_ARGUMENT;
     }
