@@ -77,7 +77,7 @@ bool sim_frame_is_free(uint64_t frame);
 void sim_windows_init(bool guarded, unsigned per_cpu);
 
 void *sim_window_open(unsigned cpu, uint64_t frame);
-void sim_window_close(unsigned cpu, void *window);
+void sim_window_close(unsigned cpu, void *pointer);
 
 /* Open now on this CPU; the most that ever were. */
 unsigned sim_windows_open(unsigned cpu);

@@ -106,7 +106,7 @@ void sim_mmu_init(enum sim_format format, unsigned cpus, const struct sim_mmu_op
 static void load_registers(struct cpu *cpu, uint64_t root)
 {
     for (unsigned i = 0; i < 4; i++) {
-        uint64_t raw = sim_entry_read(&machine.shape, root + i * 8u);
+        uint64_t raw = sim_entry_read(&machine.shape, root + UINT64_C(8) * i);
         struct decoded d = sim_entry_decode(&machine.shape, 3, raw);
         if (d.present && d.reserved) {
             sim_violate(SIM_BAD_ROOT, "PDPTE %u of root 0x%llx is 0x%llx", i, (unsigned long long)root,
@@ -324,6 +324,7 @@ static unsigned peek(const struct cpu *cpu, uint64_t address, unsigned lowest, s
                      struct decoded *last)
 {
     *at = from_root(cpu);
+    memset(last, 0, sizeof *last);
     while (!at->leaf && at->level >= lowest) {
         uint64_t where = sim_entry_address(&machine.shape, at->level, at->table, address);
         *last = sim_entry_decode(&machine.shape, at->level, sim_entry_read(&machine.shape, where));
@@ -405,7 +406,7 @@ static size_t stale_registers(const struct cpu *cpu, char *text, size_t bytes)
 {
     size_t stale = 0;
     for (unsigned i = 0; is_pae() && i < 4; i++) {
-        if ((cpu->pdpte[i] & 1u) != 0 && sim_entry_read(&machine.shape, cpu->root + i * 8u) != cpu->pdpte[i]) {
+        if ((cpu->pdpte[i] & 1u) != 0 && sim_entry_read(&machine.shape, cpu->root + UINT64_C(8) * i) != cpu->pdpte[i]) {
             snprintf(text, bytes, "PDPTE register %u: 0x%llx", i, (unsigned long long)cpu->pdpte[i]);
             stale++;
         }

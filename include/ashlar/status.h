@@ -15,15 +15,15 @@ ASHLAR_BEGIN_DECLS
 
 typedef enum ashlar_status {
     ASHLAR_OK = 0,
-    ASHLAR_NO_FRAMES,      /* no free frames that meet the request */
-    ASHLAR_NO_ADDRESSES,   /* kernel or user address space is exhausted */
-    ASHLAR_NO_STORAGE,     /* storage that the caller supplied is too small */
-    ASHLAR_BAD_ARGUMENT,   /* misaligned, zero length, wraps, not canonical, over a maximum */
-    ASHLAR_BAD_MAP,        /* the firmware's map is unusable */
-    ASHLAR_REFUSED,        /* not allowed: W+X, a user mapping in the kernel half, live memory */
-    ASHLAR_EXISTS,         /* something is mapped there already */
-    ASHLAR_ABSENT,         /* nothing is mapped there */
-    ASHLAR_MAY_NOT_WAIT    /* would have to grow or wait, and this context must not */
+    ASHLAR_NO_FRAMES,    /* no free frames that meet the request */
+    ASHLAR_NO_ADDRESSES, /* kernel or user address space is exhausted */
+    ASHLAR_NO_STORAGE,   /* storage that the caller supplied is too small */
+    ASHLAR_BAD_ARGUMENT, /* misaligned, zero length, wraps, not canonical, over a maximum */
+    ASHLAR_BAD_MAP,      /* the firmware's map is unusable */
+    ASHLAR_REFUSED,      /* not allowed: W+X, a user mapping in the kernel half, live memory */
+    ASHLAR_EXISTS,       /* something is mapped there already */
+    ASHLAR_ABSENT,       /* nothing is mapped there */
+    ASHLAR_MAY_NOT_WAIT  /* would have to grow or wait, and this context must not */
 } ashlar_status;
 
 /* "no frames", "already mapped", ...: for people; never NULL. */

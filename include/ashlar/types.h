@@ -37,8 +37,7 @@ typedef uintptr_t ashlar_vpn; /* page number: virtual address / 4096, without si
 #endif
 
 /* A compile-time assertion that C89 and C++98 accept. */
-#define ASHLAR_STATIC_ASSERT(name, condition) \
-    typedef char ashlar_static_assert_##name[(condition) ? 1 : -1]
+#define ASHLAR_STATIC_ASSERT(name, condition) typedef char ashlar_static_assert_##name[(condition) ? 1 : -1]
 
 #ifdef __cplusplus
 #define ASHLAR_BEGIN_DECLS extern "C" {

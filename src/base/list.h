@@ -37,6 +37,6 @@ static inline void list_remove(struct ashlar_link *link)
 }
 
 /* The structure of this type whose member is this link. */
-#define list_member(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define list_member(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 #endif

@@ -90,8 +90,8 @@ uintptr_t ashlar_lock_take(struct ashlar_lock *lock)
     uintptr_t interrupts = ashlar_port_irq_save();
     uint32_t mine = ashlar_port_cpu() + 1u;
     while (!atomic_cas_u32(&lock->held, 0, mine)) {
-        ASHLAR_CHECK(atomic_load_u32(&lock->held) != mine, "locks: %s taken twice on CPU %u, by %p", lock->name, mine - 1u,
-                     ASHLAR_CALLER());
+        ASHLAR_CHECK(atomic_load_u32(&lock->held) != mine, "locks: %s taken twice on CPU %u, by %p", lock->name,
+                     mine - 1u, ASHLAR_CALLER());
         ashlar_port_relax();
     }
     note_taken(lock);

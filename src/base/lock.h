@@ -18,13 +18,12 @@
 /* From the bottom up. */
 enum ashlar_rank {
     ASHLAR_RANK_FRAMES = 1,
-    ASHLAR_RANK_RANGES,  /* space: one arena of kernel addresses */
-    ASHLAR_RANK_KERNEL,  /* space: the kernel half: its tables, the list of spaces */
-    ASHLAR_RANK_SPACE,   /* space: one user address space */
+    ASHLAR_RANK_RANGES, /* space: one arena of kernel addresses */
+    ASHLAR_RANK_KERNEL, /* space: the kernel half: its tables, the list of spaces */
+    ASHLAR_RANK_SPACE,  /* space: one user address space */
     ASHLAR_RANK_HEAP,
     ASHLAR_RANK_COUNT
 };
-
 
 void ashlar_lock_init(struct ashlar_lock *lock, enum ashlar_rank rank, const char *name);
 
