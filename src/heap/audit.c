@@ -18,7 +18,7 @@ struct tally {
     size_t empty_units, backed_units, slab_units, large_units, slabs, large, runs, filed;
 };
 
-static size_t bits_set(const struct ashlar_heap *heap, uint32_t unit, uint32_t units)
+COLD static size_t bits_set(const struct ashlar_heap *heap, uint32_t unit, uint32_t units)
 {
     size_t count = 0;
     uint32_t words = 1u << (heap->unit_granule_shift - 5u);
@@ -28,7 +28,7 @@ static size_t bits_set(const struct ashlar_heap *heap, uint32_t unit, uint32_t u
     return count;
 }
 
-static const char *audit_list(struct ashlar_heap *heap, const struct slab *slab)
+COLD static const char *audit_list(struct ashlar_heap *heap, const struct slab *slab)
 {
     uint32_t linked = free_count(slab) - (slab->capacity - (uint32_t)slab->fresh);
     uint32_t offset = slab->word & 0xffffu;
@@ -42,7 +42,7 @@ static const char *audit_list(struct ashlar_heap *heap, const struct slab *slab)
     return NULL;
 }
 
-static const char *audit_slab(struct ashlar_heap *heap, const struct slab *slab)
+COLD static const char *audit_slab(struct ashlar_heap *heap, const struct slab *slab)
 {
     uint32_t live = 0;
     uint32_t free_objects = free_count(slab);
@@ -51,7 +51,8 @@ static const char *audit_slab(struct ashlar_heap *heap, const struct slab *slab)
             "a slab is larger than its run");
     REQUIRE(slab->granules == (uint32_t)slab->capacity * slab->stride / GRANULE_BYTES, "a slab's granules are wrong");
     REQUIRE(slab->base == heap->base + ((uintptr_t)slab->first << heap->unit_shift), "a slab's base is wrong");
-    REQUIRE(free_objects <= slab->capacity && (uint32_t)slab->capacity - slab->fresh <= free_objects, "a slab's count is wrong");
+    REQUIRE(free_objects <= slab->capacity && (uint32_t)slab->capacity - slab->fresh <= free_objects,
+            "a slab's count is wrong");
     for (uint32_t i = 0; i < slab->capacity; i++) {
         live += has_bit(heap->bits, (slab->base - heap->base + (uintptr_t)i * slab->stride) >> GRANULE_SHIFT);
     }
@@ -61,7 +62,7 @@ static const char *audit_slab(struct ashlar_heap *heap, const struct slab *slab)
     return audit_list(heap, slab);
 }
 
-static const char *audit_map(const struct ashlar_heap *heap, const struct slab *run)
+COLD static const char *audit_map(const struct ashlar_heap *heap, const struct slab *run)
 {
     uint32_t offset = offset_of(heap, run);
     bool filled = run->state >= RUN_META;
@@ -74,7 +75,7 @@ static const char *audit_map(const struct ashlar_heap *heap, const struct slab *
     return NULL;
 }
 
-static const char *audit_run(struct ashlar_heap *heap, const struct slab *run, struct tally *tally)
+COLD static const char *audit_run(struct ashlar_heap *heap, const struct slab *run, struct tally *tally)
 {
     tally->runs++;
     tally->backed_units += run->state != RUN_BARE ? run->units : 0;
@@ -107,7 +108,7 @@ static const char *audit_run(struct ashlar_heap *heap, const struct slab *run, s
     return audit_slab(heap, run);
 }
 
-static const char *audit_runs(struct ashlar_heap *heap, struct tally *tally)
+COLD static const char *audit_runs(struct ashlar_heap *heap, struct tally *tally)
 {
     uint32_t before = RUN_NONE;
     for (uint32_t unit = 0; unit < heap->limit;) {
@@ -124,8 +125,8 @@ static const char *audit_runs(struct ashlar_heap *heap, struct tally *tally)
     return NULL;
 }
 
-static const char *audit_pool(struct ashlar_heap *heap, const struct run_pool *pool, enum run_state state,
-                              struct tally *tally)
+COLD static const char *audit_pool(struct ashlar_heap *heap, const struct run_pool *pool, enum run_state state,
+                                   struct tally *tally)
 {
     for (uint32_t bin = 0; bin < RUN_BINS; bin++) {
         uint32_t before = 0;
@@ -143,8 +144,8 @@ static const char *audit_pool(struct ashlar_heap *heap, const struct run_pool *p
 }
 
 /* Slabs of a bin in its list; *kept_units grows by what is kept. */
-static const char *audit_bin(struct ashlar_heap *heap, const struct owner *owner, const struct bin *bin, size_t *listed,
-                             size_t *kept_units)
+COLD static const char *audit_bin(struct ashlar_heap *heap, const struct owner *owner, const struct bin *bin,
+                                  size_t *listed, size_t *kept_units)
 {
     uint32_t before = 0;
     uint32_t kept = 0;
@@ -167,7 +168,7 @@ static const char *audit_bin(struct ashlar_heap *heap, const struct owner *owner
     return NULL;
 }
 
-static const char *audit_owner(struct ashlar_heap *heap, const struct owner *owner, size_t *listed, size_t *slabs)
+COLD static const char *audit_owner(struct ashlar_heap *heap, const struct owner *owner, size_t *listed, size_t *slabs)
 {
     size_t kept_units = 0;
     const char *broken = NULL;
@@ -185,7 +186,7 @@ static const char *audit_owner(struct ashlar_heap *heap, const struct owner *own
     return NULL;
 }
 
-static const char *audit_owners(struct ashlar_heap *heap)
+COLD static const char *audit_owners(struct ashlar_heap *heap)
 {
     size_t listed = 0;
     size_t slabs = 0;
@@ -204,7 +205,7 @@ static const char *audit_owners(struct ashlar_heap *heap)
     return NULL;
 }
 
-static const char *audit_totals(const struct ashlar_heap *heap, const struct tally *tally)
+COLD static const char *audit_totals(const struct ashlar_heap *heap, const struct tally *tally)
 {
     REQUIRE(tally->filed == tally->runs - tally->slabs - tally->large - heap->cache_count,
             "an empty or bare run is in no bin");
@@ -221,7 +222,7 @@ static const char *audit_totals(const struct ashlar_heap *heap, const struct tal
     return NULL;
 }
 
-const char *ashlar_heap_audit(struct ashlar_heap *heap)
+COLD const char *ashlar_heap_audit(struct ashlar_heap *heap)
 {
     struct tally tally = {0, 0, 0, 0, 0, 0, 0, 0};
     const char *broken = audit_runs(heap, &tally);

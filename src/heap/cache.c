@@ -15,13 +15,13 @@
 #define CANARY_LEAST_BYTES 8u
 #define CANARY_BYTE 0xa5u
 
-static size_t cache_bytes(const struct ashlar_heap *heap)
+COLD static size_t cache_bytes(const struct ashlar_heap *heap)
 {
     return sizeof(struct ashlar_cache) + 2u * heap->max_cpus * sizeof(struct bin);
 }
 
-static void set_up(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t object_bytes, size_t align_bytes,
-                   unsigned flags)
+COLD static void set_up(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t object_bytes, size_t align_bytes,
+                        unsigned flags)
 {
     size_t bytes = object_bytes + ((flags & ASHLAR_CACHE_CANARY) != 0 ? CANARY_LEAST_BYTES : 0);
     uint32_t align = align_bytes != 0 ? (uint32_t)align_bytes : natural_align((uint32_t)object_bytes);
@@ -34,8 +34,8 @@ static void set_up(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t 
     ashlar_heap_bin_init(cache->bin, 2u * heap->max_cpus);
 }
 
-ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *name, size_t object_bytes, size_t align_bytes,
-                                  unsigned flags, struct ashlar_cache **cache_out)
+COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *name, size_t object_bytes,
+                                       size_t align_bytes, unsigned flags, struct ashlar_cache **cache_out)
 {
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     if (object_bytes == 0 || object_bytes > SMALL_MOST_BYTES || align_bytes > ALIGN_MOST_BYTES ||
@@ -64,7 +64,7 @@ ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *name, si
 
 /* --- taking and giving --------------------------------------------------- */
 
-static void *finish(struct ashlar_cache *cache, void *object, unsigned flags)
+COLD static void *finish(struct ashlar_cache *cache, void *object, unsigned flags)
 {
     if (object != NULL && (flags & ASHLAR_HEAP_ZERO) != 0) {
         memset(object, 0, cache->object_bytes);
@@ -191,7 +191,7 @@ void ashlar_cache_free_bulk(struct ashlar_cache *cache, void *const *objects, si
 
 /* --- canaries ------------------------------------------------------------ */
 
-void ashlar_heap_canary_check(const struct slab *slab, const void *object, const void *caller)
+COLD void ashlar_heap_canary_check(const struct slab *slab, const void *object, const void *caller)
 {
     const struct ashlar_cache *cache = slab->cache;
     if (cache == NULL || (cache->flags & ASHLAR_CACHE_CANARY) == 0) {
@@ -207,18 +207,18 @@ void ashlar_heap_canary_check(const struct slab *slab, const void *object, const
 
 /* --- destroying, listing ------------------------------------------------- */
 
-static struct slab *slab_number(const struct ashlar_heap *heap, uint32_t number)
+COLD static struct slab *slab_number(const struct ashlar_heap *heap, uint32_t number)
 {
     return slab_at(heap, number * (uint32_t)sizeof(struct slab));
 }
 
-static bool is_of(const struct slab *slab, const struct ashlar_cache *cache)
+COLD static bool is_of(const struct slab *slab, const struct ashlar_cache *cache)
 {
     return is_slab(slab) && slab->cache == cache;
 }
 
 /* Objects of a slab that are on their way back. */
-static size_t count_pending(const struct ashlar_heap *heap, const struct slab *slab)
+COLD static size_t count_pending(const struct ashlar_heap *heap, const struct slab *slab)
 {
     size_t count = 0;
     for (uint32_t i = 0; i < slab->capacity; i++) {
@@ -229,7 +229,7 @@ static size_t count_pending(const struct ashlar_heap *heap, const struct slab *s
     return count;
 }
 
-static void count_all(const struct ashlar_cache *cache, size_t *live, size_t *pending)
+COLD static void count_all(const struct ashlar_cache *cache, size_t *live, size_t *pending)
 {
     const struct ashlar_heap *heap = cache->heap;
     *live = 0;
@@ -245,7 +245,7 @@ static void count_all(const struct ashlar_cache *cache, size_t *live, size_t *pe
 }
 
 /* Until every owner has been seen idle once: what it was in the middle of is over. */
-static void wait_for_owners(const struct ashlar_heap *heap)
+COLD static void wait_for_owners(const struct ashlar_heap *heap)
 {
     for (uint32_t i = 0; i < 2u * heap->max_cpus; i++) {
         while ((__atomic_load_n(&heap->owners[i].state, __ATOMIC_ACQUIRE) & OWNER_BUSY) != 0) {
@@ -255,7 +255,7 @@ static void wait_for_owners(const struct ashlar_heap *heap)
 }
 
 /* Every slab is empty, and its owner does not look at it. */
-static void release_all(struct ashlar_cache *cache)
+COLD static void release_all(struct ashlar_cache *cache)
 {
     struct ashlar_heap *heap = cache->heap;
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
@@ -280,7 +280,7 @@ static void release_all(struct ashlar_cache *cache)
     ashlar_lock_give(&heap->lock, interrupts);
 }
 
-ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache)
+COLD ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache)
 {
     size_t live;
     size_t pending;
@@ -302,7 +302,7 @@ ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache)
     return ASHLAR_OK;
 }
 
-static void describe(const struct ashlar_cache *cache, struct ashlar_cache_info *info)
+COLD static void describe(const struct ashlar_cache *cache, struct ashlar_cache_info *info)
 {
     const struct ashlar_heap *heap = cache->heap;
     memset(info, 0, sizeof *info);
@@ -320,7 +320,7 @@ static void describe(const struct ashlar_cache *cache, struct ashlar_cache_info 
     }
 }
 
-void ashlar_cache_walk(struct ashlar_heap *heap, ashlar_cache_visitor visit, void *context)
+COLD void ashlar_cache_walk(struct ashlar_heap *heap, ashlar_cache_visitor visit, void *context)
 {
     for (struct ashlar_cache *cache = heap->caches; cache != NULL; cache = cache->next) {
         struct ashlar_cache_info info;

@@ -37,36 +37,36 @@ struct zones {
     uint32_t count;
 };
 
-bool ashlar_heap_may_grow(const struct ashlar_heap *heap, unsigned flags)
+COLD bool ashlar_heap_may_grow(const struct ashlar_heap *heap, unsigned flags)
 {
     return heap->source.pages != 0 && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
            ashlar_port_context() == ASHLAR_CONTEXT_THREAD;
 }
 
-static bool token_try(struct ashlar_heap *heap)
+COLD static bool token_try(struct ashlar_heap *heap)
 {
     return atomic_cas_u32(&heap->growing, 0, 1);
 }
 
-static void token_take(struct ashlar_heap *heap)
+COLD static void token_take(struct ashlar_heap *heap)
 {
     while (!token_try(heap)) {
         ashlar_port_relax();
     }
 }
 
-static void token_give(struct ashlar_heap *heap)
+COLD static void token_give(struct ashlar_heap *heap)
 {
     atomic_store_u32(&heap->growing, 0);
 }
 
-static size_t page_of(const struct ashlar_heap *heap, const void *pointer)
+COLD static size_t page_of(const struct ashlar_heap *heap, const void *pointer)
 {
     return ((uintptr_t)pointer - heap->range_base) >> ASHLAR_PAGE_SHIFT;
 }
 
 /* Back pages of bookkeeping; they read as zeroes. */
-static bool back_metadata(struct ashlar_heap *heap, void *area, size_t first, size_t pages)
+COLD static bool back_metadata(struct ashlar_heap *heap, void *area, size_t first, size_t pages)
 {
     if (heap->source.commit(heap->source.context, page_of(heap, area) + first, pages) != ASHLAR_OK) {
         return false;
@@ -77,7 +77,7 @@ static bool back_metadata(struct ashlar_heap *heap, void *area, size_t first, si
     return true;
 }
 
-static bool ensure_descriptors(struct ashlar_heap *heap)
+COLD static bool ensure_descriptors(struct ashlar_heap *heap)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     uint32_t spares = ashlar_heap_spares_locked(heap);
@@ -96,7 +96,7 @@ static bool ensure_descriptors(struct ashlar_heap *heap)
     return true;
 }
 
-static bool ensure_map(struct ashlar_heap *heap, uint32_t limit)
+COLD static bool ensure_map(struct ashlar_heap *heap, uint32_t limit)
 {
     uint32_t pages = (limit + MAP_PAGE_UNITS - 1u) / MAP_PAGE_UNITS;
     if (pages > heap->map_pages) {
@@ -109,7 +109,7 @@ static bool ensure_map(struct ashlar_heap *heap, uint32_t limit)
 }
 
 /* More addresses known to the map, as a bare run. */
-static bool extend_limit(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
+COLD static bool extend_limit(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
     uint64_t wanted = (uint64_t)units + (align_bytes >> heap->unit_shift) + MAP_PAGE_UNITS - 1u;
     uint32_t left = heap->total - heap->limit;
@@ -129,7 +129,7 @@ static bool extend_limit(struct ashlar_heap *heap, uint32_t units, uint32_t alig
     return described;
 }
 
-static struct slab *take_run(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units, uint32_t align_bytes)
+COLD static struct slab *take_run(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units, uint32_t align_bytes)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     struct slab *run = ashlar_heap_run_take_locked(heap, pool, units, align_bytes);
@@ -137,14 +137,14 @@ static struct slab *take_run(struct ashlar_heap *heap, struct run_pool *pool, ui
     return run;
 }
 
-static void file_run(struct ashlar_heap *heap, struct slab *run, enum run_state state)
+COLD static void file_run(struct ashlar_heap *heap, struct slab *run, enum run_state state)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     ashlar_heap_run_file_locked(heap, run, state);
     ashlar_lock_give(&heap->lock, interrupts);
 }
 
-static struct slab *take_bare(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
+COLD static struct slab *take_bare(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
     if (!ensure_descriptors(heap)) {
         return NULL;
@@ -157,7 +157,7 @@ static struct slab *take_bare(struct ashlar_heap *heap, uint32_t units, uint32_t
 }
 
 /* The zones that are all bare if this run is. */
-static struct zones zones_of(struct ashlar_heap *heap, const struct slab *run)
+COLD static struct zones zones_of(struct ashlar_heap *heap, const struct slab *run)
 {
     uint32_t low = run->first;
     uint32_t end = run->first + run->units;
@@ -184,7 +184,7 @@ static struct zones zones_of(struct ashlar_heap *heap, const struct slab *run)
     return zones;
 }
 
-static bool back_zones(struct ashlar_heap *heap, struct zones zones)
+COLD static bool back_zones(struct ashlar_heap *heap, struct zones zones)
 {
     if (zones.count != 0 && !back_metadata(heap, heap->bits, zones.first, zones.count)) {
         return false;
@@ -193,7 +193,7 @@ static bool back_zones(struct ashlar_heap *heap, struct zones zones)
     return true;
 }
 
-static void unback_zones(struct ashlar_heap *heap, struct zones zones)
+COLD static void unback_zones(struct ashlar_heap *heap, struct zones zones)
 {
     if (zones.count != 0) {
         heap->source.decommit(heap->source.context, page_of(heap, heap->bits) + zones.first, zones.count);
@@ -201,18 +201,18 @@ static void unback_zones(struct ashlar_heap *heap, struct zones zones)
     }
 }
 
-static ashlar_status commit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
+COLD static ashlar_status commit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
 {
     return heap->source.commit(heap->source.context, (size_t)heap->payload_page + first, units);
 }
 
-static void decommit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
+COLD static void decommit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
 {
     heap->source.decommit(heap->source.context, (size_t)heap->payload_page + first, units);
 }
 
 /* Units of objects were backed (or, negative, given back). */
-static void count_backed_locked(struct ashlar_heap *heap, size_t more, size_t fewer)
+COLD static void count_backed_locked(struct ashlar_heap *heap, size_t more, size_t fewer)
 {
     heap->backed_units += more - fewer;
     size_t pages = heap->backed_units + heap->map_pages + heap->slab_pages + heap->bit_pages;
@@ -221,7 +221,7 @@ static void count_backed_locked(struct ashlar_heap *heap, size_t more, size_t fe
     }
 }
 
-static bool grow_by(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
+COLD static bool grow_by(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
     struct slab *run = take_bare(heap, units, align_bytes);
     if (run == NULL) {
@@ -245,7 +245,7 @@ static bool grow_by(struct ashlar_heap *heap, uint32_t units, uint32_t align_byt
 }
 
 /* While this thread waited for the token, somebody may have grown the heap. */
-static bool is_there(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
+COLD static bool is_there(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
     struct slab *run = take_run(heap, &heap->empty, units, align_bytes);
     if (run != NULL) {
@@ -254,7 +254,7 @@ static bool is_there(struct ashlar_heap *heap, uint32_t units, uint32_t align_by
     return run != NULL;
 }
 
-bool ashlar_heap_grow(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
+COLD bool ashlar_heap_grow(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
     uint32_t chunk = units > heap->grow_units ? units : (uint32_t)heap->grow_units;
     token_take(heap);
@@ -279,7 +279,7 @@ COLD bool ashlar_heap_reclaim(struct ashlar_heap *heap, size_t bytes)
 }
 
 /* An empty run, or the end of one, that is more than is to be kept; the map says nobody. */
-static struct slab *take_excess(struct ashlar_heap *heap, size_t keep_units)
+COLD static struct slab *take_excess(struct ashlar_heap *heap, size_t keep_units)
 {
     struct slab *run = NULL;
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
@@ -297,7 +297,7 @@ static struct slab *take_excess(struct ashlar_heap *heap, size_t keep_units)
     return run;
 }
 
-static void unback(struct ashlar_heap *heap, struct slab *run)
+COLD static void unback(struct ashlar_heap *heap, struct slab *run)
 {
     struct zones zones = zones_of(heap, run);
     decommit_units(heap, run->first, run->units);
@@ -311,7 +311,7 @@ static void unback(struct ashlar_heap *heap, struct slab *run)
 }
 
 /* At most 32 runs a call. Returns units given back. */
-size_t ashlar_heap_purge(struct ashlar_heap *heap, size_t keep_units)
+COLD size_t ashlar_heap_purge(struct ashlar_heap *heap, size_t keep_units)
 {
     size_t given = 0;
     if (!ashlar_heap_may_grow(heap, 0) || !token_try(heap)) {
@@ -330,7 +330,8 @@ size_t ashlar_heap_purge(struct ashlar_heap *heap, size_t keep_units)
 }
 
 /* The bare run gets what is behind the block, and new memory behind that. */
-static bool move_pages(struct ashlar_heap *heap, const struct slab *from, const struct slab *to, struct zones zones)
+COLD static bool move_pages(struct ashlar_heap *heap, const struct slab *from, const struct slab *to,
+                            struct zones zones)
 {
     uint32_t more = to->units - from->units;
     if (!back_zones(heap, zones)) {
@@ -348,7 +349,7 @@ static bool move_pages(struct ashlar_heap *heap, const struct slab *from, const 
 }
 
 /* to is the block now; from's memory is gone. */
-static void exchange_blocks(struct ashlar_heap *heap, struct slab *from, struct slab *to)
+COLD static void exchange_blocks(struct ashlar_heap *heap, struct slab *from, struct slab *to)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     uint32_t more = to->units - from->units;
@@ -367,7 +368,7 @@ static void exchange_blocks(struct ashlar_heap *heap, struct slab *from, struct 
     file_run(heap, from, RUN_BARE);
 }
 
-void *ashlar_heap_move_large(struct ashlar_heap *heap, struct slab *run, uint32_t units)
+COLD void *ashlar_heap_move_large(struct ashlar_heap *heap, struct slab *run, uint32_t units)
 {
     void *moved = NULL;
     if (heap->source.move == NULL || !ashlar_heap_may_grow(heap, 0)) {

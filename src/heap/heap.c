@@ -20,12 +20,12 @@
 
 #define BORROW_TIMES 4u
 
-void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *caller)
+COLD void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *caller)
 {
     ASHLAR_CHECK(heap != NULL && heap->owners != NULL, "heap: used before init, by %p", caller);
 }
 
-bool ashlar_heap_fail_now(struct ashlar_heap *heap)
+COLD bool ashlar_heap_fail_now(struct ashlar_heap *heap)
 {
     if (LIKELY(peek(&heap->fail_in) == 0)) {
         return false;
@@ -37,7 +37,7 @@ bool ashlar_heap_fail_now(struct ashlar_heap *heap)
     return true;
 }
 
-void ashlar_heap_fail_nth(struct ashlar_heap *heap, size_t nth)
+COLD void ashlar_heap_fail_nth(struct ashlar_heap *heap, size_t nth)
 {
     poke(&heap->fast_cpus, nth != 0 ? 0 : heap->max_cpus);
     poke(&heap->fail_in, nth);
@@ -46,7 +46,7 @@ void ashlar_heap_fail_nth(struct ashlar_heap *heap, size_t nth)
 /* --- work left by others ------------------------------------------------- */
 
 /* This CPU's owner for interrupts, unless it is busy. Pinned until unclaim. */
-static struct owner *claim_second(struct ashlar_heap *heap)
+COLD static struct owner *claim_second(struct ashlar_heap *heap)
 {
     unsigned cpu = ashlar_port_pin();
     struct owner *owner = &heap->owners[cpu + heap->max_cpus];
@@ -59,13 +59,13 @@ static struct owner *claim_second(struct ashlar_heap *heap)
     return owner;
 }
 
-static bool has_mail(const struct owner *owner)
+COLD static bool has_mail(const struct owner *owner)
 {
     return (peek(&owner->mailbox) | peek(&owner->leftover)) != 0;
 }
 
 /* What lies in the mailbox of this CPU's interrupts would wait for an interrupt that comes at a bad time. */
-static void drain_second(struct ashlar_heap *heap)
+COLD static void drain_second(struct ashlar_heap *heap)
 {
     unsigned cpu = ashlar_port_pin();
     bool mail = has_mail(&heap->owners[cpu + heap->max_cpus]);
@@ -78,7 +78,7 @@ static void drain_second(struct ashlar_heap *heap)
 }
 
 /* After something went back: not more than the watermark and a quarter. Nothing is held. */
-NOINLINE void ashlar_heap_settle(struct ashlar_heap *heap)
+COLD void ashlar_heap_settle(struct ashlar_heap *heap)
 {
     if (peek(&heap->empty_units) > heap->keep_units + heap->keep_units / 4u) {
         ashlar_heap_purge(heap, heap->keep_units);
@@ -86,7 +86,7 @@ NOINLINE void ashlar_heap_settle(struct ashlar_heap *heap)
 }
 
 /* Slabs that this CPU keeps empty go to the runs. */
-static void release_own(struct ashlar_heap *heap)
+COLD static void release_own(struct ashlar_heap *heap)
 {
     struct owner *owner = ashlar_heap_claim(heap);
     if (owner != NULL) {
@@ -102,8 +102,8 @@ static void release_own(struct ashlar_heap *heap)
     }
 }
 
-bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes, unsigned flags,
-                           bool *desperate)
+COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes,
+                                unsigned flags, bool *desperate)
 {
     bool may_grow = ashlar_heap_may_grow(heap, flags);
     if (may_grow && ashlar_heap_grow(heap, units, align_bytes)) {
@@ -121,7 +121,7 @@ bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t unit
     return reclaimed || peek(&heap->empty_units) != before;
 }
 
-int ashlar_heap_work(struct ashlar_heap *heap)
+COLD int ashlar_heap_work(struct ashlar_heap *heap)
 {
     struct owner *owner = ashlar_heap_claim(heap);
     bool more = false;
@@ -140,7 +140,7 @@ int ashlar_heap_work(struct ashlar_heap *heap)
     return more || peek(&heap->deferred) != 0;
 }
 
-size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
+COLD size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
 {
     size_t given = 0;
     size_t more;
@@ -156,7 +156,7 @@ size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
     return given << heap->unit_shift;
 }
 
-ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim, void *context)
+COLD ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim, void *context)
 {
     ashlar_status status = ASHLAR_NO_STORAGE;
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
@@ -173,7 +173,7 @@ ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_recl
 
 /* --- taking -------------------------------------------------------------- */
 
-static void *take_once(struct ashlar_heap *heap, const struct want *want)
+COLD static void *take_once(struct ashlar_heap *heap, const struct want *want)
 {
     void *object = NULL;
     struct owner *owner = ashlar_heap_claim(heap);
@@ -204,7 +204,7 @@ COLD static void *borrow(struct ashlar_heap *heap, const struct want *want)
     return object;
 }
 
-static void note_failure(struct ashlar_heap *heap)
+COLD static void note_failure(struct ashlar_heap *heap)
 {
     count_up(&heap->failures);
     if (ashlar_port_context() != ASHLAR_CONTEXT_THREAD) {
@@ -212,7 +212,7 @@ static void note_failure(struct ashlar_heap *heap)
     }
 }
 
-NOINLINE void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t bytes, unsigned flags)
+COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t bytes, unsigned flags)
 {
     bool desperate = false;
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
@@ -259,7 +259,7 @@ void *ashlar_heap_alloc(struct ashlar_heap *heap, size_t bytes, unsigned flags)
     return take_flagged(heap, bytes, flags);
 }
 
-void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_bytes, size_t bytes, unsigned flags)
+COLD void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_bytes, size_t bytes, unsigned flags)
 {
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     if (!is_power_of_two(align_bytes) || align_bytes > heap->range_bytes || bytes > heap->range_bytes) {
@@ -274,7 +274,7 @@ void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_bytes, si
 
 /* --- giving -------------------------------------------------------------- */
 
-static void give_object(struct ashlar_heap *heap, struct slab *slab, uintptr_t object, const void *caller)
+COLD static void give_object(struct ashlar_heap *heap, struct slab *slab, uintptr_t object, const void *caller)
 {
     struct owner *owner = ashlar_heap_claim(heap);
     if (owner == NULL || owner->index != slab->owner) {
@@ -294,7 +294,7 @@ static void give_object(struct ashlar_heap *heap, struct slab *slab, uintptr_t o
     ashlar_heap_bad_pointer(heap, (void *)object, "free", caller);
 }
 
-static void give_large(struct ashlar_heap *heap, uintptr_t object, const void *caller)
+COLD static void give_large(struct ashlar_heap *heap, uintptr_t object, const void *caller)
 {
     if (ashlar_heap_is_nmi()) {
         ashlar_heap_push(&heap->deferred, object);
@@ -308,7 +308,7 @@ static void give_large(struct ashlar_heap *heap, uintptr_t object, const void *c
     }
 }
 
-NOINLINE void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const void *caller)
+COLD void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const void *caller)
 {
     ashlar_heap_require_ready(heap, caller);
     struct slab *slab = ashlar_heap_find_live(heap, object, "free", caller);
@@ -329,7 +329,7 @@ void ashlar_heap_free(struct ashlar_heap *heap, void *object)
 }
 
 /* Can an object of this run have been asked for with so many bytes? */
-static bool size_suits(const struct ashlar_heap *heap, const struct slab *slab, size_t bytes)
+COLD static bool size_suits(const struct ashlar_heap *heap, const struct slab *slab, size_t bytes)
 {
     size_t have = ashlar_heap_object_bytes(heap, slab);
     bytes = bytes != 0 ? bytes : 1u;
@@ -339,7 +339,7 @@ static bool size_suits(const struct ashlar_heap *heap, const struct slab *slab, 
     return have == ashlar_heap_size_roundup(heap, bytes);
 }
 
-void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t bytes, const void *caller)
+COLD void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t bytes, const void *caller)
 {
     ashlar_heap_require_ready(heap, caller);
     if (object == NULL) {
@@ -352,14 +352,14 @@ void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t bytes
     give(heap, object, caller);
 }
 
-void ashlar_heap_free_sized(struct ashlar_heap *heap, void *object, size_t bytes)
+COLD void ashlar_heap_free_sized(struct ashlar_heap *heap, void *object, size_t bytes)
 {
     ashlar_heap_give_sized(heap, object, bytes, ASHLAR_CALLER());
 }
 
 /* --- sizes --------------------------------------------------------------- */
 
-size_t ashlar_heap_usable(struct ashlar_heap *heap, const void *object, const void *caller)
+COLD size_t ashlar_heap_usable(struct ashlar_heap *heap, const void *object, const void *caller)
 {
     ashlar_heap_require_ready(heap, caller);
     if (object == NULL) {
@@ -368,12 +368,12 @@ size_t ashlar_heap_usable(struct ashlar_heap *heap, const void *object, const vo
     return ashlar_heap_object_bytes(heap, ashlar_heap_find_live(heap, object, "usable size", caller));
 }
 
-size_t ashlar_heap_usable_size(struct ashlar_heap *heap, const void *object)
+COLD size_t ashlar_heap_usable_size(struct ashlar_heap *heap, const void *object)
 {
     return ashlar_heap_usable(heap, object, ASHLAR_CALLER());
 }
 
-size_t ashlar_heap_size_roundup(const struct ashlar_heap *heap, size_t bytes)
+COLD size_t ashlar_heap_size_roundup(const struct ashlar_heap *heap, size_t bytes)
 {
     if (bytes <= SMALL_MOST_BYTES) {
         return ashlar_heap_class_bytes(class_of(bytes != 0 ? bytes : 1u));
@@ -387,7 +387,7 @@ size_t ashlar_heap_size_roundup(const struct ashlar_heap *heap, size_t bytes)
 /* --- realloc ------------------------------------------------------------- */
 
 /* True if the object has become `bytes` large where it is, or was already. */
-static bool resize_in_place(struct ashlar_heap *heap, struct slab *slab, size_t bytes)
+COLD static bool resize_in_place(struct ashlar_heap *heap, struct slab *slab, size_t bytes)
 {
     size_t rounded = ashlar_heap_size_roundup(heap, bytes);
     if (rounded == ashlar_heap_object_bytes(heap, slab)) {
@@ -397,7 +397,7 @@ static bool resize_in_place(struct ashlar_heap *heap, struct slab *slab, size_t 
            ashlar_heap_large_resize(heap, slab, (uint32_t)(rounded >> heap->unit_shift));
 }
 
-static void *move_object(struct ashlar_heap *heap, void *object, size_t have, size_t bytes, unsigned flags)
+COLD static void *move_object(struct ashlar_heap *heap, void *object, size_t have, size_t bytes, unsigned flags)
 {
     void *moved = take_flagged(heap, bytes, flags & ~ASHLAR_HEAP_ZERO);
     if (moved != NULL) {
@@ -413,7 +413,7 @@ static void *move_object(struct ashlar_heap *heap, void *object, size_t have, si
 }
 
 /* A large block that grows may take its pages along. NULL: nothing changed. */
-static void *move_pages(struct ashlar_heap *heap, struct slab *slab, size_t have, size_t bytes)
+COLD static void *move_pages(struct ashlar_heap *heap, struct slab *slab, size_t have, size_t bytes)
 {
     if (slab->state != RUN_LARGE || bytes <= have || bytes > heap->range_bytes) {
         return NULL;
@@ -421,7 +421,7 @@ static void *move_pages(struct ashlar_heap *heap, struct slab *slab, size_t have
     return ashlar_heap_move_large(heap, slab, (uint32_t)(ashlar_heap_size_roundup(heap, bytes) >> heap->unit_shift));
 }
 
-void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags, const void *caller)
+COLD void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags, const void *caller)
 {
     ashlar_heap_require_ready(heap, caller);
     if (object == NULL) {
@@ -444,14 +444,14 @@ void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t bytes, u
     return moved;
 }
 
-void *ashlar_heap_realloc(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags)
+COLD void *ashlar_heap_realloc(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags)
 {
     return ashlar_heap_resize(heap, object, bytes, flags, ASHLAR_CALLER());
 }
 
 /* --- prefill ------------------------------------------------------------- */
 
-static size_t free_in_bin(const struct ashlar_heap *heap, const struct bin *bin)
+COLD static size_t free_in_bin(const struct ashlar_heap *heap, const struct bin *bin)
 {
     size_t count = 0;
     const struct slab *slab = bin->current;
@@ -463,7 +463,7 @@ static size_t free_in_bin(const struct ashlar_heap *heap, const struct bin *bin)
 }
 
 /* Give this owner, which is claimed, slabs until it has so many free objects. */
-static bool fill(struct ashlar_heap *heap, struct owner *owner, const struct want *want, size_t count)
+COLD static bool fill(struct ashlar_heap *heap, struct owner *owner, const struct want *want, size_t count)
 {
     while (free_in_bin(heap, &owner->bin[want->class]) < count) {
         if (!ashlar_heap_add_slab(heap, owner, want)) {
@@ -473,7 +473,7 @@ static bool fill(struct ashlar_heap *heap, struct owner *owner, const struct wan
     return true;
 }
 
-static bool fill_both(struct ashlar_heap *heap, const struct want *want, size_t count)
+COLD static bool fill_both(struct ashlar_heap *heap, const struct want *want, size_t count)
 {
     struct owner *owner = ashlar_heap_claim(heap);
     bool filled = owner != NULL && fill(heap, owner, want, count);
@@ -488,7 +488,7 @@ static bool fill_both(struct ashlar_heap *heap, const struct want *want, size_t 
     return filled;
 }
 
-ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, size_t count)
+COLD ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, size_t count)
 {
     bool desperate = false;
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());

@@ -19,7 +19,7 @@
 #define GRANULES_OF_WORD 32u
 
 /* Which class has how many bytes: 16 to 1024 in steps of 16, then eight to a doubling. */
-uint32_t ashlar_heap_class_bytes(uint32_t class)
+COLD uint32_t ashlar_heap_class_bytes(uint32_t class)
 {
     if (class < 64u) {
         return (class + 1u) << 4;
@@ -28,30 +28,31 @@ uint32_t ashlar_heap_class_bytes(uint32_t class)
     return (step % 8u + 9u) << (7u + step / 8u);
 }
 
-static unsigned cpus_of(const struct ashlar_heap_options *options)
+COLD static unsigned cpus_of(const struct ashlar_heap_options *options)
 {
     return options != NULL && options->max_cpus != 0 ? options->max_cpus : 1u;
 }
 
-static size_t owners_bytes(unsigned cpus)
+COLD static size_t owners_bytes(unsigned cpus)
 {
     return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + 2u * cpus * sizeof(struct owner);
 }
 
-size_t ashlar_heap_footprint_bytes(const struct ashlar_heap_options *options, size_t source_pages)
+COLD size_t ashlar_heap_footprint_bytes(const struct ashlar_heap_options *options, size_t source_pages)
 {
     (void)source_pages; /* what depends on the range lies in the range */
     return (size_t)round_up(owners_bytes(cpus_of(options)), GRANULE_BYTES);
 }
 
-static size_t units_or(size_t bytes, size_t usual, uint32_t unit_shift)
+COLD static size_t units_or(size_t bytes, size_t usual, uint32_t unit_shift)
 {
     size_t units = (bytes != 0 ? bytes : usual) >> unit_shift;
     return units != 0 ? units : 1u;
 }
 
 /* Heap and owners in storage; nothing behind them yet. */
-static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_heap_options *options, uint32_t unit_shift)
+COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_heap_options *options,
+                                           uint32_t unit_shift)
 {
     struct ashlar_heap *heap = storage;
     unsigned cpus = cpus_of(options);
@@ -74,26 +75,26 @@ static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_heap_op
     return heap;
 }
 
-static size_t pages_of(size_t bytes)
+COLD static size_t pages_of(size_t bytes)
 {
     return (bytes + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT;
 }
 
-static bool is_source_usable(const struct ashlar_heap_source *source)
+COLD static bool is_source_usable(const struct ashlar_heap_source *source)
 {
     return source->base != 0 && source->base % ASHLAR_PAGE_BYTES == 0 && source->pages >= SOURCE_LEAST_PAGES &&
            source->pages <= SOURCE_MOST_PAGES && source->pages <= UINTPTR_MAX / ASHLAR_PAGE_BYTES &&
            source->base + (source->pages * ASHLAR_PAGE_BYTES - 1u) >= source->base;
 }
 
-static uint32_t most_descriptors(size_t units)
+COLD static uint32_t most_descriptors(size_t units)
 {
     size_t most = UINT32_MAX / sizeof(struct slab);
     return (uint32_t)(units + 1u < most ? units + 1u : most);
 }
 
-ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const struct ashlar_heap_options *options,
-                               const struct ashlar_heap_source *source, struct ashlar_heap **heap_out)
+COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const struct ashlar_heap_options *options,
+                                    const struct ashlar_heap_source *source, struct ashlar_heap **heap_out)
 {
     if (!is_source_usable(source) || (uintptr_t)storage % GRANULE_BYTES != 0 || cpus_of(options) > ASHLAR_MAX_CPUS) {
         return ASHLAR_BAD_ARGUMENT;
@@ -123,7 +124,7 @@ ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const struct
 
 /* --- plain ranges -------------------------------------------------------- */
 
-static uint32_t plain_unit_shift(size_t bytes)
+COLD static uint32_t plain_unit_shift(size_t bytes)
 {
     if (bytes <= (size_t)64 << 10) {
         return 9u;
@@ -131,20 +132,20 @@ static uint32_t plain_unit_shift(size_t bytes)
     return bytes <= (size_t)1 << 20 ? 10u : ASHLAR_PAGE_SHIFT;
 }
 
-static uint32_t plain_descriptors(uint32_t units)
+COLD static uint32_t plain_descriptors(uint32_t units)
 {
     return units / 8u * 3u + 9u;
 }
 
 /* Bytes of map, descriptors and bits. */
-static size_t plain_metadata_bytes(uint32_t units, uint32_t unit_shift)
+COLD static size_t plain_metadata_bytes(uint32_t units, uint32_t unit_shift)
 {
     size_t bits = (size_t)units << (unit_shift - GRANULE_SHIFT - 3u);
     return (size_t)units * sizeof(uint32_t) + GRANULE_BYTES + plain_descriptors(units) * sizeof(struct slab) + bits;
 }
 
 /* The most units whose bookkeeping fits as well. */
-static uint32_t plain_units(uintptr_t begin, uintptr_t end, uint32_t unit_shift)
+COLD static uint32_t plain_units(uintptr_t begin, uintptr_t end, uint32_t unit_shift)
 {
     uintptr_t unit = (uintptr_t)1 << unit_shift;
     size_t units = (end - begin) >> unit_shift;
@@ -162,7 +163,7 @@ static uint32_t plain_units(uintptr_t begin, uintptr_t end, uint32_t unit_shift)
     return (uint32_t)units;
 }
 
-static void lay_plain(struct ashlar_heap *heap, uintptr_t begin, uint32_t units)
+COLD static void lay_plain(struct ashlar_heap *heap, uintptr_t begin, uint32_t units)
 {
     size_t metadata = plain_metadata_bytes(units, heap->unit_shift);
     memset((void *)begin, 0, metadata);
@@ -181,8 +182,8 @@ static void lay_plain(struct ashlar_heap *heap, uintptr_t begin, uint32_t units)
     ashlar_heap_run_file_locked(heap, run, RUN_EMPTY);
 }
 
-ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const struct ashlar_heap_options *options,
-                                          struct ashlar_heap **heap_out)
+COLD ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const struct ashlar_heap_options *options,
+                                               struct ashlar_heap **heap_out)
 {
     uintptr_t begin = round_up((uintptr_t)memory, GRANULE_BYTES);
     uintptr_t end = (uintptr_t)memory + bytes;
@@ -204,7 +205,7 @@ ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const stru
     return ASHLAR_OK;
 }
 
-ashlar_status ashlar_heap_init_range(void *memory, size_t bytes, struct ashlar_heap **heap)
+COLD ashlar_status ashlar_heap_init_range(void *memory, size_t bytes, struct ashlar_heap **heap)
 {
     return ashlar_heap_init_range_with(memory, bytes, NULL, heap);
 }

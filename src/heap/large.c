@@ -9,7 +9,7 @@
  */
 #include "heap/internal.h"
 
-struct slab *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
+COLD struct slab *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
     bool desperate = false;
     if (bytes > heap->range_bytes || align_bytes > heap->range_bytes || align_bytes > UINT32_MAX / 2u) {
@@ -28,12 +28,12 @@ struct slab *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size
     return run;
 }
 
-static size_t bytes_of(const struct ashlar_heap *heap, const struct slab *run)
+COLD static size_t bytes_of(const struct ashlar_heap *heap, const struct slab *run)
 {
     return (size_t)run->units << heap->unit_shift;
 }
 
-NOINLINE void *ashlar_heap_large(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
+COLD void *ashlar_heap_large(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
     size_t rounded = bytes > ALIGN_MOST_BYTES ? ashlar_heap_size_roundup(heap, bytes) : bytes;
     uint32_t natural = natural_align((uint32_t)rounded);
@@ -63,7 +63,7 @@ NOINLINE void *ashlar_heap_large(struct ashlar_heap *heap, size_t bytes, size_t 
     return (void *)run->base;
 }
 
-bool ashlar_heap_large_free_locked(struct ashlar_heap *heap, uintptr_t object)
+COLD bool ashlar_heap_large_free_locked(struct ashlar_heap *heap, uintptr_t object)
 {
     struct slab *run = ashlar_heap_find(heap, object);
     if (run->state != RUN_LARGE || run->base != object || peek(run->bits) == 0) {
@@ -78,7 +78,7 @@ bool ashlar_heap_large_free_locked(struct ashlar_heap *heap, uintptr_t object)
     return true;
 }
 
-static bool shrink_locked(struct ashlar_heap *heap, struct slab *run, uint32_t units)
+COLD static bool shrink_locked(struct ashlar_heap *heap, struct slab *run, uint32_t units)
 {
     if (ashlar_heap_spares_locked(heap) == 0) {
         return false;
@@ -90,7 +90,7 @@ static bool shrink_locked(struct ashlar_heap *heap, struct slab *run, uint32_t u
     return true;
 }
 
-static bool extend_locked(struct ashlar_heap *heap, struct slab *run, uint32_t units)
+COLD static bool extend_locked(struct ashlar_heap *heap, struct slab *run, uint32_t units)
 {
     struct slab *after = ashlar_heap_run_after_locked(heap, run);
     uint32_t more = units - run->units;
@@ -109,7 +109,7 @@ static bool extend_locked(struct ashlar_heap *heap, struct slab *run, uint32_t u
 }
 
 /* Where it is. The block is live, and its caller's alone. */
-bool ashlar_heap_large_resize(struct ashlar_heap *heap, struct slab *run, uint32_t units)
+COLD bool ashlar_heap_large_resize(struct ashlar_heap *heap, struct slab *run, uint32_t units)
 {
     if (ashlar_heap_is_nmi()) {
         return false;

@@ -10,7 +10,7 @@
 
 #include "base/format.h"
 
-struct slab *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address)
+COLD struct slab *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address)
 {
     uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
     if (address < heap->base || granule >= atomic_load(&heap->granules)) {
@@ -21,7 +21,7 @@ struct slab *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address)
     return unit - slab->first < slab->units ? slab : &ashlar_heap_nobody;
 }
 
-size_t ashlar_heap_object_bytes(const struct ashlar_heap *heap, const struct slab *slab)
+COLD size_t ashlar_heap_object_bytes(const struct ashlar_heap *heap, const struct slab *slab)
 {
     if (is_slab(slab)) {
         return slab->cache != NULL ? slab->cache->object_bytes : slab->stride;
@@ -29,18 +29,18 @@ size_t ashlar_heap_object_bytes(const struct ashlar_heap *heap, const struct sla
     return (size_t)slab->units << heap->unit_shift;
 }
 
-static bool is_live(const struct ashlar_heap *heap, uintptr_t base)
+COLD static bool is_live(const struct ashlar_heap *heap, uintptr_t base)
 {
     return has_bit(heap->bits, (base - heap->base) >> GRANULE_SHIFT);
 }
 
-static bool is_pending(uintptr_t base)
+COLD static bool is_pending(uintptr_t base)
 {
     return peek(&words_at(base)[1]) == pending_mark(base);
 }
 
-static void explain_slab(struct ashlar_heap *heap, const struct slab *slab, uintptr_t address,
-                         struct ashlar_heap_place *place)
+COLD static void explain_slab(struct ashlar_heap *heap, const struct slab *slab, uintptr_t address,
+                              struct ashlar_heap_place *place)
 {
     uint32_t index = (uint32_t)(address - slab->base) / slab->stride;
     place->kind = index < slab->capacity ? ASHLAR_HEAP_PLACE_OBJECT : ASHLAR_HEAP_PLACE_SLACK;
@@ -55,8 +55,8 @@ static void explain_slab(struct ashlar_heap *heap, const struct slab *slab, uint
     }
 }
 
-static void explain_run(struct ashlar_heap *heap, const struct slab *run, uintptr_t address,
-                        struct ashlar_heap_place *place)
+COLD static void explain_run(struct ashlar_heap *heap, const struct slab *run, uintptr_t address,
+                             struct ashlar_heap_place *place)
 {
     place->base = heap->base + ((uintptr_t)run->first << heap->unit_shift);
     place->bytes = (size_t)run->units << heap->unit_shift;
@@ -72,7 +72,7 @@ static void explain_run(struct ashlar_heap *heap, const struct slab *run, uintpt
     }
 }
 
-void ashlar_heap_explain(struct ashlar_heap *heap, const void *pointer, struct ashlar_heap_place *place)
+COLD void ashlar_heap_explain(struct ashlar_heap *heap, const void *pointer, struct ashlar_heap_place *place)
 {
     uintptr_t address = (uintptr_t)pointer;
     const struct slab *slab = ashlar_heap_find(heap, address);
@@ -91,7 +91,7 @@ void ashlar_heap_explain(struct ashlar_heap *heap, const void *pointer, struct a
     }
 }
 
-static const char *liveness(const struct ashlar_heap_place *place)
+COLD static const char *liveness(const struct ashlar_heap_place *place)
 {
     if (place->pending) {
         return "object that another CPU freed,";
@@ -130,7 +130,7 @@ COLD void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address
     }
 }
 
-static const char *blame(const struct ashlar_heap_place *place)
+COLD static const char *blame(const struct ashlar_heap_place *place)
 {
     switch (place->kind) {
     case ASHLAR_HEAP_PLACE_OBJECT:
@@ -159,7 +159,8 @@ COLD void ashlar_heap_bad_pointer(struct ashlar_heap *heap, const void *object, 
     ashlar_panic("heap: %s of %p: %s: %s; called from %p", verb, object, blame(&place), text, caller);
 }
 
-struct slab *ashlar_heap_find_live(struct ashlar_heap *heap, const void *object, const char *verb, const void *caller)
+COLD struct slab *ashlar_heap_find_live(struct ashlar_heap *heap, const void *object, const char *verb,
+                                        const void *caller)
 {
     uintptr_t address = (uintptr_t)object;
     struct slab *slab = ashlar_heap_find(heap, address);
@@ -173,7 +174,7 @@ struct slab *ashlar_heap_find_live(struct ashlar_heap *heap, const void *object,
 /* --- all of them --------------------------------------------------------- */
 
 /* Next granule whose bit is set in [granule, end), or end. */
-static uintptr_t next_bit(const struct ashlar_heap *heap, uintptr_t granule, uintptr_t end)
+COLD static uintptr_t next_bit(const struct ashlar_heap *heap, uintptr_t granule, uintptr_t end)
 {
     while (granule < end) {
         uint32_t word = peek(&heap->bits[granule / 32u]) >> (granule % 32u);
@@ -186,7 +187,7 @@ static uintptr_t next_bit(const struct ashlar_heap *heap, uintptr_t granule, uin
     return end;
 }
 
-static int walk_run(struct ashlar_heap *heap, const struct slab *run, ashlar_heap_visitor visit, void *context)
+COLD static int walk_run(struct ashlar_heap *heap, const struct slab *run, ashlar_heap_visitor visit, void *context)
 {
     struct ashlar_heap_place place;
     uintptr_t granule = (uintptr_t)run->first << heap->unit_granule_shift;
@@ -205,7 +206,7 @@ static int walk_run(struct ashlar_heap *heap, const struct slab *run, ashlar_hea
     }
 }
 
-void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, void *context)
+COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, void *context)
 {
     uint32_t unit = 0;
     while (unit < heap->limit) {
@@ -220,7 +221,7 @@ void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, void 
     }
 }
 
-static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
+COLD static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
 {
     for (uint32_t i = 1; i < heap->slabs_begun; i++) {
         const struct slab *slab = slab_at(heap, i * (uint32_t)sizeof *slab);
@@ -234,7 +235,7 @@ static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *stats
     stats->live_bytes += heap->large_units << heap->unit_shift;
 }
 
-void ashlar_heap_stats(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
+COLD void ashlar_heap_stats(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
 {
     memset(stats, 0, sizeof *stats);
     size_t metadata_pages = (size_t)heap->map_pages + heap->slab_pages + heap->bit_pages;

@@ -34,7 +34,7 @@
 /* What every bin points at that has no slab. Never written: its state is no slab's, and its list is at its end. */
 struct slab ashlar_heap_nobody = {.word = LIST_END};
 
-void ashlar_heap_bin_init(struct bin *bins, size_t count)
+COLD void ashlar_heap_bin_init(struct bin *bins, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         bins[i].current = &ashlar_heap_nobody;
@@ -43,7 +43,7 @@ void ashlar_heap_bin_init(struct bin *bins, size_t count)
     }
 }
 
-bool ashlar_heap_is_nmi(void)
+COLD bool ashlar_heap_is_nmi(void)
 {
     return (ashlar_port_context() & ~ASHLAR_CONTEXT_IRQS_OFF) == ASHLAR_CONTEXT_NMI;
 }
@@ -95,7 +95,7 @@ static void list_slab(struct ashlar_heap *heap, struct owner *owner, struct bin 
     poke(&slab->fast, checked ? NULL : owner);
 }
 
-void ashlar_heap_keep_fewer(struct owner *owner, const struct slab *slab)
+COLD void ashlar_heap_keep_fewer(struct owner *owner, const struct slab *slab)
 {
     atomic_fetch_add(&owner->kept_units, 0u - (uintptr_t)slab->units);
 }
@@ -170,7 +170,7 @@ static void *refill(struct ashlar_heap *heap, struct owner *owner, struct bin *b
 }
 
 /* Units of a bin's next slab: one object's at first, growing with the bin, at most an eighth of it unused. */
-static uint32_t slab_units(const struct ashlar_heap *heap, uint32_t stride, uint32_t slabs)
+COLD static uint32_t slab_units(const struct ashlar_heap *heap, uint32_t stride, uint32_t slabs)
 {
     uint32_t least = (stride + (1u << heap->unit_shift) - 1u) >> heap->unit_shift;
     uint32_t units = slabs < SLAB_MOST_UNITS ? slabs : SLAB_MOST_UNITS;
@@ -188,7 +188,7 @@ static uint32_t slab_units(const struct ashlar_heap *heap, uint32_t stride, uint
     return units;
 }
 
-static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, const struct want *want)
+COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, const struct want *want)
 {
     uint32_t bytes = slab->units << heap->unit_shift;
     uint32_t capacity = (bytes < SLAB_MOST_BYTES ? bytes : SLAB_MOST_BYTES) / want->stride;
@@ -206,7 +206,7 @@ static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct slab 
 }
 
 /* A slab from the empty runs: neither grows nor waits for long. */
-bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want)
+COLD bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want)
 {
     struct bin *bin = bin_of(owner, want->cache, want->class);
     if (ashlar_heap_is_nmi()) {
@@ -233,7 +233,7 @@ bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const s
     return true;
 }
 
-void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want)
+COLD void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want)
 {
     struct bin *bin = bin_of(owner, want->cache, want->class);
     ashlar_heap_drain(heap, owner);
@@ -246,7 +246,7 @@ void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owner, co
 
 /* --- giving -------------------------------------------------------------- */
 
-void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct slab *slab)
+COLD void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct slab *slab)
 {
     heap->slab_units -= slab->units;
     heap->slab_count--;
@@ -278,7 +278,7 @@ NOINLINE bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner,
 }
 
 /* object is live, in a slab of this owner. */
-void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, uintptr_t object)
+COLD void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, uintptr_t object)
 {
     if (slab->state == RUN_FULL) {
         list_slab(heap, owner, bin_of(owner, slab->cache, slab->class), slab);
@@ -289,7 +289,7 @@ void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, str
     }
 }
 
-static void release_kept_locked(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
+COLD static void release_kept_locked(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
 {
     struct slab *slab = slab_at(heap, bin->kept);
     if (bin->kept != 0 && free_count(slab) == slab->capacity) {
@@ -299,7 +299,7 @@ static void release_kept_locked(struct ashlar_heap *heap, struct owner *owner, s
     }
 }
 
-void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner)
+COLD void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
@@ -314,7 +314,7 @@ void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner)
 /* --- mailboxes ----------------------------------------------------------- */
 
 /* Any context. */
-void ashlar_heap_push(uintptr_t *mailbox, uintptr_t object)
+COLD void ashlar_heap_push(uintptr_t *mailbox, uintptr_t object)
 {
     uintptr_t head;
     uintptr_t *words = words_at(object);
@@ -337,7 +337,8 @@ COLD static void broken_mailbox(struct ashlar_heap *heap, struct owner *owner, u
 }
 
 /* Is this an object of the owner's that was pushed, and not drained yet? */
-static bool is_pending(struct ashlar_heap *heap, const struct owner *owner, const struct slab *slab, uintptr_t object)
+COLD static bool is_pending(struct ashlar_heap *heap, const struct owner *owner, const struct slab *slab,
+                            uintptr_t object)
 {
     return is_slab(slab) && slab->owner == owner->index && (object & (GRANULE_BYTES - 1u)) == 0 &&
            has_bit(heap->bits, (object - heap->base) >> GRANULE_SHIFT) &&
@@ -345,7 +346,7 @@ static bool is_pending(struct ashlar_heap *heap, const struct owner *owner, cons
 }
 
 /* At most 32 objects; the rest waits. */
-void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner)
+COLD void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner)
 {
     uintptr_t object = owner->leftover;
     if (object == 0) {
@@ -368,7 +369,7 @@ void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner)
 }
 
 /* Large blocks that an NMI freed. Only the lock's holder pops, so the list's head cannot come back behind its back. */
-void ashlar_heap_drain_deferred(struct ashlar_heap *heap)
+COLD void ashlar_heap_drain_deferred(struct ashlar_heap *heap)
 {
     if (LIKELY(peek(&heap->deferred) == 0) || ashlar_heap_is_nmi()) {
         return;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: 0BSD */
+/* source.h - a source for tests: pages of an mmapped range, checked, that fails when told to.
+ *
+ * Pages that are not committed cannot be touched; a commit of what is committed, a decommit of what is not, a call with
+ * a lock held, outside of a thread, or while another one runs, is counted as a complaint.
+ */
+#ifndef ASHLAR_TESTS_HEAP_SOURCE_H
+#define ASHLAR_TESTS_HEAP_SOURCE_H
+
+#include "base/lock.h"
+#include "heap/internal.h"
+#include "sim.h"
+#include "tap.h"
+#include <sys/mman.h>
+
+struct test_source {
+    struct ashlar_heap_source source;
+    unsigned char *backed; /* a byte a page */
+    size_t backed_pages;
+    size_t commits; /* calls */
+    size_t decommits;
+    size_t moves;
+    size_t fail_in; /* the commit that fails, counted from now; 0: none */
+    bool fail_on;   /* and all after it */
+    size_t limit;   /* pages that may be backed at once; 0: any */
+    volatile uint32_t inside;
+    const char *complaint;
+    void *storage;
+};
+
+__attribute__((unused)) static void source_enter(struct test_source *test)
+{
+    if (__atomic_fetch_add(&test->inside, 1u, __ATOMIC_SEQ_CST) != 0) {
+        test->complaint = "two calls of the source at once";
+    }
+    if (ashlar_port_context() != ASHLAR_CONTEXT_THREAD) {
+        test->complaint = "called outside of a thread, or with interrupts off";
+    }
+    if (sim_pins() != 0) {
+        test->complaint = "called while pinned";
+    }
+    if (ashlar_lock_held_name() != NULL) {
+        test->complaint = "called with a lock held";
+    }
+}
+
+__attribute__((unused)) static void source_leave(struct test_source *test)
+{
+    __atomic_fetch_sub(&test->inside, 1u, __ATOMIC_SEQ_CST);
+}
+
+__attribute__((unused)) static bool source_fails(struct test_source *test, size_t pages)
+{
+    if (test->limit != 0 && test->backed_pages + pages > test->limit) {
+        return true;
+    }
+    if (test->fail_in == 0) {
+        return false;
+    }
+    if (test->fail_in == 1) {
+        test->fail_in = test->fail_on ? 1 : 0;
+        return true;
+    }
+    test->fail_in--;
+    return false;
+}
+
+__attribute__((unused)) static void source_set(struct test_source *test, size_t first, size_t pages, int backed)
+{
+    for (size_t i = first; i < first + pages; i++) {
+        if (i >= test->source.pages || test->backed[i] == backed) {
+            test->complaint = backed ? "commit of backed pages" : "decommit of pages that are not backed";
+            return;
+        }
+        test->backed[i] = (unsigned char)backed;
+    }
+    test->backed_pages += backed ? pages : 0 - pages;
+    void *address = (void *)(test->source.base + first * 4096u);
+    if (backed) {
+        mprotect(address, pages * 4096u, PROT_READ | PROT_WRITE);
+        if ((test->source.flags & ASHLAR_HEAP_SOURCE_ZEROED) == 0) {
+            memset(address, 0xc9, pages * 4096u);
+        }
+    } else {
+        madvise(address, pages * 4096u, MADV_DONTNEED);
+        mprotect(address, pages * 4096u, PROT_NONE);
+    }
+}
+
+__attribute__((unused)) static ashlar_status source_commit(void *context, size_t first, size_t pages)
+{
+    struct test_source *test = context;
+    source_enter(test);
+    test->commits++;
+    bool fails = source_fails(test, pages);
+    if (!fails) {
+        source_set(test, first, pages, 1);
+    }
+    source_leave(test);
+    return fails ? ASHLAR_NO_FRAMES : ASHLAR_OK;
+}
+
+__attribute__((unused)) static void source_decommit(void *context, size_t first, size_t pages)
+{
+    struct test_source *test = context;
+    source_enter(test);
+    test->decommits++;
+    source_set(test, first, pages, 0);
+    source_leave(test);
+}
+
+/* By copying: what counts is who may touch what afterwards. */
+__attribute__((unused)) static int source_move(void *context, size_t to, size_t from, size_t pages)
+{
+    struct test_source *test = context;
+    source_enter(test);
+    test->moves++;
+    source_set(test, to, pages, 1);
+    memcpy((void *)(test->source.base + to * 4096u), (void *)(test->source.base + from * 4096u), pages * 4096u);
+    source_set(test, from, pages, 0);
+    source_leave(test);
+    return 1;
+}
+
+/* A heap over a fresh source. */
+__attribute__((unused)) static struct ashlar_heap *source_heap(struct test_source *test, size_t pages, unsigned cpus,
+                                                               size_t keep_bytes, unsigned flags)
+{
+    struct ashlar_heap *heap = NULL;
+    struct ashlar_heap_options options = {cpus, keep_bytes, 0};
+    memset(test, 0, sizeof *test);
+    void *base = mmap(NULL, pages * 4096u, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED) {
+        perror("mmap");
+        exit(1);
+    }
+    test->source.base = (uintptr_t)base;
+    test->source.pages = pages;
+    test->source.commit = source_commit;
+    test->source.decommit = source_decommit;
+    test->source.context = test;
+    test->source.flags = flags;
+    test->backed = calloc(pages, 1);
+    size_t bytes = ashlar_heap_footprint_bytes(&options, pages);
+    test->storage = malloc(bytes);
+    memset(test->storage, 0xe7, bytes);
+    if (ashlar_heap_init(test->storage, bytes, &options, &test->source, &heap) != ASHLAR_OK) {
+        puts("# no heap");
+        exit(1);
+    }
+    return heap;
+}
+
+__attribute__((unused)) static void source_free(struct test_source *test)
+{
+    munmap((void *)test->source.base, test->source.pages * 4096u);
+    free(test->backed);
+    free(test->storage);
+}
+
+/* The audit, and the source's own view of how much is backed. */
+__attribute__((unused)) static const char *source_audit(struct ashlar_heap *heap, const struct test_source *test)
+{
+    struct ashlar_heap_stats stats;
+    const char *broken = test->complaint != NULL ? test->complaint : ashlar_heap_audit(heap);
+    ashlar_heap_stats(heap, &stats);
+    if (broken == NULL && stats.backed_bytes != test->backed_pages * 4096u) {
+        broken = "the heap counts other pages than the source";
+    }
+    return broken;
+}
+
+#endif
