@@ -10,7 +10,7 @@
 #include "process.h"
 
 #include "memory.h"
-#include <ashlar/heap.h>
+#include <ashlar/kmalloc.h>
 #include <ashlar/port.h>
 
 #define PAGE_WORDS (ASHLAR_PAGE_BYTES / sizeof(uint32_t))

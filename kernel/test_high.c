@@ -7,6 +7,7 @@
 #include "tap.h"
 #include "timer.h"
 #include "trap.h"
+#include <ashlar/kmalloc.h>
 
 #define OBJECTS 64u
 

@@ -13,6 +13,7 @@
 #include "ram.h"
 #include "string.h"
 #include "trap.h"
+#include <ashlar/kmalloc.h>
 
 #define PROCESSES 3u
 #define GROWTH_BLOCKS_MAX 256u

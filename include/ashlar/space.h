@@ -17,6 +17,7 @@
 #ifndef ASHLAR_SPACE_H
 #define ASHLAR_SPACE_H
 
+#include <ashlar/config.h>
 #include <ashlar/frames.h>
 #include <ashlar/paging.h>
 #include <ashlar/private.h>
@@ -38,11 +39,11 @@ struct ashlar_space_options {
     unsigned features;                  /* ASHLAR_FEATURE_... of paging.h */
     unsigned max_cpus;
     ashlar_sharing_policy policy;
-    ashlar_vpn kernel_first; /* start of kernel space; a multiple of a top-level slot */
+    ashlar_vpn kernel_first; /* start of kernel space; a multiple of 4 MiB */
     ashlar_vpn image_first;  /* where the image's top-level slot is mapped; the fixed area ends there */
     size_t image_pages;
-    size_t carve_pages;  /* pages of carved storage that lay maps, tables not counted */
-    size_t stack_pages;  /* arena of kernel stacks, guard pages included */
+    size_t carve_pages; /* pages of carved storage that lay maps, tables not counted */
+    size_t stack_pages; /* arena of kernel stacks, guard pages included */
 };
 
 /* Where everything lies, for people and for the fault path. */
@@ -64,7 +65,7 @@ struct ashlar_space_layout {
 };
 
 /* Frames that lay takes for tables and first descriptors. Pure.
- * ASHLAR_BAD_ARGUMENT: kernel_first is no slot boundary, or the fixed area does not fit below the image. */
+ * ASHLAR_BAD_ARGUMENT: kernel_first is no multiple of 4 MiB, or the fixed area does not fit below the image. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames);
 
 /* Build the kernel half in the frames [first, first + footprint), map the
@@ -86,8 +87,8 @@ struct ashlar_space {
     struct ashlar_link link; /* in the list of spaces */
     struct ashlar_lock lock;
     ashlar_phys root;
-    size_t table_frames;  /* user tables, the root not counted */
-    size_t mapped_pages;  /* user pages mapped, of 4 KiB */
+    size_t table_frames;                                 /* user tables, the root not counted */
+    size_t mapped_pages;                                 /* user pages mapped, of 4 KiB */
     volatile uint32_t cpus[(ASHLAR_MAX_CPUS + 31) / 32]; /* that may hold translations of it */
 };
 
@@ -133,19 +134,26 @@ typedef enum ashlar_intent {
     ASHLAR_INTENT_COLLECT /* pages hidden before: nothing is checked or reserved */
 } ashlar_intent;
 
+/* An entry in an open page table. */
+struct ashlar_spot {
+    void *table; /* NULL: none is open */
+    uint64_t entry;
+    unsigned level; /* of the table: 1 maps pages */
+    unsigned index;
+    int window; /* to be closed */
+};
+
 /* The fields are the floor's own. A cursor on a user space holds its lock, with
- * interrupts off, from begin to end. */
+ * interrupts off, from begin to end; one on the kernel half keeps its CPU. */
 struct ashlar_cursor {
     struct ashlar_space *space;
-    ashlar_vpn next;      /* first page not yet worked on */
-    size_t pages;         /* left */
+    ashlar_vpn next; /* first page not yet worked on */
+    size_t pages;    /* left */
     uintptr_t interrupts;
-    ashlar_pfn spares;    /* reserved tables, chained through their first word */
+    ashlar_pfn spares; /* reserved tables, chained through their first word */
     size_t spare_count;
-    void *table;          /* open table, or NULL */
-    ashlar_vpn table_first;
-    unsigned table_level;
-    int table_is_window;
+    struct ashlar_spot spot;
+    ashlar_vpn spot_page; /* for which it was found */
 };
 
 /* Reserves every table that the change can need; splits large pages at the
@@ -163,10 +171,10 @@ void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, s
 void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags);
 /* Present pages become hidden: not there for the MMU, their frame number kept. */
 void ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather);
-/* New permissions; the gather has them only where some were taken away. */
+/* New permissions; frames and caching type stay. */
 void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags, struct ashlar_gather *gather);
-/* Hidden pages become absent; their frames go to frames[], at most pages of
- * them (a large page counts as its pages). Looks at `pages` pages; returns how many frames. */
+/* Hidden pages become absent; their frames go to frames[], which has room for
+ * `pages` of them (a large page gives as many as it has). Returns how many. */
 size_t ashlar_cursor_collect(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages);
 void ashlar_cursor_end(struct ashlar_cursor *cursor);
 
@@ -191,9 +199,9 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, a
                                                    unsigned flags);
 
 struct ashlar_mapping {
-    ashlar_pfn frame;    /* of this page, within a large page as well */
-    size_t page_pages;   /* 1, or the pages of the large page that maps it */
-    unsigned flags;      /* ASHLAR_MAP_... */
+    ashlar_pfn frame;  /* of this page, within a large page as well */
+    size_t page_pages; /* 1, or the pages of the large page that maps it */
+    unsigned flags;    /* ASHLAR_MAP_... */
 };
 /* ASHLAR_ABSENT. Any context. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page,
@@ -233,23 +241,23 @@ void ashlar_space_unmap_mmio(uintptr_t address);
 /* --- faults and reports -------------------------------------------------- */
 
 typedef enum ashlar_place_kind {
-    ASHLAR_PLACE_USER,    /* the user half */
-    ASHLAR_PLACE_NULL,    /* the first page */
-    ASHLAR_PLACE_FREE,    /* kernel space that nobody holds */
-    ASHLAR_PLACE_RANGE,   /* in a range, at offset bytes */
-    ASHLAR_PLACE_GUARD,   /* guard page; offset counts the bytes below the range's first page */
-    ASHLAR_PLACE_STACK,   /* in a stack */
-    ASHLAR_PLACE_FIXED,   /* array, strip, carve */
+    ASHLAR_PLACE_USER,  /* the user half */
+    ASHLAR_PLACE_NULL,  /* the first page */
+    ASHLAR_PLACE_FREE,  /* kernel space that nobody holds */
+    ASHLAR_PLACE_RANGE, /* in a range, at offset bytes */
+    ASHLAR_PLACE_GUARD, /* guard page; offset counts the bytes below the range's first byte, or past its end */
+    ASHLAR_PLACE_STACK, /* in a stack */
+    ASHLAR_PLACE_FIXED, /* array, strip, carve */
     ASHLAR_PLACE_IMAGE
 } ashlar_place_kind;
 
 struct ashlar_place {
     ashlar_place_kind kind;
-    const char *name;  /* of the range, stack or area; never NULL */
-    ashlar_vpn first;  /* its first page that is no guard, and how many */
+    const char *name; /* of the range, stack or area; never NULL */
+    ashlar_vpn first; /* its first page that is no guard, and how many */
     size_t pages;
-    size_t offset;     /* bytes from first; for a guard, bytes below it */
-    int mapped;        /* does the kernel half translate it now? */
+    size_t offset; /* bytes from first; for a guard, bytes below it or past the end */
+    int mapped;    /* does the kernel half translate it now? */
 };
 
 /* What is this address? Takes no lock; may be called from any fault handler, on
@@ -270,9 +278,9 @@ struct ashlar_space_stats {
     size_t stacks;
     size_t kernel_table_frames;
     size_t strip_frames;
-    uint64_t flush_pages;   /* single-page flushes, all flushes, since init */
+    uint64_t flush_pages; /* single-page flushes, all flushes, since init */
     uint64_t flush_alls;
-    uint64_t root_writes;   /* entries written into roots after the first space existed */
+    uint64_t root_writes; /* entries written into roots after the first space existed */
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);
 

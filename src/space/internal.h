@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: 0BSD */
+/* internal.h - what the files of the space floor share.
+ *
+ * There is one kernel half on a machine, and so one `ashlar_half`. Lock letters:
+ *   b  set by boot, constant afterwards
+ *   k  half.lock (rank KERNEL)
+ *   r  the arena's own lock (rank RANGES)
+ *   s  the address space's lock (rank SPACE)
+ *   n  counters for people: approximate on several CPUs
+ */
+#ifndef ASHLAR_SPACE_INTERNAL_H
+#define ASHLAR_SPACE_INTERNAL_H
+
+#include "arch/paging.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "space/ranges.h"
+#include <ashlar/space.h>
+
+/* Addresses of a strip, at most: their tables exist from boot. */
+#define STRIP_PAGES_MAX ((size_t)16384)
+
+/* What a range is for: its note in the arena. */
+enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE };
+
+struct arena {
+    struct ashlar_ranges ranges; /* r */
+    struct ashlar_lock lock;
+    const char *name;       /* b */
+    ashlar_vpn strip_first; /* b */
+    size_t strip_pages;     /* b: addresses */
+};
+
+struct ashlar_sharing {
+    const char *name;
+    uint8_t slots_per_step; /* tables made ahead when kernel space grows; 0: all of them at boot */
+};
+
+struct ashlar_half {
+    const struct ashlar_paging *paging;   /* b */
+    const struct ashlar_sharing *sharing; /* b */
+    struct ashlar_space_options options;  /* b */
+    struct ashlar_space_layout layout;    /* b */
+    struct ashlar_frames *pool;           /* b; NULL until ashlar_space_init */
+    ashlar_phys root;                     /* b: the reference root */
+    char *array;                          /* b: the linear array; NULL where all RAM is mapped */
+    char *directory;                      /* b: level-2 tables of the kernel half behind the array */
+    ashlar_vpn directory_first;           /* b: first page that they cover */
+    struct ashlar_lock lock;
+    struct ashlar_link spaces; /* k */
+    size_t space_count;        /* k */
+    struct arena general;
+    struct arena stacks;
+    struct ashlar_space *volatile current[ASHLAR_MAX_CPUS]; /* each CPU writes its own */
+    size_t table_frames;                                    /* k: kernel tables made after boot */
+    size_t strip_frames;                                    /* n */
+    uint64_t flush_pages;                                   /* n */
+    uint64_t flush_alls;                                    /* n */
+    uint64_t root_writes;                                   /* k */
+};
+
+extern struct ashlar_half ashlar_half;
+
+/* --- addresses ------------------------------------------------------------- */
+
+/* The address of a page: page numbers have no sign extension, addresses do. */
+static inline uintptr_t ashlar_page_address(ashlar_vpn page)
+{
+    return ashlar_paging_address(ashlar_half.paging, page);
+}
+
+static inline ashlar_vpn ashlar_address_page(uintptr_t address)
+{
+    return ashlar_paging_page(ashlar_half.paging, address);
+}
+
+/* --- arena.c ---------------------------------------------------------------- */
+
+struct range_request {
+    size_t pages; /* guards included */
+    size_t align_pages;
+    enum range_kind kind;
+    const char *name;
+};
+
+void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn first, size_t pages);
+struct arena *ashlar_arena_of(ashlar_vpn page);
+ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
+                                struct ashlar_range_info *info);
+/* caller: for the message where no range begins at first. */
+void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller);
+struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, enum range_kind kind, const void *caller);
+const char *ashlar_range_kind_text(uint32_t kind);
+/* Guard pages below and above the pages proper of such a range. */
+size_t ashlar_range_guards_below(uint32_t kind);
+size_t ashlar_range_guards_above(uint32_t kind);
+
+/* --- reach.c ---------------------------------------------------------------- */
+
+/* The entry that decides about a page, in a table of this level or of one above where nothing is linked further down.
+ * The caller is pinned, and holds the lock of a user space. */
+void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot);
+void ashlar_spot_close(struct ashlar_spot *spot);
+/* Pages from this one on about which the spot's table (level 1) or entry (above) decides, at most limit. */
+size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit);
+/* Point the absent entry of a kernel page whose table exists at a frame, writable. */
+void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame);
+
+/* --- cursor.c --------------------------------------------------------------- */
+
+/* As ashlar_cursor_begin, for pages up to this level. */
+ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                 size_t pages, ashlar_intent intent, unsigned large_level);
+/* The highest level of page with which these frames can be mapped there. */
+unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn first, ashlar_pfn frame, unsigned flags);
+/* Leave a number in the next page's entry, which is absent, or empty it (0). */
+void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note);
+
+struct collected {
+    size_t frames; /* single ones, in the caller's array */
+    ashlar_pfn large_first;
+    size_t large_pages; /* or one large page */
+};
+/* Collect from at most one table; returns the pages that were passed. */
+size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages,
+                                  struct collected *out);
+
+/* --- tables.c --------------------------------------------------------------- */
+
+/* Spares for the cursor: all of them, or ASHLAR_NO_FRAMES and none. */
+ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t tables);
+void ashlar_tables_release(struct ashlar_cursor *cursor);
+/* Link a spare at this spot, whose entry is empty. */
+void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot);
+void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot,
+                         struct ashlar_gather *gather);
+/* Give back the empty tables of a user half that cover these pages. Thread context. */
+void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages);
+
+/* --- guard.c ---------------------------------------------------------------- */
+
+ashlar_status ashlar_guard_set(ashlar_vpn page, const struct arena *arena, uint32_t range_index);
+void ashlar_guard_clear(ashlar_vpn page);
+/* The range whose guard page this is, found without a search or a lock; false if it is none. Any context. */
+bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range);
+
+/* --- mapping.c -------------------------------------------------------------- */
+
+/* Unmap frames that are not the pool's. */
+void ashlar_space_drop_device(ashlar_vpn first, size_t pages);
+
+/* --- sharing.c -------------------------------------------------------------- */
+
+extern const struct ashlar_sharing ashlar_sharing_rows[];
+/* Pages of the user half: all below the kernel's first top-level slot. */
+size_t ashlar_user_pages(void);
+
+#endif
