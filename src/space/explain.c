@@ -105,9 +105,12 @@ void ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
     place->offset = offset_in(place, address);
 }
 
-static const char *guard_side(const struct ashlar_place *place, uintptr_t address)
+static void guard_text(const struct ashlar_place *place, uintptr_t address, char *text, size_t bytes)
 {
-    return address < ashlar_page_address(place->first) ? "bytes below it" : "bytes past its end";
+    const char *what = ashlar_arena_of(place->first) == &ashlar_half.stacks ? "stack" : "range";
+    bool below = address < ashlar_page_address(place->first);
+    (void)ashlar_format(text, bytes, "guard page of %s %s, %zu bytes %s", what, place->name, place->offset,
+                        below ? "below it" : "past its end");
 }
 
 void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes)
@@ -123,8 +126,7 @@ void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes)
         (void)ashlar_format(text, bytes, "user half");
         break;
     case ASHLAR_PLACE_GUARD:
-        (void)ashlar_format(text, bytes, "guard page of %s, %zu %s", place.name, place.offset,
-                            guard_side(&place, address));
+        guard_text(&place, address, text, bytes);
         break;
     case ASHLAR_PLACE_STACK:
         (void)ashlar_format(text, bytes, "stack %s, %zu bytes from its low end", place.name, place.offset);
