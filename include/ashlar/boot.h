@@ -32,6 +32,7 @@ struct ashlar_boot {
     size_t heap_keep_bytes;    /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
     size_t stacks;             /* kernel stacks of 4 pages that fit; default 128 */
     ashlar_sharing_policy policy;
+    ashlar_kick kick; /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */
 };
 
 /* What boot brought up, and where each floor's bookkeeping went. */

@@ -32,6 +32,13 @@ typedef enum ashlar_sharing_policy {
 
 const char *ashlar_sharing_text(ashlar_sharing_policy policy);
 
+/* A change that takes something away is told to every CPU that may remember it, and awaited: a shootdown. The kernel's
+ * part is an interrupt from CPU to CPU: the kick hook sends it, its handler calls ashlar_space_answer.
+ *
+ * cpus: bit n % 32 of word n / 32 is CPU n; never the caller's own. Returns without waiting. Called pinned, in any
+ * context in which mappings may be taken away, on several CPUs at once. A kick may come late, but not be lost. */
+typedef void (*ashlar_kick)(const uint32_t *cpus, unsigned words);
+
 /* --- bringing it up: called by boot -------------------------------------- */
 
 struct ashlar_space_options {
@@ -44,6 +51,7 @@ struct ashlar_space_options {
     size_t image_pages;
     size_t carve_pages; /* pages of carved storage that lay maps, tables not counted */
     size_t stack_pages; /* arena of kernel stacks, guard pages included */
+    ashlar_kick kick;   /* NULL with one CPU only */
 };
 
 /* Where everything lies, for people and for the fault path. */
@@ -103,6 +111,18 @@ void ashlar_space_destroy(struct ashlar_space *space);
 /* Load its root on this CPU; NULL: the kernel's reference root. Called with
  * interrupts off or pinned. A switch to the space in use does nothing. */
 void ashlar_space_switch(struct ashlar_space *space);
+
+/* --- several CPUs -------------------------------------------------------- */
+
+/* Forget what other CPUs ask this one to forget. From the kick's interrupt handler; harmless at any other time. Takes a
+ * lock of its own, of the lowest rank. Interrupts off. */
+void ashlar_space_answer(void);
+
+/* This CPU takes part from here on. On each CPU but the one that booted, on the reference root, with interrupts off,
+ * before it touches anything but the image, stacks and what boot carved. */
+void ashlar_space_cpu_join(void);
+/* The reverse, before it is stopped: it runs on the reference root, and afterwards touches only the like. */
+void ashlar_space_cpu_leave(void);
 
 /* Physical address of the root: NULL is the reference root (for task gates, CPUs that start). */
 ashlar_phys ashlar_space_root(const struct ashlar_space *space);
@@ -280,6 +300,7 @@ struct ashlar_space_stats {
     size_t strip_frames;
     uint64_t flush_pages; /* single-page flushes, all flushes, since init */
     uint64_t flush_alls;
+    uint64_t kicks;       /* CPUs that were asked to flush, since init */
     uint64_t root_writes; /* entries written into roots after the first space existed */
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);

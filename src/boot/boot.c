@@ -114,6 +114,7 @@ static void choose_options(struct plan *plan)
     space->features = boot->features;
     space->max_cpus = boot->max_cpus;
     space->policy = boot->policy;
+    space->kick = boot->kick;
     space->kernel_first = kernel_first(plan);
     space->image_first = ashlar_paging_page(boot->paging, boot->image_address);
     space->image_pages = to_pages(boot->image_bytes);
@@ -244,6 +245,9 @@ static void check_options(const struct ashlar_boot *boot)
     ASHLAR_CHECK(!sealed, "boot: ashlar_boot_up a second time, by %p", ASHLAR_CALLER());
     ASHLAR_CHECK(boot->max_cpus != 0 && boot->max_cpus <= ASHLAR_MAX_CPUS, "boot: max_cpus is %u: not 1 to %u",
                  boot->max_cpus, ASHLAR_MAX_CPUS);
+    ASHLAR_CHECK(boot->max_cpus == 1 || boot->kick != NULL,
+                 "boot: max_cpus is %u, but there is no kick: no CPU could make another one forget a translation",
+                 boot->max_cpus);
     ASHLAR_CHECK(ashlar_paging_fits(boot->paging), "boot: %s paging in a kernel of %u bits",
                  ashlar_paging_name(boot->paging), (unsigned)sizeof(uintptr_t) * 8u);
     ASHLAR_CHECK(boot->image_address % SPACE_UNIT_BYTES == 0, "boot: image_address is %p: not a multiple of 4 MiB",

@@ -40,6 +40,17 @@ void ashlar_gather_add(struct ashlar_gather *gather, ashlar_vpn first, size_t pa
     gather->runs = runs + 1u;
 }
 
+void ashlar_gather_merge(struct ashlar_gather *gather, const struct ashlar_gather *more)
+{
+    if (more->runs > ASHLAR_GATHER_RUNS) {
+        gather->runs = ASHLAR_GATHER_RUNS + 1u;
+        return;
+    }
+    for (unsigned i = 0; i < more->runs; i++) {
+        ashlar_gather_add(gather, more->run[i].first, more->run[i].pages);
+    }
+}
+
 static void flush_runs(const struct ashlar_gather *gather)
 {
     for (unsigned i = 0; i < gather->runs; i++) {
@@ -49,19 +60,21 @@ static void flush_runs(const struct ashlar_gather *gather)
     }
 }
 
-void ashlar_gather_finish(struct ashlar_gather *gather)
+void ashlar_gather_flush(const struct ashlar_gather *gather)
 {
-    const char *held = ashlar_lock_held_name();
-    ASHLAR_CHECK(held == NULL, "space: flush awaited while holding lock %s, by %p", held, ASHLAR_CALLER());
-    if (gather->runs == 0) {
-        return;
-    }
     if (gather->runs > ASHLAR_GATHER_RUNS || gather->pages >= ASHLAR_FLUSH_THRESHOLD_PAGES) {
         ashlar_port_flush_all();
         ashlar_half.flush_alls++;
     } else {
         flush_runs(gather);
         ashlar_half.flush_pages += gather->pages;
+    }
+}
+
+void ashlar_gather_finish(struct ashlar_gather *gather)
+{
+    if (gather->runs != 0) {
+        ashlar_shootdown(gather, ASHLAR_CALLER());
     }
     gather->runs = 0;
     gather->pages = 0;

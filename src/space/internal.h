@@ -23,6 +23,8 @@
 /* Addresses of a strip, at most: their tables exist from boot. */
 #define STRIP_PAGES_MAX ((size_t)16384)
 
+#define CPU_WORDS ((ASHLAR_MAX_CPUS + 31u) / 32u)
+
 /* What a range is for: its note in the arena. */
 enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE };
 
@@ -37,6 +39,15 @@ struct arena {
 struct ashlar_sharing {
     const char *name;
     uint8_t slots_per_step; /* tables made ahead when kernel space grows; 0: all of them at boot */
+};
+
+/* What others ask a CPU to forget. */
+struct shootdown {
+    struct ashlar_lock lock;
+    struct ashlar_gather pending; /* under its lock */
+    int online;                   /* under its lock */
+    volatile uint32_t asked;      /* under its lock: requests so far */
+    volatile uint32_t answered;   /* the CPU's own: requests that it has met */
 };
 
 struct ashlar_half {
@@ -55,11 +66,14 @@ struct ashlar_half {
     struct arena general;
     struct arena stacks;
     struct ashlar_space *volatile current[ASHLAR_MAX_CPUS]; /* each CPU writes its own */
-    size_t table_frames;                                    /* k: kernel tables made after boot */
-    size_t strip_frames;                                    /* n */
-    uint64_t flush_pages;                                   /* n */
-    uint64_t flush_alls;                                    /* n */
-    uint64_t root_writes;                                   /* k */
+    struct shootdown cpus[ASHLAR_MAX_CPUS];
+    volatile uint32_t online[CPU_WORDS]; /* CPUs that take part: those that may hold kernel translations */
+    size_t table_frames;                 /* k: kernel tables made after boot */
+    size_t strip_frames;                 /* n */
+    uint64_t flush_pages;                /* n */
+    uint64_t flush_alls;                 /* n */
+    uint64_t kicks;                      /* n: CPUs that were asked */
+    uint64_t root_writes;                /* k */
 };
 
 extern struct ashlar_half ashlar_half;
@@ -139,6 +153,16 @@ void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct a
                          struct ashlar_gather *gather);
 /* Give back the empty tables of a user half that cover these pages. Thread context. */
 void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages);
+
+/* --- gather.c, shootdown.c --------------------------------------------------- */
+
+/* On this CPU: pinned, or with interrupts off. */
+void ashlar_gather_flush(const struct ashlar_gather *gather);
+/* The runs of one more gather. */
+void ashlar_gather_merge(struct ashlar_gather *gather, const struct ashlar_gather *more);
+void ashlar_shootdown_init(void);
+/* On every CPU that may know translations of the gather's space; returns when all have let go. */
+void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller);
 
 /* --- guard.c ---------------------------------------------------------------- */
 

@@ -292,6 +292,7 @@ ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashla
     (void)plan(options, &ashlar_half.layout);
     ashlar_lock_init(&ashlar_half.lock, ASHLAR_RANK_KERNEL, "kernel half");
     list_init(&ashlar_half.spaces);
+    ashlar_shootdown_init();
     ashlar_port_pin();
     build(&builder, carve);
     ashlar_port_set_root(ashlar_half.root);
@@ -338,4 +339,5 @@ void ashlar_space_stats(struct ashlar_space_stats *stats)
     stats->strip_frames = general.strip_pages + stacks.strip_pages;
     stats->flush_pages = ashlar_half.flush_pages;
     stats->flush_alls = ashlar_half.flush_alls;
+    stats->kicks = ashlar_half.kicks;
 }
