@@ -16,8 +16,6 @@
 
 #include "arch/entry.h"
 
-#define COLD __attribute__((cold))
-
 /* --- kernel ranges ------------------------------------------------------------- */
 
 /* Where the walk over an arena has come to. */

@@ -14,7 +14,7 @@
 #include "arch/entry.h"
 #include "base/format.h"
 
-static bool is_mapped(ashlar_vpn page)
+COLD static bool is_mapped(ashlar_vpn page)
 {
     struct ashlar_spot spot;
     ashlar_port_pin();
@@ -24,8 +24,8 @@ static bool is_mapped(ashlar_vpn page)
     return ashlar_entry_is_present(spot.entry);
 }
 
-static void set_place(struct ashlar_place *place, ashlar_place_kind kind, const char *name, ashlar_vpn first,
-                      size_t pages)
+COLD static void set_place(struct ashlar_place *place, ashlar_place_kind kind, const char *name, ashlar_vpn first,
+                           size_t pages)
 {
     place->kind = kind;
     place->name = name;
@@ -33,13 +33,13 @@ static void set_place(struct ashlar_place *place, ashlar_place_kind kind, const 
     place->pages = pages;
 }
 
-static bool is_in(ashlar_vpn page, ashlar_vpn first, size_t pages)
+COLD static bool is_in(ashlar_vpn page, ashlar_vpn first, size_t pages)
 {
     return page - first < pages;
 }
 
 /* Image, array, strips and carve; false if the page is in none of them. */
-static bool explain_fixed(ashlar_vpn page, struct ashlar_place *place)
+COLD static bool explain_fixed(ashlar_vpn page, struct ashlar_place *place)
 {
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
     if (page >= ashlar_half.options.image_first) {
@@ -57,7 +57,7 @@ static bool explain_fixed(ashlar_vpn page, struct ashlar_place *place)
     return true;
 }
 
-static void place_range(const struct ashlar_range_info *range, ashlar_vpn page, struct ashlar_place *place)
+COLD static void place_range(const struct ashlar_range_info *range, ashlar_vpn page, struct ashlar_place *place)
 {
     size_t below = ashlar_range_guards_below(range->note);
     ashlar_vpn first = range->first + below;
@@ -67,7 +67,7 @@ static void place_range(const struct ashlar_range_info *range, ashlar_vpn page, 
     set_place(place, is_in(page, first, pages) ? kind : ASHLAR_PLACE_GUARD, name, first, pages);
 }
 
-static bool explain_range(ashlar_vpn page, struct ashlar_place *place)
+COLD static bool explain_range(ashlar_vpn page, struct ashlar_place *place)
 {
     struct ashlar_range_info range;
     if (!ashlar_guard_range(page, &range) && !ashlar_ranges_containing(&ashlar_arena_of(page)->ranges, page, &range)) {
@@ -78,7 +78,7 @@ static bool explain_range(ashlar_vpn page, struct ashlar_place *place)
 }
 
 /* A guard below counts down from the range's first byte, all others count up: from it, or from the range's end. */
-static size_t offset_in(const struct ashlar_place *place, uintptr_t address)
+COLD static size_t offset_in(const struct ashlar_place *place, uintptr_t address)
 {
     uintptr_t first = ashlar_page_address(place->first);
     if (place->kind == ASHLAR_PLACE_GUARD) {
@@ -88,7 +88,7 @@ static size_t offset_in(const struct ashlar_place *place, uintptr_t address)
     return address - first;
 }
 
-void ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
+COLD void ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
 {
     ashlar_vpn page = ashlar_address_page(address);
     place->mapped = 0;
@@ -105,7 +105,7 @@ void ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
     place->offset = offset_in(place, address);
 }
 
-static void guard_text(const struct ashlar_place *place, uintptr_t address, char *text, size_t bytes)
+COLD static void guard_text(const struct ashlar_place *place, uintptr_t address, char *text, size_t bytes)
 {
     const char *what = ashlar_arena_of(place->first) == &ashlar_half.stacks ? "stack" : "range";
     bool below = address < ashlar_page_address(place->first);
@@ -113,7 +113,7 @@ static void guard_text(const struct ashlar_place *place, uintptr_t address, char
                         below ? "below it" : "past its end");
 }
 
-void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes)
+COLD void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes)
 {
     struct ashlar_place place;
     ashlar_space_explain(address, &place);
@@ -150,7 +150,7 @@ struct range_walk {
     void *context;
 };
 
-static int visit_range(void *context, const struct ashlar_range_info *range)
+COLD static int visit_range(void *context, const struct ashlar_range_info *range)
 {
     const struct range_walk *walk = context;
     struct ashlar_place place;
@@ -161,7 +161,7 @@ static int visit_range(void *context, const struct ashlar_range_info *range)
     return walk->visit(walk->context, &place);
 }
 
-static int walk_arena(struct arena *arena, struct range_walk *walk)
+COLD static int walk_arena(struct arena *arena, struct range_walk *walk)
 {
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     int stopped = ashlar_ranges_walk_locked(&arena->ranges, visit_range, walk);
@@ -169,7 +169,7 @@ static int walk_arena(struct arena *arena, struct range_walk *walk)
     return stopped;
 }
 
-void ashlar_space_walk_ranges(ashlar_space_visitor visit, void *context)
+COLD void ashlar_space_walk_ranges(ashlar_space_visitor visit, void *context)
 {
     struct range_walk walk = {visit, context};
     if (walk_arena(&ashlar_half.general, &walk) == 0) {

@@ -16,7 +16,7 @@
 
 _Static_assert((uint64_t)STRIP_PAGES_MAX * 256u * 2u <= ASHLAR_ENTRY_NOTE_MAX, "every descriptor can be named");
 
-static ashlar_status set_note(ashlar_vpn page, uintptr_t note, ashlar_intent intent)
+COLD static ashlar_status set_note(ashlar_vpn page, uintptr_t note, ashlar_intent intent)
 {
     struct ashlar_cursor cursor;
     ashlar_status status = ashlar_cursor_open(&cursor, NULL, page, 1, intent, 1);
@@ -27,20 +27,20 @@ static ashlar_status set_note(ashlar_vpn page, uintptr_t note, ashlar_intent int
     return status;
 }
 
-ashlar_status ashlar_guard_set(ashlar_vpn page, const struct arena *arena, uint32_t range_index)
+COLD ashlar_status ashlar_guard_set(ashlar_vpn page, const struct arena *arena, uint32_t range_index)
 {
     return set_note(page, (uintptr_t)range_index << 1 | (arena == &ashlar_half.stacks), ASHLAR_INTENT_MAP);
 }
 
 /* Its table exists since it was set. */
-void ashlar_guard_clear(ashlar_vpn page)
+COLD void ashlar_guard_clear(ashlar_vpn page)
 {
     ashlar_status status = set_note(page, 0, ASHLAR_INTENT_COLLECT);
     ASHLAR_CHECK(status == ASHLAR_OK, "space: guard page %p: %s", (void *)ashlar_page_address(page),
                  ashlar_status_text(status));
 }
 
-bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range)
+COLD bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range)
 {
     struct ashlar_spot spot;
     if (page < ashlar_half.layout.kernel_first) {

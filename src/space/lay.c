@@ -34,20 +34,20 @@ struct ashlar_half ashlar_half;
 
 /* --- the plan: pure functions of the options ---------------------------------- */
 
-static size_t strip_pages(size_t arena_pages)
+COLD static size_t strip_pages(size_t arena_pages)
 {
     size_t wanted = ashlar_ranges_strip_pages(arena_pages);
     return wanted < STRIP_PAGES_MAX ? wanted : STRIP_PAGES_MAX;
 }
 
-static size_t covered(unsigned shift, ashlar_vpn first, ashlar_vpn last)
+COLD static size_t covered(unsigned shift, ashlar_vpn first, ashlar_vpn last)
 {
     return (last >> shift) - (first >> shift) + 1u;
 }
 
 /* Tables of level 1 from kernel_first to the end of the address space, and those of level 2 above them. None where
  * all RAM is mapped: machines with more than 32 bits of address. */
-static size_t array_pages(const struct ashlar_space_options *options, ashlar_vpn last_page, size_t *directories)
+COLD static size_t array_pages(const struct ashlar_space_options *options, ashlar_vpn last_page, size_t *directories)
 {
     const struct ashlar_paging *paging = options->paging;
     *directories = 0;
@@ -61,13 +61,13 @@ static size_t array_pages(const struct ashlar_space_options *options, ashlar_vpn
 }
 
 /* Take a part off the top of what is left below *end. */
-static ashlar_vpn place(ashlar_vpn *end, size_t pages)
+COLD static ashlar_vpn place(ashlar_vpn *end, size_t pages)
 {
     *end -= pages + GAP_PAGES;
     return *end;
 }
 
-static ashlar_status plan(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
+COLD static ashlar_status plan(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
 {
     const struct ashlar_paging *paging = options->paging;
     ashlar_vpn first = options->kernel_first, end = options->image_first;
@@ -101,13 +101,13 @@ static ashlar_status plan(const struct ashlar_space_options *options, struct ash
 }
 
 /* Tables of a level that [first, image_first) needs, those left out on whose path the image's first page lies. */
-static size_t tables_between(const struct ashlar_space_options *options, unsigned level, ashlar_vpn first)
+COLD static size_t tables_between(const struct ashlar_space_options *options, unsigned level, ashlar_vpn first)
 {
     unsigned shift = ashlar_entry_shift(options->paging, level + 1u);
     return (options->image_first >> shift) - (first >> shift);
 }
 
-static size_t count_tables(const struct ashlar_space_options *options, const struct ashlar_space_layout *layout)
+COLD static size_t count_tables(const struct ashlar_space_options *options, const struct ashlar_space_layout *layout)
 {
     unsigned top = ashlar_paging_levels(options->paging);
     size_t tables = 1u; /* the root */
@@ -118,7 +118,7 @@ static size_t count_tables(const struct ashlar_space_options *options, const str
     return tables;
 }
 
-ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
+COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
 {
     struct ashlar_space_layout layout;
     ashlar_status status = plan(options, &layout);
@@ -136,14 +136,14 @@ struct builder {
     size_t left;
 };
 
-static ashlar_pfn take_frame(struct builder *builder)
+COLD static ashlar_pfn take_frame(struct builder *builder)
 {
     ASHLAR_CHECK(builder->left != 0, "space: the kernel half needs more frames than its footprint");
     builder->left--;
     return builder->next++;
 }
 
-static ashlar_pfn take_zeroed(struct builder *builder)
+COLD static ashlar_pfn take_zeroed(struct builder *builder)
 {
     ashlar_pfn frame = take_frame(builder);
     void *memory = ashlar_port_open_frame(frame);
@@ -153,7 +153,7 @@ static ashlar_pfn take_zeroed(struct builder *builder)
 }
 
 /* The top-level entries from the image's first page on, as the root in use has them. */
-static void adopt_image(void)
+COLD static void adopt_image(void)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned top = ashlar_paging_levels(paging);
@@ -170,7 +170,7 @@ static void adopt_image(void)
 }
 
 /* Link tables down to this level for all pages of [first, end). */
-static void make_tables(struct builder *builder, ashlar_vpn first, ashlar_vpn end, unsigned level)
+COLD static void make_tables(struct builder *builder, ashlar_vpn first, ashlar_vpn end, unsigned level)
 {
     while (first < end) {
         struct ashlar_spot spot;
@@ -187,7 +187,7 @@ static void make_tables(struct builder *builder, ashlar_vpn first, ashlar_vpn en
     }
 }
 
-static void build_tables(struct builder *builder)
+COLD static void build_tables(struct builder *builder)
 {
     const struct ashlar_space_options *options = &ashlar_half.options;
     unsigned top = ashlar_paging_levels(options->paging);
@@ -201,14 +201,14 @@ static void build_tables(struct builder *builder)
 }
 
 /* A cursor over pages whose tables all exist. */
-static void open_fixed(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages)
+COLD static void open_fixed(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages)
 {
     ashlar_status status = ashlar_cursor_begin(cursor, NULL, first, pages, ASHLAR_INTENT_MAP);
     ASHLAR_CHECK(status == ASHLAR_OK, "space: fixed area at %p: %s", (void *)ashlar_page_address(first),
                  ashlar_status_text(status));
 }
 
-static void map_fixed(ashlar_vpn first, size_t pages, ashlar_pfn frame)
+COLD static void map_fixed(ashlar_vpn first, size_t pages, ashlar_pfn frame)
 {
     struct ashlar_cursor cursor;
     if (pages != 0) {
@@ -220,7 +220,7 @@ static void map_fixed(ashlar_vpn first, size_t pages, ashlar_pfn frame)
 
 /* Show the tables of `level` that cover the kernel half from page on, one behind the other from `to` on; holes where
  * there are none. Returns the pages of array used. */
-static size_t show_tables(ashlar_vpn page, unsigned level, ashlar_vpn to)
+COLD static size_t show_tables(ashlar_vpn page, unsigned level, ashlar_vpn to)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     size_t step = (size_t)1 << ashlar_entry_shift(paging, level + 1u);
@@ -237,7 +237,7 @@ static size_t show_tables(ashlar_vpn page, unsigned level, ashlar_vpn to)
 }
 
 /* On two-level paging the directory is the root itself. */
-static void build_array(void)
+COLD static void build_array(void)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
@@ -255,7 +255,7 @@ static void build_array(void)
     ashlar_half.directory = ashlar_port_pointer(ashlar_page_address(directory));
 }
 
-static void build_strip(struct builder *builder, struct arena *arena, ashlar_vpn first, size_t pages)
+COLD static void build_strip(struct builder *builder, struct arena *arena, ashlar_vpn first, size_t pages)
 {
     arena->strip_first = first;
     arena->strip_pages = pages;
@@ -265,7 +265,7 @@ static void build_strip(struct builder *builder, struct arena *arena, ashlar_vpn
 }
 
 /* All of it, seen through windows; the root is not in use yet. */
-static void build(struct builder *builder, ashlar_pfn carve)
+COLD static void build(struct builder *builder, ashlar_pfn carve)
 {
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
     size_t stacks_strip = strip_pages(layout->stacks_pages);
@@ -277,8 +277,8 @@ static void build(struct builder *builder, ashlar_pfn carve)
     build_array();
 }
 
-ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn first, ashlar_pfn carve,
-                               struct ashlar_space_layout *layout)
+COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn first, ashlar_pfn carve,
+                                    struct ashlar_space_layout *layout)
 {
     struct builder builder = {first, 0};
     ashlar_status status = ashlar_space_footprint_frames(options, &builder.left);
@@ -308,17 +308,17 @@ ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashla
     return ASHLAR_OK;
 }
 
-void ashlar_space_init(struct ashlar_frames *pool)
+COLD void ashlar_space_init(struct ashlar_frames *pool)
 {
     ashlar_half.pool = pool;
 }
 
-const struct ashlar_space_layout *ashlar_space_layout(void)
+COLD const struct ashlar_space_layout *ashlar_space_layout(void)
 {
     return &ashlar_half.layout;
 }
 
-void ashlar_space_stats(struct ashlar_space_stats *stats)
+COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
 {
     struct ashlar_ranges_stats general, stacks;
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);

@@ -47,7 +47,7 @@ size_t ashlar_user_pages(void)
 
 /* Copy the reference root's kernel slots, and join the list, in one critical section: whoever changes the reference
  * from here on finds this root in the list. */
-static void join(struct ashlar_space *space, void *root)
+COLD static void join(struct ashlar_space *space, void *root)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned top = ashlar_paging_levels(paging);
@@ -63,7 +63,7 @@ static void join(struct ashlar_space *space, void *root)
     ashlar_lock_give(&ashlar_half.lock, interrupts);
 }
 
-static void leave(struct ashlar_space *space)
+COLD static void leave(struct ashlar_space *space)
 {
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     list_remove(&space->link);
@@ -71,7 +71,7 @@ static void leave(struct ashlar_space *space)
     ashlar_lock_give(&ashlar_half.lock, interrupts);
 }
 
-ashlar_status ashlar_space_create(struct ashlar_space *space)
+COLD ashlar_status ashlar_space_create(struct ashlar_space *space)
 {
     ashlar_pfn frame;
     struct ashlar_frames_request request = {0, ashlar_paging_table_limit(ashlar_half.paging), ASHLAR_FRAMES_ANY_NODE,
@@ -92,7 +92,7 @@ ashlar_status ashlar_space_create(struct ashlar_space *space)
     return ASHLAR_OK;
 }
 
-static int note_first(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
+COLD static int note_first(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
 {
     (void)pages;
     (void)mapping;
@@ -101,14 +101,14 @@ static int note_first(void *context, ashlar_vpn first, size_t pages, const struc
 }
 
 /* The first user page that is still mapped, or ASHLAR_PFN_NONE. */
-static ashlar_vpn first_mapped(struct ashlar_space *space)
+COLD static ashlar_vpn first_mapped(struct ashlar_space *space)
 {
     ashlar_vpn found = ASHLAR_PFN_NONE;
     ashlar_space_walk_mappings(space, note_first, &found);
     return found;
 }
 
-void ashlar_space_destroy(struct ashlar_space *space)
+COLD void ashlar_space_destroy(struct ashlar_space *space)
 {
     for (unsigned i = 0; i < sizeof space->cpus / sizeof space->cpus[0]; i++) {
         uint32_t cpus = atomic_load_u32(&space->cpus[i]);

@@ -19,7 +19,8 @@ struct run {
     struct ashlar_mapping mapping;
 };
 
-static void describe(const struct ashlar_spot *spot, ashlar_vpn page, uint64_t entry, struct ashlar_mapping *mapping)
+COLD static void describe(const struct ashlar_spot *spot, ashlar_vpn page, uint64_t entry,
+                          struct ashlar_mapping *mapping)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     mapping->page_pages = spot->level == 1 ? 1 : (size_t)1 << ashlar_entry_shift(paging, spot->level);
@@ -28,7 +29,7 @@ static void describe(const struct ashlar_spot *spot, ashlar_vpn page, uint64_t e
 }
 
 /* Entries of the spot's table from this one on that are present alike, or absent. */
-static size_t equal_entries(const struct ashlar_spot *spot, size_t most, struct run *run)
+COLD static size_t equal_entries(const struct ashlar_spot *spot, size_t most, struct run *run)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned count = (unsigned)most;
@@ -46,7 +47,7 @@ static size_t equal_entries(const struct ashlar_spot *spot, size_t most, struct 
 }
 
 /* What begins at page, at most limit pages long. */
-static void look(struct ashlar_space *space, ashlar_vpn page, size_t limit, struct run *run)
+COLD static void look(struct ashlar_space *space, ashlar_vpn page, size_t limit, struct run *run)
 {
     struct ashlar_spot spot;
     uintptr_t interrupts = space != NULL ? ashlar_lock_take(&space->lock) : ashlar_port_irq_save();
@@ -66,18 +67,18 @@ static void look(struct ashlar_space *space, ashlar_vpn page, size_t limit, stru
     }
 }
 
-static bool continues(const struct run *run, const struct run *next)
+COLD static bool continues(const struct run *run, const struct run *next)
 {
     return run->present == next->present && (!run->present || (run->mapping.flags == next->mapping.flags &&
                                                                run->mapping.page_pages == next->mapping.page_pages));
 }
 
-static int tell(const struct run *run, ashlar_mapping_visitor visit, void *context)
+COLD static int tell(const struct run *run, ashlar_mapping_visitor visit, void *context)
 {
     return run->present && run->pages != 0 ? visit(context, run->first, run->pages, &run->mapping) : 0;
 }
 
-void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visitor visit, void *context)
+COLD void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visitor visit, void *context)
 {
     ashlar_vpn page = space != NULL ? 0 : ashlar_half.layout.kernel_first;
     size_t left = space != NULL ? ashlar_user_pages() : ashlar_half.layout.kernel_pages;
