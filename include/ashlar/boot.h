@@ -51,6 +51,7 @@ struct ashlar_booted {
     unsigned parts;
     ashlar_vpn heap_first;
     size_t heap_pages;
+    ashlar_sharing_policy policy; /* in force: never AUTO */
 };
 
 /* One line of why, whatever the error; also logged through the port. Fatal, with that line, where the map is unusable:

@@ -26,8 +26,15 @@ ASHLAR_BEGIN_DECLS
 
 /* --- how the kernel half is shared --------------------------------------- */
 
+/* Every root points at the same tables; only the entries of the roots themselves, one for each top-level slot, have to
+ * come into all of them. docs/choosing-a-policy.md has the figures. */
 typedef enum ashlar_sharing_policy {
-    ASHLAR_SHARING_PREALLOCATE = 0 /* every top-level table of kernel space exists from boot */
+    ASHLAR_SHARING_PREALLOCATE = 0, /* every entry exists from boot: no root ever changes */
+    ASHLAR_SHARING_EAGER = 1,       /* whoever adds one writes it into all roots */
+    ASHLAR_SHARING_LAZY = 2,        /* the page-fault handler copies it when it is missed */
+    ASHLAR_SHARING_HYBRID = 3,      /* EAGER, a cache line of entries at a time */
+    ASHLAR_SHARING_SEQ = 4,         /* copied when a CPU switches to the root; LAZY for those that run on */
+    ASHLAR_SHARING_AUTO = 5         /* PREALLOCATE while its tables take at most 1% of RAM, else HYBRID */
 } ashlar_sharing_policy;
 
 const char *ashlar_sharing_text(ashlar_sharing_policy policy);
@@ -45,9 +52,9 @@ struct ashlar_space_options {
     const struct ashlar_paging *paging; /* the format that the CPU runs with */
     unsigned features;                  /* ASHLAR_FEATURE_... of paging.h */
     unsigned max_cpus;
-    ashlar_sharing_policy policy;
-    ashlar_vpn kernel_first; /* start of kernel space; a multiple of 4 MiB */
-    ashlar_vpn image_first;  /* where the image's top-level slot is mapped; the fixed area ends there */
+    ashlar_sharing_policy policy; /* not AUTO: see ashlar_sharing_choose */
+    ashlar_vpn kernel_first;      /* start of kernel space; a multiple of 4 MiB */
+    ashlar_vpn image_first;       /* where the image's top-level slot is mapped; the fixed area ends there */
     size_t image_pages;
     size_t carve_pages; /* pages of carved storage that lay maps, tables not counted */
     size_t stack_pages; /* arena of kernel stacks, guard pages included */
@@ -72,8 +79,12 @@ struct ashlar_space_layout {
     size_t strip_frames; /* frames of descriptors made by lay */
 };
 
+/* What AUTO means with so much RAM. Pure. Other policies are returned as they are. */
+ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_options *options, size_t ram_frames);
+
 /* Frames that lay takes for tables and first descriptors. Pure.
- * ASHLAR_BAD_ARGUMENT: kernel_first is no multiple of 4 MiB, or the fixed area does not fit below the image. */
+ * ASHLAR_BAD_ARGUMENT: kernel_first is no multiple of 4 MiB, or the fixed area does not fit below the image;
+ * ASHLAR_REFUSED: the policy is not built in, or is AUTO. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames);
 
 /* Build the kernel half in the frames [first, first + footprint), map the
@@ -97,6 +108,7 @@ struct ashlar_space {
     ashlar_phys root;
     size_t table_frames;                                 /* user tables, the root not counted */
     size_t mapped_pages;                                 /* user pages mapped, of 4 KiB */
+    uint32_t generation;                                 /* of the kernel slots that its root has (SEQ) */
     volatile uint32_t cpus[(ASHLAR_MAX_CPUS + 31) / 32]; /* that may hold translations of it */
 };
 
@@ -286,8 +298,9 @@ void ashlar_space_explain(uintptr_t address, struct ashlar_place *place);
 /* The same as one line: "guard page of stack worker3, 24 bytes below it". */
 void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes);
 
-/* The sharing policy's share of a page fault (error: the CPU's error code).
- * Nonzero: the kernel half was brought up to date, retry. Takes no lock. */
+/* The space floor's share of a page fault; error is the CPU's error code. Nonzero: try the access again. It brings in
+ * what the sharing policy left out of the root in use, and pages of demand regions; and sees that a page that another
+ * CPU has mapped meanwhile is there. Takes no lock but, for a demand page, that of the frames. Any context but NMI. */
 int ashlar_space_fault(uintptr_t address, unsigned error);
 
 struct ashlar_space_stats {
@@ -301,7 +314,9 @@ struct ashlar_space_stats {
     uint64_t flush_pages; /* single-page flushes, all flushes, since init */
     uint64_t flush_alls;
     uint64_t kicks;       /* CPUs that were asked to flush, since init */
-    uint64_t root_writes; /* entries written into roots after the first space existed */
+    uint64_t root_writes; /* entries written into roots of spaces that existed already */
+    uint64_t growths;     /* times that top-level slots were added */
+    uint64_t pulls;       /* faults that brought entries into a root */
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);
 

@@ -27,6 +27,11 @@ static inline unsigned ashlar_paging_levels(const struct ashlar_paging *paging)
     return paging_fold(paging)->levels;
 }
 
+static inline unsigned ashlar_paging_entry_bytes(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->entry_bytes;
+}
+
 /* Bits of an address that are translated. */
 static inline unsigned ashlar_paging_virtual_bits(const struct ashlar_paging *paging)
 {

@@ -143,7 +143,10 @@ static void ask_floors(struct plan *plan)
     choose_heap(plan);
     plan->frames_bytes = ashlar_frames_footprint_bytes(plan->boot->map, &plan->frames_options);
     plan->space_options.carve_pages = to_pages(plan->frames_bytes) + to_pages(plan->heap_bytes);
+    plan->space_options.policy = ashlar_sharing_choose(&plan->space_options, plan->booted->ram_frames);
     ashlar_status status = ashlar_space_footprint_frames(&plan->space_options, &plan->table_frames);
+    ASHLAR_CHECK(status != ASHLAR_REFUSED, "boot: the policy %s is not built in: ASHLAR_SHARING_BUILT is 0x%x",
+                 ashlar_sharing_text(plan->boot->policy), ASHLAR_SHARING_BUILT);
     ASHLAR_CHECK(status == ASHLAR_OK,
                  "boot: %zu MiB of kernel space from %p to the image at %p cannot hold %zu pages of bookkeeping",
                  (plan->space_options.image_first - plan->space_options.kernel_first) >> 8,
@@ -210,6 +213,7 @@ static void init_heap(struct plan *plan)
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: heap: %s", ashlar_status_text(status));
     booted->heap_first = heap_first;
     booted->heap_pages = plan->heap_pages;
+    booted->policy = plan->space_options.policy;
     ashlar_kmalloc_bind(booted->heap);
 }
 
@@ -230,9 +234,10 @@ static void add_part(struct plan *plan, const char *floor, const char *what, ash
 static void report(struct plan *plan)
 {
     const struct ashlar_space_layout *layout = &plan->layout;
-    ashlar_log("boot: %zu MiB of RAM; %s paging, %zu MiB of kernel space from %p", plan->booted->ram_frames >> 8,
-               ashlar_paging_name(plan->boot->paging), layout->kernel_pages >> 8,
-               (void *)ashlar_paging_address(plan->boot->paging, layout->kernel_first));
+    ashlar_log("boot: %zu MiB of RAM; %s paging, %zu MiB of kernel space from %p, sharing by %s",
+               plan->booted->ram_frames >> 8, ashlar_paging_name(plan->boot->paging), layout->kernel_pages >> 8,
+               (void *)ashlar_paging_address(plan->boot->paging, layout->kernel_first),
+               ashlar_sharing_text(plan->space_options.policy));
     add_part(plan, "space", "page tables", layout->array_pages != 0 ? layout->array_first : 0,
              layout->table_frames * ASHLAR_PAGE_BYTES);
     add_part(plan, "space", "range descriptors", layout->strip_first, layout->strip_frames * ASHLAR_PAGE_BYTES);

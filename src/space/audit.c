@@ -170,8 +170,10 @@ COLD static bool kernel_slots_agree(const struct ashlar_space *space)
     bool agree = true;
     for (unsigned slot = ashlar_entry_index(paging, top, ashlar_half.layout.kernel_first);
          slot < ashlar_table_entries(paging, top); slot++) {
-        uint64_t different = ashlar_entry_load(paging, root, slot) ^ ashlar_entry_load(paging, reference, slot);
-        agree = agree && (different & ~ashlar_entry_mmu_bits(paging)) == 0;
+        uint64_t entry = ashlar_entry_load(paging, root, slot);
+        uint64_t different = entry ^ ashlar_entry_load(paging, reference, slot);
+        bool behind = entry == 0 && ashlar_half.sharing->pull_on_fault;
+        agree = agree && (behind || (different & ~ashlar_entry_mmu_bits(paging)) == 0);
     }
     ashlar_port_close_frame((void *)(uintptr_t)reference);
     ashlar_port_close_frame((void *)(uintptr_t)root);

@@ -180,6 +180,9 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
                                  size_t pages, ashlar_intent intent, unsigned large_level)
 {
     ashlar_status status = range_status(space, first, pages);
+    if (status == ASHLAR_OK && BUILT_GROWTH && space == NULL && intent == ASHLAR_INTENT_MAP) {
+        status = ashlar_kernel_grow(first, pages);
+    }
     if (status != ASHLAR_OK) {
         return status;
     }

@@ -39,9 +39,32 @@ struct arena {
     size_t strip_pages;     /* b: addresses */
 };
 
+/* A sharing policy: when entries come into roots. */
 struct ashlar_sharing {
     const char *name;
-    uint8_t slots_per_step; /* tables made ahead when kernel space grows; 0: all of them at boot */
+    uint8_t step; /* slots that one growth adds: SHARING_... */
+    bool push;    /* written into all roots */
+    bool pull_on_fault;
+    bool pull_on_switch;
+};
+
+#define SHARING_ALL 0u /* at boot: no growth */
+#define SHARING_ONE 1u
+#define SHARING_LINE 2u /* as many entries as a cache line holds */
+
+/* Is any policy with this property built in? Folds to a constant. */
+#define BUILT_PUSH ((ASHLAR_SHARING_BUILT & (1 << ASHLAR_SHARING_EAGER | 1 << ASHLAR_SHARING_HYBRID)) != 0)
+#define BUILT_PULL ((ASHLAR_SHARING_BUILT & (1 << ASHLAR_SHARING_LAZY | 1 << ASHLAR_SHARING_SEQ)) != 0)
+#define BUILT_SEQ ((ASHLAR_SHARING_BUILT & 1 << ASHLAR_SHARING_SEQ) != 0)
+#define BUILT_GROWTH (ASHLAR_SHARING_BUILT != 1)
+
+#define GROWTH_SLOTS_MAX 16u
+
+/* Entries on their way into the roots: whoever joins meanwhile gets them, too. */
+struct growth {
+    unsigned first; /* slot */
+    unsigned count;
+    uint64_t entry[GROWTH_SLOTS_MAX];
 };
 
 /* What others ask a CPU to forget. */
@@ -62,10 +85,16 @@ struct ashlar_half {
     ashlar_phys root;                     /* b: the reference root */
     char *array;                          /* b: the linear array; NULL where all RAM is mapped */
     char *directory;                      /* b: level-2 tables of the kernel half behind the array */
+    ashlar_vpn directory_page;            /* b: where they are shown */
+    void *root_page;                      /* b: the reference root behind them */
     ashlar_vpn directory_first;           /* b: first page that they cover */
     struct ashlar_lock lock;
-    struct ashlar_link spaces; /* k */
-    size_t space_count;        /* k */
+    struct ashlar_link spaces;    /* k */
+    size_t space_count;           /* k */
+    struct growth pending;        /* k */
+    volatile uint32_t growing;    /* 1 while a thread adds top-level slots */
+    volatile uint32_t generation; /* counts growths; written by the grower, after the reference */
+    uint64_t pulls;               /* n */
     struct arena general;
     struct arena stacks;
     struct ashlar_space *volatile current[ASHLAR_MAX_CPUS]; /* each CPU writes its own */
@@ -123,6 +152,8 @@ void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigne
 void ashlar_spot_close(struct ashlar_spot *spot);
 /* Pages from this one on about which the spot's table (level 1) or entry (above) decides, at most limit. */
 size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit);
+/* Show a table of the kernel half, of level 1 or 2, that covers this page, in the linear array, if there is one. */
+void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table);
 /* Point the absent entry of a kernel page whose table exists at a frame, writable. */
 void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame);
 
@@ -182,6 +213,10 @@ void ashlar_space_drop_device(ashlar_vpn first, size_t pages);
 /* --- sharing.c -------------------------------------------------------------- */
 
 extern const struct ashlar_sharing ashlar_sharing_rows[];
+/* Top-level entries for these pages of the kernel half, in the reference root and as the policy has it.
+ * ASHLAR_NO_FRAMES, ASHLAR_MAY_NOT_WAIT. */
+ashlar_status ashlar_kernel_grow(ashlar_vpn first, size_t pages);
+bool ashlar_sharing_is_built(ashlar_sharing_policy policy);
 /* Pages of the user half: all below the kernel's first top-level slot. */
 size_t ashlar_user_pages(void);
 

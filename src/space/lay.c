@@ -45,19 +45,19 @@ COLD static size_t covered(unsigned shift, ashlar_vpn first, ashlar_vpn last)
     return (last >> shift) - (first >> shift) + 1u;
 }
 
-/* Tables of level 1 from kernel_first to the end of the address space, and those of level 2 above them. None where
- * all RAM is mapped: machines with more than 32 bits of address. */
-COLD static size_t array_pages(const struct ashlar_space_options *options, ashlar_vpn last_page, size_t *directories)
+/* Tables of level 1 from kernel_first to the end of the address space, those of level 2 above them, and the root. None
+ * where all RAM is mapped: machines with more than 32 bits of address. */
+COLD static size_t array_pages(const struct ashlar_space_options *options, ashlar_vpn last_page)
 {
     const struct ashlar_paging *paging = options->paging;
-    *directories = 0;
+    size_t pages = 1u; /* the root; on two-level paging that is the directory */
     if (ashlar_paging_virtual_bits(paging) > 32u) {
         return 0;
     }
-    *directories = ashlar_paging_levels(paging) == 2u
-                       ? 1u
-                       : covered(ashlar_entry_shift(paging, 3), options->kernel_first, last_page);
-    return covered(ashlar_entry_shift(paging, 2), options->kernel_first, last_page);
+    for (unsigned level = 1; level < ashlar_paging_levels(paging); level++) {
+        pages += covered(ashlar_entry_shift(paging, level + 1u), options->kernel_first, last_page);
+    }
+    return pages;
 }
 
 /* Take a part off the top of what is left below *end. */
@@ -74,7 +74,7 @@ COLD static ashlar_status plan(const struct ashlar_space_options *options, struc
     ashlar_vpn last_page = ashlar_paging_last_page(paging);
     size_t slot_pages = (size_t)1 << ashlar_slot_shift(paging);
     size_t fixed_most = slot_pages > FIXED_PAGES_MAX ? slot_pages : FIXED_PAGES_MAX;
-    size_t directories, wanted;
+    size_t wanted;
     if (first % FIRST_ALIGN_PAGES != 0 || first >= end || end > last_page ||
         (first >> ashlar_slot_shift(paging)) < ashlar_paging_kernel_slot(paging)) {
         return ASHLAR_BAD_ARGUMENT;
@@ -82,7 +82,7 @@ COLD static ashlar_status plan(const struct ashlar_space_options *options, struc
     memset(layout, 0, sizeof *layout);
     layout->kernel_first = first;
     layout->kernel_pages = last_page - first + 1u;
-    layout->array_pages = array_pages(options, last_page, &directories) + directories;
+    layout->array_pages = array_pages(options, last_page);
     layout->strip_pages = strip_pages(end - first) + strip_pages(options->stack_pages);
     layout->carve_pages = options->carve_pages;
     layout->stacks_pages = options->stack_pages;
@@ -112,7 +112,7 @@ COLD static size_t count_tables(const struct ashlar_space_options *options, cons
     unsigned top = ashlar_paging_levels(options->paging);
     size_t tables = 1u; /* the root */
     for (unsigned level = 1; level < top; level++) {
-        bool ahead = level == top - 1u && ashlar_sharing_rows[options->policy].slots_per_step == 0;
+        bool ahead = level == top - 1u && ashlar_sharing_rows[options->policy].step == SHARING_ALL;
         tables += tables_between(options, level, ahead ? options->kernel_first : layout->stacks_first);
     }
     return tables;
@@ -121,11 +121,24 @@ COLD static size_t count_tables(const struct ashlar_space_options *options, cons
 COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
 {
     struct ashlar_space_layout layout;
-    ashlar_status status = plan(options, &layout);
+    ashlar_status status = ashlar_sharing_is_built(options->policy) ? plan(options, &layout) : ASHLAR_REFUSED;
     if (status == ASHLAR_OK) {
         *frames = count_tables(options, &layout) + layout.strip_frames;
     }
     return status;
+}
+
+/* All tables that PREALLOCATE makes are weighed: its own, and those of the fixed area, which every policy has. */
+COLD ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_options *options, size_t ram_frames)
+{
+    struct ashlar_space_options all = *options;
+    size_t frames = 0;
+    if (options->policy != ASHLAR_SHARING_AUTO) {
+        return options->policy;
+    }
+    all.policy = ASHLAR_SHARING_PREALLOCATE;
+    bool fits = ashlar_space_footprint_frames(&all, &frames) == ASHLAR_OK && frames <= ram_frames / 100u;
+    return fits || !ashlar_sharing_is_built(ASHLAR_SHARING_HYBRID) ? ASHLAR_SHARING_PREALLOCATE : ASHLAR_SHARING_HYBRID;
 }
 
 /* --- building ------------------------------------------------------------------ */
@@ -194,7 +207,7 @@ COLD static void build_tables(struct builder *builder)
     ashlar_half.root = (ashlar_phys)take_zeroed(builder) << ASHLAR_PAGE_SHIFT;
     ashlar_half.layout.table_frames = 1;
     adopt_image();
-    if (ashlar_half.sharing->slots_per_step == 0) {
+    if (ashlar_half.sharing->step == SHARING_ALL) {
         make_tables(builder, options->kernel_first, options->image_first, top - 1u);
     }
     make_tables(builder, ashlar_half.layout.stacks_first, options->image_first, 1);
@@ -239,20 +252,19 @@ COLD static size_t show_tables(ashlar_vpn page, unsigned level, ashlar_vpn to)
 /* On two-level paging the directory is the root itself. */
 COLD static void build_array(void)
 {
-    const struct ashlar_paging *paging = ashlar_half.paging;
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
     if (layout->array_pages == 0) {
         return;
     }
-    ashlar_vpn directory = layout->array_first + show_tables(layout->kernel_first, 1, layout->array_first);
-    if (ashlar_paging_levels(paging) == 2u) {
-        ashlar_kernel_set_page(directory, (ashlar_pfn)(ashlar_half.root >> ASHLAR_PAGE_SHIFT));
-        ashlar_half.directory_first = 0;
-    } else {
+    ashlar_vpn to = layout->array_first + show_tables(layout->kernel_first, 1, layout->array_first);
+    ashlar_half.directory_page = to;
+    if (ashlar_paging_levels(ashlar_half.paging) > 2u) {
         ashlar_half.directory_first = ashlar_user_pages();
-        (void)show_tables(ashlar_half.directory_first, 2, directory);
+        to += show_tables(ashlar_half.directory_first, 2, to);
     }
-    ashlar_half.directory = ashlar_port_pointer(ashlar_page_address(directory));
+    ashlar_kernel_set_page(to, (ashlar_pfn)(ashlar_half.root >> ASHLAR_PAGE_SHIFT));
+    ashlar_half.directory = ashlar_port_pointer(ashlar_page_address(ashlar_half.directory_page));
+    ashlar_half.root_page = to != ashlar_half.directory_page ? ashlar_port_pointer(ashlar_page_address(to)) : NULL;
 }
 
 COLD static void build_strip(struct builder *builder, struct arena *arena, ashlar_vpn first, size_t pages)
@@ -325,6 +337,8 @@ COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
     stats->spaces = ashlar_half.space_count;
     stats->kernel_table_frames = ashlar_half.layout.table_frames + ashlar_half.table_frames;
     stats->root_writes = ashlar_half.root_writes;
+    stats->growths = ashlar_half.generation;
+    stats->pulls = ashlar_half.pulls;
     ashlar_lock_give(&ashlar_half.lock, interrupts);
     interrupts = ashlar_lock_take(&ashlar_half.general.lock);
     ashlar_ranges_stats_locked(&ashlar_half.general.ranges, &general);

@@ -17,14 +17,24 @@
 
 #include "arch/entry.h"
 
-/* The spot of a kernel page through the array: level 1 where a table is linked, else its directory entry. */
+/* The spot of a kernel page through the array: level 1 where a table is linked, else its directory entry; or the root's,
+ * where the directory itself is not there yet. */
 static void find_in_array(ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned shift = ashlar_entry_shift(paging, 2);
+    spot->window = false;
+    if (ashlar_half.root_page != NULL) {
+        spot->level = 3;
+        spot->table = ashlar_half.root_page;
+        spot->index = ashlar_entry_index(paging, 3, page);
+        spot->entry = ashlar_entry_load(paging, spot->table, spot->index);
+        if (!ashlar_entry_is_link(paging, 3, spot->entry)) {
+            return;
+        }
+    }
     size_t slot = (page - ashlar_half.directory_first) >> shift;
     size_t entries = ashlar_table_entries(paging, 2);
-    spot->window = false;
     spot->level = 2;
     spot->table = ashlar_half.directory + slot / entries * ASHLAR_PAGE_BYTES;
     spot->index = (unsigned)(slot % entries);
@@ -76,6 +86,20 @@ size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t
     unsigned shift = ashlar_entry_shift(paging, spot->level == 1 ? 2 : spot->level);
     size_t pages = ((size_t)1 << shift) - (page & (((size_t)1 << shift) - 1u));
     return pages < limit ? pages : limit;
+}
+
+void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table)
+{
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
+    unsigned shift = ashlar_entry_shift(ashlar_half.paging, level + 1u);
+    if (layout->array_pages == 0) {
+        return;
+    }
+    if (level == 1) {
+        ashlar_kernel_set_page(layout->array_first + ((page - layout->kernel_first) >> shift), table);
+    } else if (level == 2) {
+        ashlar_kernel_set_page(ashlar_half.directory_page + ((page - ashlar_half.directory_first) >> shift), table);
+    }
 }
 
 void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame)

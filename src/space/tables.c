@@ -81,10 +81,7 @@ static void link_kernel(struct ashlar_cursor *cursor, ashlar_vpn page, struct as
     if (ashlar_entry_load(paging, spot->table, spot->index) == 0) {
         ashlar_pfn frame = pop_spare(cursor);
         ASHLAR_ASSERT(spot->level != ashlar_paging_levels(paging));
-        if (spot->level == 2 && ashlar_half.array != NULL) {
-            size_t slot = (page - ashlar_half.layout.kernel_first) >> ashlar_entry_shift(paging, 2);
-            ashlar_kernel_set_page(ashlar_half.layout.array_first + slot, frame);
-        }
+        ashlar_array_show(spot->level - 1u, page, frame);
         ashlar_entry_set_link(paging, spot->table, spot->index, spot->level, frame, 0);
         ashlar_half.table_frames++;
     }
@@ -115,9 +112,8 @@ void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct a
     void *table = ashlar_port_open_frame(frame);
     ashlar_split_fill(paging, spot->level, spot->entry, table);
     ashlar_port_close_frame(table);
-    if (cursor->space == NULL && spot->level == 2 && ashlar_half.array != NULL) {
-        size_t slot = (page - ashlar_half.layout.kernel_first) >> shift;
-        ashlar_kernel_set_page(ashlar_half.layout.array_first + slot, frame);
+    if (cursor->space == NULL) {
+        ashlar_array_show(spot->level - 1u, page, frame);
     }
     ashlar_entry_exchange_link(paging, spot->table, spot->index, spot->level, frame,
                                cursor->space != NULL ? ASHLAR_MAP_USER : 0);
