@@ -180,6 +180,7 @@ size_t memory_heap_pages(void)
 void memory_heap_shrink(void)
 {
     (void)ashlar_heap_shrink(kernel_memory.booted.heap, 0);
+    (void)ashlar_space_purge();
 }
 
 size_t memory_free_addresses(void)

@@ -259,6 +259,16 @@ void ashlar_space_decommit(ashlar_vpn first, size_t pages);
 ASHLAR_MUST_USE ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first);
 void ashlar_space_give(ashlar_vpn first);
 
+/* A region whose pages come, zeroed, when they are touched: for whoever cannot know how much he will use. All frames are
+ * promised now, so that no fault fails; the kernel's page-fault handler has to call ashlar_space_fault. Not for what a
+ * fault itself needs, nor for memory that is touched in an NMI. Given back by ashlar_space_give. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char *name,
+                                                       ashlar_vpn *first);
+
+/* What was given back stays out of reach, frames and addresses with it, until one flush has served all of it: at
+ * min(32 MiB, RAM / 64), or when something is short. Now: returns the pages that came free. Thread context. */
+size_t ashlar_space_purge(void);
+
 /* A kernel stack of so many pages with a guard page below; *top is the address
  * just past its end. name is kept, and named when the guard is hit. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t *top);
@@ -316,6 +326,8 @@ struct ashlar_space_stats {
     uint64_t kicks;       /* CPUs that were asked to flush, since init */
     uint64_t root_writes; /* entries written into roots of spaces that existed already */
     uint64_t growths;     /* times that top-level slots were added */
+    uint64_t purges;      /* flushes that served ranges given back */
+    size_t purge_pages;   /* in ranges that wait for the next one */
     uint64_t pulls;       /* faults that brought entries into a root */
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);

@@ -69,16 +69,17 @@ ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request 
         ashlar_status status = ashlar_ranges_take_locked(&arena->ranges, request->pages, request->align_pages,
                                                          (uint32_t)request->kind, &first);
         if (status == ASHLAR_OK) {
-            ashlar_ranges_set_tag_locked(&arena->ranges, first, (uintptr_t)request->name);
+            ashlar_ranges_set_locked(&arena->ranges, first, (uint32_t)request->kind, (uintptr_t)request->name);
             (void)ashlar_ranges_find_locked(&arena->ranges, first, info);
         }
         hungry = ashlar_ranges_hungry(&arena->ranges);
         ashlar_lock_give(&arena->lock, interrupts);
-        if (status != ASHLAR_NO_FRAMES) {
+        if (status == ASHLAR_NO_FRAMES) {
+            status = hungry ? feed(arena) : ASHLAR_NO_ADDRESSES;
+        } else if (status != ASHLAR_NO_ADDRESSES) {
             return status;
         }
-        status = hungry ? feed(arena) : ASHLAR_NO_ADDRESSES;
-        if (status != ASHLAR_OK) {
+        if (status != ASHLAR_OK && !ashlar_purge_helps()) {
             return status;
         }
     }
@@ -102,25 +103,30 @@ static const struct {
     [RANGE_PAGES] = {"range of pages", 0, 1},
     [RANGE_STACK] = {"stack", 1, 1},
     [RANGE_DEVICE] = {"device mapping", 0, 1},
+    [RANGE_DEMAND] = {"demand region", 0, 1},
 };
 
-const char *ashlar_range_kind_text(uint32_t kind)
+const char *ashlar_range_kind_text(uint32_t note)
 {
-    return kinds[kind].text;
+    return kinds[note & RANGE_KIND_MASK].text;
 }
 
-size_t ashlar_range_guards_below(uint32_t kind)
+size_t ashlar_range_guards_below(uint32_t note)
 {
-    return kinds[kind].guards_below;
+    return kinds[note & RANGE_KIND_MASK].guards_below;
 }
 
-size_t ashlar_range_guards_above(uint32_t kind)
+size_t ashlar_range_guards_above(uint32_t note)
 {
-    return kinds[kind].guards_above;
+    return kinds[note & RANGE_KIND_MASK].guards_above;
 }
 
-/* The range that begins at first, of this kind: anything else is the caller's bug. */
-struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, enum range_kind kind, const void *caller)
+size_t ashlar_range_pages(const struct ashlar_range_info *range)
+{
+    return range->pages - ashlar_range_guards_below(range->note) - ashlar_range_guards_above(range->note);
+}
+
+struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, const void *caller)
 {
     struct arena *arena = ashlar_arena_of(first);
     struct ashlar_range_info info = {0};
@@ -128,10 +134,28 @@ struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, enum range_kind kin
     bool found = ashlar_ranges_find_locked(&arena->ranges, first, &info);
     ashlar_lock_give(&arena->lock, interrupts);
     ASHLAR_CHECK(found, "space: no range begins at %p, given back by %p", (void *)ashlar_page_address(first), caller);
-    ASHLAR_CHECK(info.note == (uint32_t)kind, "space: range %s at %p is a %s, given back as a %s, by %p",
-                 (const char *)info.tag, (void *)ashlar_page_address(first), ashlar_range_kind_text(info.note),
-                 ashlar_range_kind_text(kind), caller);
+    ASHLAR_CHECK((info.note & RANGE_GIVEN) == 0, "space: the %s at %p was given back already, and now by %p",
+                 ashlar_range_kind_text(info.note), (void *)ashlar_page_address(first), caller);
     return info;
+}
+
+void ashlar_arena_check_kind(const struct ashlar_range_info *range, enum range_kind kind, const void *caller)
+{
+    void *address = (void *)ashlar_page_address(range->first);
+    ASHLAR_CHECK((range->note & RANGE_GIVEN) == 0, "space: the %s at %p was given back already, and now by %p",
+                 ashlar_range_kind_text(range->note), address, caller);
+    ASHLAR_CHECK((range->note & RANGE_KIND_MASK) == (uint32_t)kind,
+                 "space: range %s at %p is a %s, given back as a %s, by %p", (const char *)range->tag, address,
+                 ashlar_range_kind_text(range->note), ashlar_range_kind_text((uint32_t)kind), caller);
+}
+
+void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags)
+{
+    struct arena *arena = ashlar_arena_of(range->first);
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    range->note |= flags;
+    ashlar_ranges_set_locked(&arena->ranges, range->first, range->note, range->tag);
+    ashlar_lock_give(&arena->lock, interrupts);
 }
 
 ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first)
@@ -150,6 +174,7 @@ ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char 
 
 void ashlar_space_unreserve(ashlar_vpn first)
 {
-    (void)ashlar_arena_held(first, RANGE_RESERVED, ASHLAR_CALLER());
+    struct ashlar_range_info range = ashlar_arena_held(first, ASHLAR_CALLER());
+    ashlar_arena_check_kind(&range, RANGE_RESERVED, ASHLAR_CALLER());
     ashlar_arena_give(ashlar_arena_of(first), first, ASHLAR_CALLER());
 }

@@ -1,61 +1,91 @@
 /* SPDX-License-Identifier: 0BSD */
 /* backing.c - kernel ranges with something behind them: pages of the pool, stacks, device memory.
  *
- * Backing prepares everything (a promise of frames, a cursor that holds every
- * table) before the first entry is written; then nothing fails. Giving back
- * runs the other way: hide, flush, collect, and only then the addresses.
- *
- * A guard page is an absent entry that names its range's descriptor, so that a
- * fault finds the culprit without a search or a lock, and so that a stack is
- * found again by its top:
+ * Taking prepares everything (frames in hand or promised, addresses, a cursor
+ * over the whole range that holds every table) before the first entry is
+ * written; then nothing fails. A guard page is an absent entry that names its
+ * range's descriptor, written by the same cursor:
  *
  *     pages, device:          [ page ... page ][guard]
  *     stack:           [guard][ page ... page ][guard]
  *                                             ^ top
+ *
+ * Giving back hides the pages and leaves the range to the next purge: one flush
+ * serves many (purge.c). Device memory is flushed at once.
  */
 #include "space/internal.h"
 
 #define BATCH_FRAMES 32u
 
-/* A range being built: its pages, and the guards around them. */
-struct backing {
-    struct arena *arena;
-    struct ashlar_range_info range; /* guards included */
-    size_t guards_below;
-    ashlar_vpn first; /* the pages proper */
-    size_t pages;
+/* --- frames that cannot fail later --------------------------------------------- */
+
+/* The first ones are in hand, the rest is promised. */
+struct supply {
+    size_t in_hand;
+    size_t promised;
+    ashlar_pfn frames[BATCH_FRAMES];
 };
 
-/* Map frames of the pool at the cursor's next pages. They are promised: nothing fails. */
-static void map_promised(struct ashlar_cursor *cursor, size_t pages, unsigned flags)
+static ashlar_status try_supply(struct supply *supply)
 {
-    ashlar_pfn frames[BATCH_FRAMES];
-    while (pages != 0) {
-        size_t count = pages < BATCH_FRAMES ? pages : BATCH_FRAMES;
-        ashlar_status status = ashlar_frames_take_bulk(ashlar_half.pool, frames, count, ASHLAR_FRAMES_FROM_RESERVATION);
+    ashlar_status status = ashlar_frames_reserve(ashlar_half.pool, supply->promised);
+    if (status == ASHLAR_OK) {
+        status = ashlar_frames_take_bulk(ashlar_half.pool, supply->frames, supply->in_hand, 0);
+        if (status != ASHLAR_OK) {
+            ashlar_frames_unreserve(ashlar_half.pool, supply->promised);
+        }
+    }
+    return status;
+}
+
+/* What waits for a purge is asked for before saying no. */
+static ashlar_status get_supply(struct supply *supply, size_t pages)
+{
+    supply->in_hand = pages < BATCH_FRAMES ? pages : BATCH_FRAMES;
+    supply->promised = pages - supply->in_hand;
+    ashlar_status status = try_supply(supply);
+    return status == ASHLAR_NO_FRAMES && ashlar_purge_helps() ? try_supply(supply) : status;
+}
+
+static void return_supply(const struct supply *supply)
+{
+    ashlar_frames_give_bulk(ashlar_half.pool, supply->frames, supply->in_hand);
+    ashlar_frames_unreserve(ashlar_half.pool, supply->promised);
+}
+
+/* Map all of it at the cursor's next pages: nothing fails. */
+static void map_supply(struct ashlar_cursor *cursor, struct supply *supply, unsigned flags)
+{
+    for (;;) {
+        ashlar_cursor_map(cursor, supply->frames, supply->in_hand, flags);
+        if (supply->promised == 0) {
+            return;
+        }
+        supply->in_hand = supply->promised < BATCH_FRAMES ? supply->promised : BATCH_FRAMES;
+        supply->promised -= supply->in_hand;
+        ashlar_status status =
+            ashlar_frames_take_bulk(ashlar_half.pool, supply->frames, supply->in_hand, ASHLAR_FRAMES_FROM_RESERVATION);
         ASHLAR_CHECK(status == ASHLAR_OK, "space: promised frames were not there: %s", ashlar_status_text(status));
-        ashlar_cursor_map(cursor, frames, count, flags);
-        pages -= count;
     }
 }
 
 ashlar_status ashlar_space_commit(ashlar_vpn first, size_t pages, unsigned flags)
 {
     struct ashlar_cursor cursor;
+    struct supply supply;
     ashlar_status status = ashlar_map_flags_status(flags);
-    if (status != ASHLAR_OK) {
-        return status;
+    if (status == ASHLAR_OK) {
+        status = get_supply(&supply, pages);
     }
-    status = ashlar_frames_reserve(ashlar_half.pool, pages);
     if (status != ASHLAR_OK) {
         return status;
     }
     status = ashlar_cursor_begin(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP);
     if (status != ASHLAR_OK) {
-        ashlar_frames_unreserve(ashlar_half.pool, pages);
+        return_supply(&supply);
         return status;
     }
-    map_promised(&cursor, pages, flags);
+    map_supply(&cursor, &supply, flags);
     ashlar_cursor_end(&cursor);
     return ASHLAR_OK;
 }
@@ -67,100 +97,72 @@ void ashlar_space_decommit(ashlar_vpn first, size_t pages)
                  (void *)ashlar_page_address(first), ashlar_status_text(status), ASHLAR_CALLER());
 }
 
-/* --- ranges with guards ---------------------------------------------------- */
+/* --- ranges with guards ---------------------------------------------------------- */
 
-static void clear_guards(const struct backing *backing)
+/* Addresses for so many pages of this kind with their guards, and a cursor over all of them that has passed the guard
+ * below; or nothing at all. */
+ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, unsigned large_level,
+                                struct ashlar_range_info *range, struct ashlar_cursor *cursor)
 {
-    ashlar_guard_clear(backing->first + backing->pages);
-    if (backing->guards_below != 0) {
-        ashlar_guard_clear(backing->range.first);
-    }
-}
-
-static ashlar_status set_guards(const struct backing *backing)
-{
-    ashlar_vpn above = backing->first + backing->pages;
-    ashlar_status status = ashlar_guard_set(above, backing->arena, backing->range.index);
-    if (status == ASHLAR_OK && backing->guards_below != 0) {
-        status = ashlar_guard_set(backing->range.first, backing->arena, backing->range.index);
-        if (status != ASHLAR_OK) {
-            ashlar_guard_clear(above);
-        }
-    }
-    return status;
-}
-
-/* Addresses and guards for so many pages of this kind, or nothing at all. */
-static ashlar_status take_guarded(enum range_kind kind, size_t pages, const char *name, struct backing *backing)
-{
-    size_t below = ashlar_range_guards_below(kind);
-    struct range_request request = {pages + below + ashlar_range_guards_above(kind), 1, kind, name};
-    backing->arena = kind == RANGE_STACK ? &ashlar_half.stacks : &ashlar_half.general;
+    size_t below = ashlar_range_guards_below((uint32_t)kind);
+    struct range_request request = {pages + below + ashlar_range_guards_above((uint32_t)kind), 1, kind, name};
+    struct arena *arena = kind == RANGE_STACK ? &ashlar_half.stacks : &ashlar_half.general;
     if (pages == 0 || request.pages < pages) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    ashlar_status status = ashlar_arena_take(backing->arena, &request, &backing->range);
+    ashlar_status status = ashlar_arena_take(arena, &request, range);
     if (status != ASHLAR_OK) {
         return status;
     }
-    backing->guards_below = below;
-    backing->first = backing->range.first + below;
-    backing->pages = pages;
-    status = set_guards(backing);
+    status = ashlar_cursor_open(cursor, NULL, range->first, range->pages, ASHLAR_INTENT_MAP, large_level);
     if (status != ASHLAR_OK) {
-        ashlar_arena_give(backing->arena, backing->range.first, ASHLAR_CALLER());
+        ashlar_arena_give(arena, range->first, ASHLAR_CALLER());
+        return status;
     }
-    return status;
+    if (below != 0) {
+        ashlar_cursor_note(cursor, ashlar_guard_note(range));
+    }
+    return ASHLAR_OK;
 }
 
-static void give_guarded(const struct backing *backing)
+/* What is left for the cursor is the guard above. */
+static void close_range(struct ashlar_cursor *cursor, const struct ashlar_range_info *range)
 {
-    clear_guards(backing);
-    ashlar_arena_give(backing->arena, backing->range.first, ASHLAR_CALLER());
+    ashlar_cursor_note(cursor, ashlar_guard_note(range));
+    ashlar_cursor_end(cursor);
 }
 
-static struct backing held(ashlar_vpn range_first, enum range_kind kind, const void *caller)
+static ashlar_vpn first_page(const struct ashlar_range_info *range)
 {
-    struct backing backing;
-    backing.arena = ashlar_arena_of(range_first);
-    backing.range = ashlar_arena_held(range_first, kind, caller);
-    backing.guards_below = ashlar_range_guards_below(kind);
-    backing.first = range_first + backing.guards_below;
-    backing.pages = backing.range.pages - backing.guards_below - ashlar_range_guards_above(kind);
-    return backing;
+    return range->first + ashlar_range_guards_below(range->note);
 }
 
 static ashlar_status take_pages(enum range_kind kind, size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
-    struct backing backing;
-    ashlar_status status = take_guarded(kind, pages, name, &backing);
+    struct ashlar_cursor cursor;
+    struct ashlar_range_info range;
+    struct supply supply;
+    ashlar_status status = ashlar_map_flags_status(flags);
+    if (status == ASHLAR_OK) {
+        status = get_supply(&supply, pages);
+    }
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_space_commit(backing.first, pages, flags);
+    status = ashlar_range_open(kind, pages, name, 1, &range, &cursor);
     if (status != ASHLAR_OK) {
-        give_guarded(&backing);
+        return_supply(&supply);
         return status;
     }
-    *first = backing.first;
+    map_supply(&cursor, &supply, flags);
+    close_range(&cursor, &range);
+    *first = first_page(&range);
     return ASHLAR_OK;
-}
-
-static void give_pages(const struct backing *backing)
-{
-    ashlar_space_decommit(backing->first, backing->pages);
-    give_guarded(backing);
 }
 
 ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
     return take_pages(RANGE_PAGES, pages, flags, name, first);
-}
-
-void ashlar_space_give(ashlar_vpn first)
-{
-    struct backing backing = held(first, RANGE_PAGES, ASHLAR_CALLER());
-    give_pages(&backing);
 }
 
 ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t *top)
@@ -173,44 +175,85 @@ ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t 
     return status;
 }
 
+/* Out of reach of every CPU once the gather is finished. */
+static void hide_range(const struct ashlar_range_info *range, struct ashlar_gather *gather, const void *caller)
+{
+    ashlar_status status = ashlar_space_hide(NULL, first_page(range), ashlar_range_pages(range), gather);
+    ASHLAR_CHECK(status == ASHLAR_OK, "space: %s %s at %p given back with pages missing: %s, by %p",
+                 ashlar_range_kind_text(range->note), (const char *)range->tag,
+                 (void *)ashlar_page_address(first_page(range)), ashlar_status_text(status), caller);
+}
+
+static void give_pages(const struct ashlar_range_info *range, const void *caller)
+{
+    struct ashlar_gather later;
+    ashlar_gather_init(&later, NULL);
+    hide_range(range, &later, caller);
+    ashlar_purge_add(range);
+}
+
+void ashlar_space_give(ashlar_vpn first)
+{
+    struct ashlar_range_info range = ashlar_arena_held(first, ASHLAR_CALLER());
+    if ((range.note & RANGE_KIND_MASK) == (uint32_t)RANGE_DEMAND) {
+        ashlar_demand_give(&range);
+        return;
+    }
+    ashlar_arena_check_kind(&range, RANGE_PAGES, ASHLAR_CALLER());
+    give_pages(&range, ASHLAR_CALLER());
+}
+
 void ashlar_space_give_stack(uintptr_t top)
 {
     struct ashlar_range_info range = {0};
-    bool found = ashlar_guard_range(ashlar_address_page(top), &range);
-    ASHLAR_CHECK(found && (range.first + range.pages - 1u) == ashlar_address_page(top) && top % ASHLAR_PAGE_BYTES == 0,
-                 "space: %p is the top of no stack, given back by %p", (void *)top, ASHLAR_CALLER());
-    struct backing backing = held(range.first, RANGE_STACK, ASHLAR_CALLER());
-    give_pages(&backing);
+    ashlar_vpn page = ashlar_address_page(top);
+    bool found = top % ASHLAR_PAGE_BYTES == 0 && ashlar_guard_range(page, &range);
+    ASHLAR_CHECK(found && range.first + range.pages - 1u == page, "space: %p is the top of no stack, given back by %p",
+                 (void *)top, ASHLAR_CALLER());
+    ashlar_arena_check_kind(&range, RANGE_STACK, ASHLAR_CALLER());
+    give_pages(&range, ASHLAR_CALLER());
 }
 
-/* --- device memory ---------------------------------------------------------- */
+/* --- device memory ---------------------------------------------------------------- */
+
+static size_t pages_spanned(ashlar_phys base, size_t bytes)
+{
+    size_t offset = (size_t)(base & (ASHLAR_PAGE_BYTES - 1u));
+    return (bytes >> ASHLAR_PAGE_SHIFT) +
+           (((bytes & (ASHLAR_PAGE_BYTES - 1u)) + offset + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT);
+}
 
 ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned flags, const char *name,
                                     uintptr_t *address)
 {
-    struct backing backing;
-    size_t offset = (size_t)(base & (ASHLAR_PAGE_BYTES - 1u));
-    size_t pages = (bytes >> ASHLAR_PAGE_SHIFT) +
-                   (((bytes & (ASHLAR_PAGE_BYTES - 1u)) + offset + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT);
-    if (bytes == 0 || base + bytes < base) {
+    struct ashlar_cursor cursor;
+    struct ashlar_range_info range;
+    size_t pages = pages_spanned(base, bytes);
+    ashlar_pfn frame = (ashlar_pfn)(base >> ASHLAR_PAGE_SHIFT);
+    if (bytes == 0 || base + bytes < base || frame != base >> ASHLAR_PAGE_SHIFT) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    ashlar_status status = take_guarded(RANGE_DEVICE, pages, name, &backing);
+    ashlar_status status = ashlar_linear_status(NULL, pages, frame, flags);
+    if (status == ASHLAR_OK) {
+        status = ashlar_range_open(RANGE_DEVICE, pages, name, 1, &range, &cursor);
+    }
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_space_map_linear(NULL, backing.first, pages, (ashlar_pfn)(base >> ASHLAR_PAGE_SHIFT), flags);
-    if (status != ASHLAR_OK) {
-        give_guarded(&backing);
-        return status;
-    }
-    *address = ashlar_page_address(backing.first) + offset;
+    ashlar_cursor_map_linear(&cursor, frame, pages, flags & ~ASHLAR_MAP_LARGE);
+    close_range(&cursor, &range);
+    *address = ashlar_page_address(range.first) + (uintptr_t)(base & (ASHLAR_PAGE_BYTES - 1u));
     return ASHLAR_OK;
 }
 
 void ashlar_space_unmap_mmio(uintptr_t address)
 {
-    struct backing backing = held(ashlar_address_page(address), RANGE_DEVICE, ASHLAR_CALLER());
-    ashlar_space_drop_device(backing.first, backing.pages);
-    give_guarded(&backing);
+    struct ashlar_range_info range = ashlar_arena_held(ashlar_address_page(address), ASHLAR_CALLER());
+    struct ashlar_gather gather;
+    ashlar_arena_check_kind(&range, RANGE_DEVICE, ASHLAR_CALLER());
+    ashlar_gather_init(&gather, NULL);
+    hide_range(&range, &gather, ASHLAR_CALLER());
+    ashlar_gather_finish(&gather);
+    (void)ashlar_range_empty(&range, false);
+    ashlar_arena_give(&ashlar_half.general, range.first, ASHLAR_CALLER());
 }

@@ -203,6 +203,9 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
         }
         ashlar_spot_close(&cursor->spot);
         leave(cursor);
+        if (status == ASHLAR_NO_FRAMES && ashlar_purge_helps()) {
+            continue;
+        }
         if (status != ASHLAR_OK) {
             return status;
         }

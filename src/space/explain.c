@@ -63,7 +63,12 @@ COLD static void place_range(const struct ashlar_range_info *range, ashlar_vpn p
     ashlar_vpn first = range->first + below;
     size_t pages = range->pages - below - ashlar_range_guards_above(range->note);
     const char *name = range->tag != 0 ? (const char *)range->tag : "without a name";
-    ashlar_place_kind kind = range->note == (uint32_t)RANGE_STACK ? ASHLAR_PLACE_STACK : ASHLAR_PLACE_RANGE;
+    bool is_stack = (range->note & RANGE_KIND_MASK) == (uint32_t)RANGE_STACK;
+    ashlar_place_kind kind = is_stack ? ASHLAR_PLACE_STACK : ASHLAR_PLACE_RANGE;
+    if ((range->note & RANGE_GIVEN) != 0) {
+        set_place(place, ASHLAR_PLACE_FREE, "a range that was given back", first, pages);
+        return;
+    }
     set_place(place, is_in(page, first, pages) ? kind : ASHLAR_PLACE_GUARD, name, first, pages);
 }
 
@@ -99,7 +104,7 @@ COLD void ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
     } else {
         place->mapped = page >= ashlar_half.layout.kernel_first && is_mapped(page);
         if (!explain_fixed(page, place) && !explain_range(page, place)) {
-            set_place(place, ASHLAR_PLACE_FREE, "free kernel space", page, 1);
+            set_place(place, ASHLAR_PLACE_FREE, "kernel space that nobody holds", page, 1);
         }
     }
     place->offset = offset_in(place, address);
@@ -132,7 +137,7 @@ COLD void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes)
         (void)ashlar_format(text, bytes, "stack %s, %zu bytes from its low end", place.name, place.offset);
         break;
     case ASHLAR_PLACE_FREE:
-        (void)ashlar_format(text, bytes, "free kernel space that nobody holds%s", place.mapped ? ", but mapped" : "");
+        (void)ashlar_format(text, bytes, "%s%s", place.name, place.mapped ? ", but mapped" : "");
         break;
     case ASHLAR_PLACE_RANGE:
     case ASHLAR_PLACE_FIXED:

@@ -28,8 +28,11 @@
 
 #define CPU_WORDS ((ASHLAR_MAX_CPUS + 31u) / 32u)
 
-/* What a range is for: its note in the arena. */
-enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE };
+/* What a range is for: its note in the arena. The tag is its name. */
+enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE, RANGE_DEMAND };
+
+#define RANGE_KIND_MASK 0x7fu
+#define RANGE_GIVEN 0x80u /* given back, waits for a purge: the tag is the next one's index */
 
 struct arena {
     struct ashlar_ranges ranges; /* r */
@@ -37,6 +40,8 @@ struct arena {
     const char *name;       /* b */
     ashlar_vpn strip_first; /* b */
     size_t strip_pages;     /* b: addresses */
+    uint32_t given;         /* r: chain of ranges that wait for a purge */
+    size_t given_pages;     /* r: in it */
 };
 
 /* A sharing policy: when entries come into roots. */
@@ -95,6 +100,8 @@ struct ashlar_half {
     volatile uint32_t growing;    /* 1 while a thread adds top-level slots */
     volatile uint32_t generation; /* counts growths; written by the grower, after the reference */
     uint64_t pulls;               /* n */
+    uint64_t purges;              /* n */
+    size_t purge_pages;           /* b: so many wait at most */
     struct arena general;
     struct arena stacks;
     struct ashlar_space *volatile current[ASHLAR_MAX_CPUS]; /* each CPU writes its own */
@@ -138,11 +145,38 @@ ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request 
                                 struct ashlar_range_info *info);
 /* caller: for the message where no range begins at first. */
 void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller);
-struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, enum range_kind kind, const void *caller);
-const char *ashlar_range_kind_text(uint32_t kind);
-/* Guard pages below and above the pages proper of such a range. */
-size_t ashlar_range_guards_below(uint32_t kind);
-size_t ashlar_range_guards_above(uint32_t kind);
+/* The range that begins at first; fatal if none does, or if it was given back. */
+struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, const void *caller);
+void ashlar_arena_check_kind(const struct ashlar_range_info *range, enum range_kind kind, const void *caller);
+/* Bits above the kind, in the range's note. */
+void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags);
+/* By a range's note. */
+const char *ashlar_range_kind_text(uint32_t note);
+size_t ashlar_range_guards_below(uint32_t note);
+size_t ashlar_range_guards_above(uint32_t note);
+/* Guards not counted. */
+size_t ashlar_range_pages(const struct ashlar_range_info *range);
+
+/* --- backing.c ---------------------------------------------------------------- */
+
+ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, unsigned large_level,
+                                struct ashlar_range_info *range, struct ashlar_cursor *cursor);
+
+/* --- purge.c ------------------------------------------------------------------ */
+
+void ashlar_purge_init(size_t ram_frames);
+/* The range's pages are hidden. May purge. */
+void ashlar_purge_add(const struct ashlar_range_info *range);
+/* Purge, if this context can: for whoever is short. True if anything came of it. */
+bool ashlar_purge_helps(void);
+/* Hidden pages and guards of a range become empty entries; frames go to the pool, or nowhere. Returns how many. */
+size_t ashlar_range_empty(const struct ashlar_range_info *range, bool to_pool);
+
+/* --- demand.c ----------------------------------------------------------------- */
+
+/* Bring a page of a demand region; false if it is none. The caller is pinned. */
+bool ashlar_demand_fault(ashlar_vpn page);
+void ashlar_demand_give(const struct ashlar_range_info *range);
 
 /* --- reach.c ---------------------------------------------------------------- */
 
@@ -200,15 +234,19 @@ void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller);
 
 /* --- guard.c ---------------------------------------------------------------- */
 
-ashlar_status ashlar_guard_set(ashlar_vpn page, const struct arena *arena, uint32_t range_index);
-void ashlar_guard_clear(ashlar_vpn page);
+/* The number that guards of a range hold, and the range that it names. */
+uintptr_t ashlar_guard_note(const struct ashlar_range_info *range);
+bool ashlar_note_range(uintptr_t note, struct ashlar_range_info *range);
 /* The range whose guard page this is, found without a search or a lock; false if it is none. Any context. */
 bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range);
 
 /* --- mapping.c -------------------------------------------------------------- */
 
-/* Unmap frames that are not the pool's. */
-void ashlar_space_drop_device(ashlar_vpn first, size_t pages);
+/* Out of reach of every CPU once the gather is finished, the frame numbers kept in the entries. ASHLAR_ABSENT. */
+ashlar_status ashlar_space_hide(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                struct ashlar_gather *gather);
+/* May these frames be mapped so? */
+ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t pages, ashlar_pfn frame, unsigned flags);
 
 /* --- sharing.c -------------------------------------------------------------- */
 

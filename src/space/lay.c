@@ -322,7 +322,10 @@ COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, 
 
 COLD void ashlar_space_init(struct ashlar_frames *pool)
 {
+    struct ashlar_frames_stats stats;
     ashlar_half.pool = pool;
+    ashlar_frames_stats(pool, &stats);
+    ashlar_purge_init(stats.total_frames);
 }
 
 COLD const struct ashlar_space_layout *ashlar_space_layout(void)
@@ -339,6 +342,8 @@ COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
     stats->root_writes = ashlar_half.root_writes;
     stats->growths = ashlar_half.generation;
     stats->pulls = ashlar_half.pulls;
+    stats->purges = ashlar_half.purges;
+    stats->purge_pages = ashlar_half.general.given_pages + ashlar_half.stacks.given_pages;
     ashlar_lock_give(&ashlar_half.lock, interrupts);
     interrupts = ashlar_lock_take(&ashlar_half.general.lock);
     ashlar_ranges_stats_locked(&ashlar_half.general.ranges, &general);

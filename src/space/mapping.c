@@ -60,19 +60,25 @@ ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, siz
     return ASHLAR_OK;
 }
 
+ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t pages, ashlar_pfn frame, unsigned flags)
+{
+    ashlar_status status = flags_status(space, flags);
+    if (status == ASHLAR_OK &&
+        (pages == 0 || frame + (pages - 1u) < frame || !frame_is_addressable(frame + (pages - 1u)))) {
+        status = ASHLAR_BAD_ARGUMENT;
+    }
+    return status;
+}
+
 ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn frame,
                                       unsigned flags)
 {
     struct ashlar_cursor cursor;
-    ashlar_status status = flags_status(space, flags);
-    if (status != ASHLAR_OK) {
-        return status;
+    ashlar_status status = ashlar_linear_status(space, pages, frame, flags);
+    if (status == ASHLAR_OK) {
+        status = ashlar_cursor_open(&cursor, space, first, pages, ASHLAR_INTENT_MAP,
+                                    ashlar_large_level(space, first, frame, flags));
     }
-    if (pages == 0 || frame + (pages - 1u) < frame || !frame_is_addressable(frame + (pages - 1u))) {
-        return ASHLAR_BAD_ARGUMENT;
-    }
-    status = ashlar_cursor_open(&cursor, space, first, pages, ASHLAR_INTENT_MAP,
-                                ashlar_large_level(space, first, frame, flags));
     if (status != ASHLAR_OK) {
         return status;
     }
@@ -83,19 +89,16 @@ ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vpn fir
 
 /* --- unmap --------------------------------------------------------------------- */
 
-/* Out of reach of every CPU, the frame numbers kept in the entries. */
-static ashlar_status hide(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+ashlar_status ashlar_space_hide(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                struct ashlar_gather *gather)
 {
     struct ashlar_cursor cursor;
-    struct ashlar_gather gather;
     ashlar_status status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
     if (status != ASHLAR_OK) {
         return status;
     }
-    ashlar_gather_init(&gather, space);
-    ashlar_cursor_hide(&cursor, pages, &gather);
+    ashlar_cursor_hide(&cursor, pages, gather);
     ashlar_cursor_end(&cursor);
-    ashlar_gather_finish(&gather);
     return ASHLAR_OK;
 }
 
@@ -134,10 +137,13 @@ static void collect_to_caller(struct ashlar_space *space, ashlar_vpn first, size
 
 ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
-    ashlar_status status = hide(space, first, pages);
+    struct ashlar_gather gather;
+    ashlar_gather_init(&gather, space);
+    ashlar_status status = ashlar_space_hide(space, first, pages, &gather);
     if (status != ASHLAR_OK) {
         return status;
     }
+    ashlar_gather_finish(&gather);
     if (frames != NULL) {
         collect_to_caller(space, first, pages, frames);
     } else {
@@ -147,21 +153,6 @@ ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, s
         ashlar_tables_prune(space, first, pages);
     }
     return ASHLAR_OK;
-}
-
-void ashlar_space_drop_device(ashlar_vpn first, size_t pages)
-{
-    ashlar_status status = hide(NULL, first, pages);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: device mapping at %p: %s", (void *)ashlar_page_address(first),
-                 ashlar_status_text(status));
-    struct ashlar_cursor cursor;
-    begin_collect(&cursor, NULL, first, pages);
-    while (cursor.pages != 0) {
-        ashlar_pfn frames[BATCH_FRAMES];
-        struct collected found;
-        (void)ashlar_cursor_collect_step(&cursor, frames, BATCH_FRAMES, &found);
-    }
-    ashlar_cursor_end(&cursor);
 }
 
 /* --- protect and query ------------------------------------------------------------ */

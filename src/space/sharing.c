@@ -158,6 +158,9 @@ COLD ashlar_status ashlar_space_create(struct ashlar_space *space)
     ashlar_pfn frame;
     struct ashlar_frames_request request = {0, ashlar_paging_root_limit(ashlar_half.paging), ASHLAR_FRAMES_ANY_NODE, 0};
     ashlar_status status = ashlar_frames_take_request(ashlar_half.pool, &request, &frame);
+    if (status == ASHLAR_NO_FRAMES && ashlar_purge_helps()) {
+        status = ashlar_frames_take_request(ashlar_half.pool, &request, &frame);
+    }
     if (status != ASHLAR_OK) {
         return status;
     }
@@ -447,7 +450,7 @@ int ashlar_space_fault(uintptr_t address, unsigned error)
     }
     ashlar_port_pin();
     ashlar_phys root = ashlar_port_get_root();
-    bool retry = pull_slot(root, page) || is_allowed(root, page, error);
+    bool retry = pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page);
     if (retry && ashlar_paging_root_needs_reload(paging)) {
         ashlar_port_set_root(root);
     }
