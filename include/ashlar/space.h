@@ -201,8 +201,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, 
 void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, size_t pages, unsigned flags);
 /* Consecutive frames; in large pages wherever size and alignment allow and flags has ASHLAR_MAP_LARGE. */
 void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags);
-/* Present pages become hidden: not there for the MMU, their frame number kept. */
-void ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather);
+/* Present pages become hidden: not there for the MMU, their frame number kept. Returns how many were present. */
+size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather);
 /* New permissions; frames and caching type stay. */
 void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags, struct ashlar_gather *gather);
 /* Hidden pages become absent; their frames go to frames[], which has room for

@@ -17,11 +17,21 @@
 #ifndef ASHLAR_ARCH_ENTRY_H
 #define ASHLAR_ARCH_ENTRY_H
 
+#include "arch/access.h"
 #include "arch/paging.h"
 
 /* --- single entries --------------------------------------------------------------- */
 
 uint64_t ashlar_entry_load(const struct ashlar_paging *paging, const void *table, unsigned index);
+
+/* The same inline, for paths that are walked with every call. */
+static inline uint64_t ashlar_entry_peek(const struct ashlar_paging *paging, const void *table, unsigned index)
+{
+    if (paging_fold(paging)->entry_bytes == 4) {
+        return entry_load_32((const volatile uint32_t *)table + index);
+    }
+    return entry_load_64((const volatile uint64_t *)table + index);
+}
 
 /* For an entry that is absent, or becomes so, or keeps its frame. Does not see what the MMU writes meanwhile. */
 void ashlar_entry_store(const struct ashlar_paging *paging, void *table, unsigned index, uint64_t entry);

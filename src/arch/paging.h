@@ -56,6 +56,11 @@ static inline unsigned ashlar_slot_shift(const struct ashlar_paging *paging)
     return ashlar_entry_shift(paging, ashlar_paging_levels(paging));
 }
 
+static inline unsigned ashlar_table_bits(const struct ashlar_paging *paging, unsigned level)
+{
+    return paging_fold(paging)->level[level].index_bits;
+}
+
 static inline unsigned ashlar_table_entries(const struct ashlar_paging *paging, unsigned level)
 {
     return 1u << paging_fold(paging)->level[level].index_bits;

@@ -59,27 +59,28 @@ static ashlar_status feed(struct arena *arena)
 
 /* --- taking and giving addresses ------------------------------------------ */
 
+static ashlar_status try_take(struct arena *arena, const struct range_request *request, struct ashlar_range_info *info)
+{
+    *info = (struct ashlar_range_info){0, request->pages, (uintptr_t)request->name, (uint32_t)request->kind, 0};
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    ashlar_status status = ashlar_ranges_take_info_locked(&arena->ranges, request->align_pages, info);
+    ashlar_lock_give(&arena->lock, interrupts);
+    return status;
+}
+
+/* What is missing is fetched, and the lock taken again: a frame for descriptors; what waits for a flush, or is kept
+ * ready for its next user. */
 ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
                                 struct ashlar_range_info *info)
 {
-    ashlar_vpn first;
     for (;;) {
-        bool hungry;
-        uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-        ashlar_status status = ashlar_ranges_take_locked(&arena->ranges, request->pages, request->align_pages,
-                                                         (uint32_t)request->kind, &first);
-        if (status == ASHLAR_OK) {
-            ashlar_ranges_set_locked(&arena->ranges, first, (uint32_t)request->kind, (uintptr_t)request->name);
-            (void)ashlar_ranges_find_locked(&arena->ranges, first, info);
-        }
-        hungry = ashlar_ranges_hungry(&arena->ranges);
-        ashlar_lock_give(&arena->lock, interrupts);
+        ashlar_status status = try_take(arena, request, info);
         if (status == ASHLAR_NO_FRAMES) {
-            status = hungry ? feed(arena) : ASHLAR_NO_ADDRESSES;
+            status = feed(arena);
         } else if (status != ASHLAR_NO_ADDRESSES) {
             return status;
         }
-        if (status != ASHLAR_OK && !ashlar_purge_helps()) {
+        if (status != ASHLAR_OK && !ashlar_purge_helps() && !ashlar_magazines_empty(arena)) {
             return status;
         }
     }
@@ -98,7 +99,7 @@ static const struct {
     const char *text;
     uint8_t guards_below;
     uint8_t guards_above;
-} kinds[] = {
+} kind_rows[] = {
     [RANGE_RESERVED] = {"reserved range", 0, 0},
     [RANGE_PAGES] = {"range of pages", 0, 1},
     [RANGE_STACK] = {"stack", 1, 1},
@@ -108,17 +109,17 @@ static const struct {
 
 const char *ashlar_range_kind_text(uint32_t note)
 {
-    return kinds[note & RANGE_KIND_MASK].text;
+    return kind_rows[note & RANGE_KIND_MASK].text;
 }
 
 size_t ashlar_range_guards_below(uint32_t note)
 {
-    return kinds[note & RANGE_KIND_MASK].guards_below;
+    return kind_rows[note & RANGE_KIND_MASK].guards_below;
 }
 
 size_t ashlar_range_guards_above(uint32_t note)
 {
-    return kinds[note & RANGE_KIND_MASK].guards_above;
+    return kind_rows[note & RANGE_KIND_MASK].guards_above;
 }
 
 size_t ashlar_range_pages(const struct ashlar_range_info *range)
@@ -126,27 +127,25 @@ size_t ashlar_range_pages(const struct ashlar_range_info *range)
     return range->pages - ashlar_range_guards_below(range->note) - ashlar_range_guards_above(range->note);
 }
 
-struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, const void *caller)
+struct ashlar_range_info ashlar_arena_claim(ashlar_vpn first, unsigned kinds, const void *caller)
 {
     struct arena *arena = ashlar_arena_of(first);
-    struct ashlar_range_info info = {0};
+    void *address = (void *)ashlar_page_address(first);
+    struct ashlar_range_info range = {0};
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    bool found = ashlar_ranges_find_locked(&arena->ranges, first, &info);
+    bool found = ashlar_ranges_find_locked(&arena->ranges, first, &range);
+    bool held = found && (range.note & (RANGE_GIVEN | RANGE_KEPT)) == 0;
+    bool wanted = held && (kinds >> (range.note & RANGE_KIND_MASK) & 1u) != 0;
+    if (wanted) {
+        ashlar_ranges_set_at_locked(&arena->ranges, range.index, range.note | RANGE_GIVEN, range.tag);
+    }
     ashlar_lock_give(&arena->lock, interrupts);
-    ASHLAR_CHECK(found, "space: no range begins at %p, given back by %p", (void *)ashlar_page_address(first), caller);
-    ASHLAR_CHECK((info.note & RANGE_GIVEN) == 0, "space: the %s at %p was given back already, and now by %p",
-                 ashlar_range_kind_text(info.note), (void *)ashlar_page_address(first), caller);
-    return info;
-}
-
-void ashlar_arena_check_kind(const struct ashlar_range_info *range, enum range_kind kind, const void *caller)
-{
-    void *address = (void *)ashlar_page_address(range->first);
-    ASHLAR_CHECK((range->note & RANGE_GIVEN) == 0, "space: the %s at %p was given back already, and now by %p",
-                 ashlar_range_kind_text(range->note), address, caller);
-    ASHLAR_CHECK((range->note & RANGE_KIND_MASK) == (uint32_t)kind,
-                 "space: range %s at %p is a %s, given back as a %s, by %p", (const char *)range->tag, address,
-                 ashlar_range_kind_text(range->note), ashlar_range_kind_text((uint32_t)kind), caller);
+    ASHLAR_CHECK(found, "space: no range begins at %p, given back by %p", address, caller);
+    ASHLAR_CHECK(held, "space: the %s at %p was given back already, and now by %p", ashlar_range_kind_text(range.note),
+                 address, caller);
+    ASHLAR_CHECK(wanted, "space: range %s at %p is a %s, given back as a %s, by %p", (const char *)range.tag, address,
+                 ashlar_range_kind_text(range.note), ashlar_range_kind_text(u32_ctz(kinds)), caller);
+    return range;
 }
 
 void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags)
@@ -154,7 +153,7 @@ void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags)
     struct arena *arena = ashlar_arena_of(range->first);
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     range->note |= flags;
-    ashlar_ranges_set_locked(&arena->ranges, range->first, range->note, range->tag);
+    ashlar_ranges_set_at_locked(&arena->ranges, range->index, range->note, range->tag);
     ashlar_lock_give(&arena->lock, interrupts);
 }
 
@@ -174,7 +173,6 @@ ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char 
 
 void ashlar_space_unreserve(ashlar_vpn first)
 {
-    struct ashlar_range_info range = ashlar_arena_held(first, ASHLAR_CALLER());
-    ashlar_arena_check_kind(&range, RANGE_RESERVED, ASHLAR_CALLER());
+    (void)ashlar_arena_claim(first, 1u << RANGE_RESERVED, ASHLAR_CALLER());
     ashlar_arena_give(ashlar_arena_of(first), first, ASHLAR_CALLER());
 }

@@ -61,6 +61,10 @@ COLD static int check_range(void *context, const struct ashlar_range_info *range
     } else if (ashlar_range_guards_above(range->note) != 0 && !names(range->first + range->pages - 1u, range)) {
         gaps->broken = "space: the guard behind a range does not name it";
     }
+    if ((range->note & RANGE_KEPT) != 0 &&
+        !all_absent(range->first + ashlar_range_guards_below(range->note), ashlar_range_pages(range))) {
+        gaps->broken = "space: a range that is kept ready has something mapped";
+    }
     gaps->next = range->first + range->pages;
     return gaps->broken != NULL;
 }

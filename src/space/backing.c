@@ -28,7 +28,10 @@ struct supply {
 
 static ashlar_status try_supply(struct supply *supply)
 {
-    ashlar_status status = ashlar_frames_reserve(ashlar_half.pool, supply->promised);
+    ashlar_status status = ASHLAR_OK;
+    if (supply->promised != 0) {
+        status = ashlar_frames_reserve(ashlar_half.pool, supply->promised);
+    }
     if (status == ASHLAR_OK) {
         status = ashlar_frames_take_bulk(ashlar_half.pool, supply->frames, supply->in_hand, 0);
         if (status != ASHLAR_OK) {
@@ -99,27 +102,37 @@ void ashlar_space_decommit(ashlar_vpn first, size_t pages)
 
 /* --- ranges with guards ---------------------------------------------------------- */
 
-/* Addresses for so many pages of this kind with their guards, and a cursor over all of them that has passed the guard
- * below; or nothing at all. */
-ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, unsigned large_level,
-                                struct ashlar_range_info *range, struct ashlar_cursor *cursor)
+static struct arena *arena_for(enum range_kind kind)
 {
-    size_t below = ashlar_range_guards_below((uint32_t)kind);
-    struct range_request request = {pages + below + ashlar_range_guards_above((uint32_t)kind), 1, kind, name};
-    struct arena *arena = kind == RANGE_STACK ? &ashlar_half.stacks : &ashlar_half.general;
-    if (pages == 0 || request.pages < pages) {
-        return ASHLAR_BAD_ARGUMENT;
-    }
+    return kind == RANGE_STACK ? &ashlar_half.stacks : &ashlar_half.general;
+}
+
+static struct range_request request_for(enum range_kind kind, size_t pages, const char *name)
+{
+    size_t guards = ashlar_range_guards_below((uint32_t)kind) + ashlar_range_guards_above((uint32_t)kind);
+    return (struct range_request){pages + guards, 1, kind, name};
+}
+
+static ashlar_vpn first_page(const struct ashlar_range_info *range)
+{
+    return range->first + ashlar_range_guards_below(range->note);
+}
+
+ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, struct ashlar_range_info *range,
+                                struct ashlar_cursor *cursor)
+{
+    const struct range_request request = request_for(kind, pages, name);
+    struct arena *arena = arena_for(kind);
     ashlar_status status = ashlar_arena_take(arena, &request, range);
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_cursor_open(cursor, NULL, range->first, range->pages, ASHLAR_INTENT_MAP, large_level);
+    status = ashlar_cursor_begin(cursor, NULL, range->first, range->pages, ASHLAR_INTENT_MAP);
     if (status != ASHLAR_OK) {
         ashlar_arena_give(arena, range->first, ASHLAR_CALLER());
         return status;
     }
-    if (below != 0) {
+    if (first_page(range) != range->first) {
         ashlar_cursor_note(cursor, ashlar_guard_note(range));
     }
     return ASHLAR_OK;
@@ -132,32 +145,54 @@ static void close_range(struct ashlar_cursor *cursor, const struct ashlar_range_
     ashlar_cursor_end(cursor);
 }
 
-static ashlar_vpn first_page(const struct ashlar_range_info *range)
+void ashlar_range_revisit(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages)
 {
-    return range->first + ashlar_range_guards_below(range->note);
+    ashlar_status status = ashlar_cursor_begin(cursor, NULL, first, pages, ASHLAR_INTENT_COLLECT);
+    ASHLAR_CHECK(status == ASHLAR_OK, "space: pages at %p: %s", (void *)ashlar_page_address(first),
+                 ashlar_status_text(status));
+}
+
+/* A range that was kept ready has its guards and tables. */
+static ashlar_status fill_range(enum range_kind kind, size_t pages, const char *name, struct supply *supply,
+                                unsigned flags, ashlar_vpn *first)
+{
+    const struct range_request request = request_for(kind, pages, name);
+    struct ashlar_cursor cursor;
+    struct ashlar_range_info range;
+    if (ashlar_magazine_take(arena_for(kind), &request, &range)) {
+        ashlar_range_revisit(&cursor, first_page(&range), pages);
+        map_supply(&cursor, supply, flags);
+        ashlar_cursor_end(&cursor);
+    } else {
+        ashlar_status status = ashlar_range_open(kind, pages, name, &range, &cursor);
+        if (status != ASHLAR_OK) {
+            return status;
+        }
+        map_supply(&cursor, supply, flags);
+        close_range(&cursor, &range);
+    }
+    *first = first_page(&range);
+    return ASHLAR_OK;
 }
 
 static ashlar_status take_pages(enum range_kind kind, size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
-    struct ashlar_cursor cursor;
-    struct ashlar_range_info range;
     struct supply supply;
     ashlar_status status = ashlar_map_flags_status(flags);
+    if (pages == 0 || pages > ashlar_half.layout.kernel_pages) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
     if (status == ASHLAR_OK) {
         status = get_supply(&supply, pages);
     }
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_range_open(kind, pages, name, 1, &range, &cursor);
+    status = fill_range(kind, pages, name, &supply, flags, first);
     if (status != ASHLAR_OK) {
         return_supply(&supply);
-        return status;
     }
-    map_supply(&cursor, &supply, flags);
-    close_range(&cursor, &range);
-    *first = first_page(&range);
-    return ASHLAR_OK;
+    return status;
 }
 
 ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
@@ -178,10 +213,14 @@ ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t 
 /* Out of reach of every CPU once the gather is finished. */
 static void hide_range(const struct ashlar_range_info *range, struct ashlar_gather *gather, const void *caller)
 {
-    ashlar_status status = ashlar_space_hide(NULL, first_page(range), ashlar_range_pages(range), gather);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: %s %s at %p given back with pages missing: %s, by %p",
+    struct ashlar_cursor cursor;
+    size_t pages = ashlar_range_pages(range);
+    ashlar_range_revisit(&cursor, first_page(range), pages);
+    size_t hidden = ashlar_cursor_hide(&cursor, pages, gather);
+    ashlar_cursor_end(&cursor);
+    ASHLAR_CHECK(hidden == pages, "space: %s %s at %p given back with %zu of its %zu pages missing, by %p",
                  ashlar_range_kind_text(range->note), (const char *)range->tag,
-                 (void *)ashlar_page_address(first_page(range)), ashlar_status_text(status), caller);
+                 (void *)ashlar_page_address(first_page(range)), pages - hidden, pages, caller);
 }
 
 static void give_pages(const struct ashlar_range_info *range, const void *caller)
@@ -194,13 +233,13 @@ static void give_pages(const struct ashlar_range_info *range, const void *caller
 
 void ashlar_space_give(ashlar_vpn first)
 {
-    struct ashlar_range_info range = ashlar_arena_held(first, ASHLAR_CALLER());
+    const unsigned kinds = 1u << RANGE_PAGES | 1u << RANGE_DEMAND;
+    struct ashlar_range_info range = ashlar_arena_claim(first, kinds, ASHLAR_CALLER());
     if ((range.note & RANGE_KIND_MASK) == (uint32_t)RANGE_DEMAND) {
         ashlar_demand_give(&range);
-        return;
+    } else {
+        give_pages(&range, ASHLAR_CALLER());
     }
-    ashlar_arena_check_kind(&range, RANGE_PAGES, ASHLAR_CALLER());
-    give_pages(&range, ASHLAR_CALLER());
 }
 
 void ashlar_space_give_stack(uintptr_t top)
@@ -210,7 +249,7 @@ void ashlar_space_give_stack(uintptr_t top)
     bool found = top % ASHLAR_PAGE_BYTES == 0 && ashlar_guard_range(page, &range);
     ASHLAR_CHECK(found && range.first + range.pages - 1u == page, "space: %p is the top of no stack, given back by %p",
                  (void *)top, ASHLAR_CALLER());
-    ashlar_arena_check_kind(&range, RANGE_STACK, ASHLAR_CALLER());
+    range = ashlar_arena_claim(range.first, 1u << RANGE_STACK, ASHLAR_CALLER());
     give_pages(&range, ASHLAR_CALLER());
 }
 
@@ -235,7 +274,7 @@ ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned fla
     }
     ashlar_status status = ashlar_linear_status(NULL, pages, frame, flags);
     if (status == ASHLAR_OK) {
-        status = ashlar_range_open(RANGE_DEVICE, pages, name, 1, &range, &cursor);
+        status = ashlar_range_open(RANGE_DEVICE, pages, name, &range, &cursor);
     }
     if (status != ASHLAR_OK) {
         return status;
@@ -248,12 +287,13 @@ ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned fla
 
 void ashlar_space_unmap_mmio(uintptr_t address)
 {
-    struct ashlar_range_info range = ashlar_arena_held(ashlar_address_page(address), ASHLAR_CALLER());
+    struct ashlar_range_info range =
+        ashlar_arena_claim(ashlar_address_page(address), 1u << RANGE_DEVICE, ASHLAR_CALLER());
     struct ashlar_gather gather;
-    ashlar_arena_check_kind(&range, RANGE_DEVICE, ASHLAR_CALLER());
     ashlar_gather_init(&gather, NULL);
     hide_range(&range, &gather, ASHLAR_CALLER());
     ashlar_gather_finish(&gather);
-    (void)ashlar_range_empty(&range, false);
+    (void)ashlar_range_collect(&range, false);
+    ashlar_range_clear(&range);
     ashlar_arena_give(&ashlar_half.general, range.first, ASHLAR_CALLER());
 }

@@ -180,7 +180,8 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
                                  size_t pages, ashlar_intent intent, unsigned large_level)
 {
     ashlar_status status = range_status(space, first, pages);
-    if (status == ASHLAR_OK && BUILT_GROWTH && space == NULL && intent == ASHLAR_INTENT_MAP) {
+    if (status == ASHLAR_OK && BUILT_GROWTH && space == NULL && intent == ASHLAR_INTENT_MAP &&
+        ashlar_half.sharing->step != SHARING_ALL) {
         status = ashlar_kernel_grow(first, pages);
     }
     if (status != ASHLAR_OK) {
@@ -255,7 +256,8 @@ static struct ashlar_spot *seek_linked(struct ashlar_cursor *cursor, unsigned le
 static uint64_t leaf_bits(const struct ashlar_cursor *cursor, unsigned level, unsigned flags)
 {
     unsigned whose = cursor->space != NULL ? ASHLAR_MAP_USER : ASHLAR_MAP_GLOBAL;
-    return ashlar_entry_leaf_bits(ashlar_half.paging, ashlar_half.options.features, level, flags | whose);
+    return level == 1 ? ashlar_half.leaf_bits[(flags | whose) & LEAF_FLAGS]
+                      : ashlar_entry_leaf_bits(ashlar_half.paging, ashlar_half.options.features, level, flags | whose);
 }
 
 /* There is no pool yet while the kernel half is laid. */
@@ -343,16 +345,22 @@ void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note)
 
 /* --- change -------------------------------------------------------------------- */
 
-void ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather)
+size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather)
 {
+    size_t hidden = 0;
     while (pages != 0) {
         struct ashlar_spot *spot = seek(cursor, cursor->next);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
-        (void)ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u);
+        if (spot->level == 1) {
+            hidden += ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, (unsigned)step);
+        } else if (ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, 1) != 0) {
+            hidden += step;
+        }
         ashlar_gather_add(gather, cursor->next, step);
         advance(cursor, step);
         pages -= step;
     }
+    return hidden;
 }
 
 void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags, struct ashlar_gather *gather)

@@ -30,6 +30,9 @@ ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char 
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
     ashlar_status status = ashlar_map_flags_status(flags);
+    if (pages == 0 || pages > ashlar_half.layout.kernel_pages) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
     if (status == ASHLAR_OK && (flags & ASHLAR_MAP_USER) != 0) {
         status = ASHLAR_REFUSED;
     }
@@ -39,7 +42,7 @@ ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char 
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_range_open(RANGE_DEMAND, pages, name, 1, &range, &cursor);
+    status = ashlar_range_open(RANGE_DEMAND, pages, name, &range, &cursor);
     if (status != ASHLAR_OK) {
         ashlar_frames_unreserve(ashlar_half.pool, pages);
         return status;
@@ -94,33 +97,19 @@ bool ashlar_demand_fault(ashlar_vpn page)
     return ours;
 }
 
-static void clear_notes(const struct ashlar_range_info *range)
-{
-    struct ashlar_cursor cursor;
-    ashlar_status status = ashlar_cursor_begin(&cursor, NULL, range->first, range->pages, ASHLAR_INTENT_COLLECT);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: demand region at %p: %s", (void *)ashlar_page_address(range->first),
-                 ashlar_status_text(status));
-    for (size_t i = 0; i < range->pages; i++) {
-        ashlar_cursor_note(&cursor, 0);
-    }
-    ashlar_cursor_end(&cursor);
-}
-
 /* Pages that were never touched hold notes: hiding and collecting pass them by. */
 void ashlar_demand_give(const struct ashlar_range_info *range)
 {
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
     size_t pages = range->pages - 1u;
-    ashlar_status status = ashlar_cursor_begin(&cursor, NULL, range->first, pages, ASHLAR_INTENT_COLLECT);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: demand region at %p: %s", (void *)ashlar_page_address(range->first),
-                 ashlar_status_text(status));
+    ashlar_range_revisit(&cursor, range->first, pages);
     ashlar_gather_init(&gather, NULL);
-    ashlar_cursor_hide(&cursor, pages, &gather);
+    (void)ashlar_cursor_hide(&cursor, pages, &gather);
     ashlar_cursor_end(&cursor);
     ashlar_gather_finish(&gather);
-    size_t taken = ashlar_range_empty(range, true);
-    clear_notes(range);
+    size_t taken = ashlar_range_collect(range, true);
+    ashlar_range_clear(range);
     ashlar_frames_unreserve(ashlar_half.pool, pages - taken);
     ashlar_arena_give(&ashlar_half.general, range->first, ASHLAR_CALLER());
 }

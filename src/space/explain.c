@@ -65,7 +65,7 @@ COLD static void place_range(const struct ashlar_range_info *range, ashlar_vpn p
     const char *name = range->tag != 0 ? (const char *)range->tag : "without a name";
     bool is_stack = (range->note & RANGE_KIND_MASK) == (uint32_t)RANGE_STACK;
     ashlar_place_kind kind = is_stack ? ASHLAR_PLACE_STACK : ASHLAR_PLACE_RANGE;
-    if ((range->note & RANGE_GIVEN) != 0) {
+    if ((range->note & (RANGE_GIVEN | RANGE_KEPT)) != 0) {
         set_place(place, ASHLAR_PLACE_FREE, "a range that was given back", first, pages);
         return;
     }

@@ -31,17 +31,24 @@
 /* What a range is for: its note in the arena. The tag is its name. */
 enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE, RANGE_DEMAND };
 
-#define RANGE_KIND_MASK 0x7fu
-#define RANGE_GIVEN 0x80u /* given back, waits for a purge: the tag is the next one's index */
+#define RANGE_KIND_MASK 0x3fu
+#define RANGE_KEPT 0x40u  /* in a magazine: the tag is the next one's index */
+#define RANGE_GIVEN 0x80u /* given back; while it waits for a purge the tag is the next one's index */
+
+/* Ranges of fewer pages than this, guards included, are kept in magazines by their size. */
+#define KEPT_SIZES 33u
 
 struct arena {
     struct ashlar_ranges ranges; /* r */
     struct ashlar_lock lock;
-    const char *name;       /* b */
-    ashlar_vpn strip_first; /* b */
-    size_t strip_pages;     /* b: addresses */
-    uint32_t given;         /* r: chain of ranges that wait for a purge */
-    size_t given_pages;     /* r: in it */
+    const char *name;                   /* b */
+    ashlar_vpn strip_first;             /* b */
+    size_t strip_pages;                 /* b: addresses */
+    uint32_t given;                     /* r: chain of ranges that wait for a purge */
+    size_t given_pages;                 /* r: in it */
+    volatile uint32_t kept[KEPT_SIZES]; /* r: chains of ranges without pages, by size */
+    size_t kept_pages;                  /* r: in all of them */
+    size_t kept_count;                  /* r */
 };
 
 /* A sharing policy: when entries come into roots. */
@@ -62,6 +69,9 @@ struct ashlar_sharing {
 #define BUILT_PULL ((ASHLAR_SHARING_BUILT & (1 << ASHLAR_SHARING_LAZY | 1 << ASHLAR_SHARING_SEQ)) != 0)
 #define BUILT_SEQ ((ASHLAR_SHARING_BUILT & 1 << ASHLAR_SHARING_SEQ) != 0)
 #define BUILT_GROWTH (ASHLAR_SHARING_BUILT != 1)
+
+/* Flags that make a difference to a page of level 1. */
+#define LEAF_FLAGS (ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK)
 
 #define GROWTH_SLOTS_MAX 16u
 
@@ -88,6 +98,8 @@ struct ashlar_half {
     struct ashlar_space_layout layout;    /* b */
     struct ashlar_frames *pool;           /* b; NULL until ashlar_space_init */
     ashlar_phys root;                     /* b: the reference root */
+    ashlar_pfn frame_limit;               /* b: no frame from here on can be mapped */
+    uint64_t leaf_bits[LEAF_FLAGS + 1u];  /* b: of entries of level 1, by what they allow */
     char *array;                          /* b: the linear array; NULL where all RAM is mapped */
     char *directory;                      /* b: level-2 tables of the kernel half behind the array */
     ashlar_vpn directory_page;            /* b: where they are shown */
@@ -145,9 +157,9 @@ ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request 
                                 struct ashlar_range_info *info);
 /* caller: for the message where no range begins at first. */
 void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller);
-/* The range that begins at first; fatal if none does, or if it was given back. */
-struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, const void *caller);
-void ashlar_arena_check_kind(const struct ashlar_range_info *range, enum range_kind kind, const void *caller);
+/* The range that begins at first, marked as given back; fatal if none does, if it was given back before, or is of none of
+ * these kinds (a bit for each). */
+struct ashlar_range_info ashlar_arena_claim(ashlar_vpn first, unsigned kinds, const void *caller);
 /* Bits above the kind, in the range's note. */
 void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags);
 /* By a range's note. */
@@ -159,8 +171,11 @@ size_t ashlar_range_pages(const struct ashlar_range_info *range);
 
 /* --- backing.c ---------------------------------------------------------------- */
 
-ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, unsigned large_level,
-                                struct ashlar_range_info *range, struct ashlar_cursor *cursor);
+/* Addresses with their guards, and a cursor over all of them that has passed the guard below; or nothing at all. */
+ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, struct ashlar_range_info *range,
+                                struct ashlar_cursor *cursor);
+/* A cursor over pages of which nothing is checked, nor any table made: it cannot fail. */
+void ashlar_range_revisit(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages);
 
 /* --- purge.c ------------------------------------------------------------------ */
 
@@ -169,8 +184,17 @@ void ashlar_purge_init(size_t ram_frames);
 void ashlar_purge_add(const struct ashlar_range_info *range);
 /* Purge, if this context can: for whoever is short. True if anything came of it. */
 bool ashlar_purge_helps(void);
-/* Hidden pages and guards of a range become empty entries; frames go to the pool, or nowhere. Returns how many. */
-size_t ashlar_range_empty(const struct ashlar_range_info *range, bool to_pool);
+/* Hidden pages of a range become empty entries; frames go to the pool, or nowhere. Returns how many. */
+size_t ashlar_range_collect(const struct ashlar_range_info *range, bool to_pool);
+/* Notes in its entries, guards and all, are cleared: nothing else is in them. */
+void ashlar_range_clear(const struct ashlar_range_info *range);
+
+/* --- magazine.c ----------------------------------------------------------------- */
+
+bool ashlar_magazine_take(struct arena *arena, const struct range_request *request, struct ashlar_range_info *range);
+bool ashlar_magazine_keep(struct arena *arena, const struct ashlar_range_info *range);
+/* Give all kept ranges back to the arena; false if there were none. */
+bool ashlar_magazines_empty(struct arena *arena);
 
 /* --- demand.c ----------------------------------------------------------------- */
 
@@ -183,9 +207,24 @@ void ashlar_demand_give(const struct ashlar_range_info *range);
 /* The entry that decides about a page, in a table of this level or of one above where nothing is linked further down.
  * The caller is pinned, and holds the lock of a user space. */
 void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot);
-void ashlar_spot_close(struct ashlar_spot *spot);
+static inline void ashlar_spot_close(struct ashlar_spot *spot)
+{
+    if (spot->window) {
+        ashlar_port_close_frame(spot->table);
+        spot->window = false;
+    }
+    spot->table = NULL;
+}
+
 /* Pages from this one on about which the spot's table (level 1) or entry (above) decides, at most limit. */
-size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit);
+static inline size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    size_t whole = (size_t)1 << ashlar_entry_shift(paging, spot->level == 1 ? 2 : spot->level);
+    size_t pages = whole - (page & (whole - 1u));
+    return pages < limit ? pages : limit;
+}
+
 /* Show a table of the kernel half, of level 1 or 2, that covers this page, in the linear array, if there is one. */
 void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table);
 /* Point the absent entry of a kernel page whose table exists at a frame, writable. */
@@ -214,7 +253,14 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
 
 /* Spares for the cursor: all of them, or ASHLAR_NO_FRAMES and none. */
 ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t tables);
-void ashlar_tables_release(struct ashlar_cursor *cursor);
+/* Those that are left over, if any. */
+void ashlar_tables_give_spares(struct ashlar_cursor *cursor);
+static inline void ashlar_tables_release(struct ashlar_cursor *cursor)
+{
+    if (cursor->spare_count != 0) {
+        ashlar_tables_give_spares(cursor);
+    }
+}
 /* Link a spare at this spot, whose entry is empty. */
 void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot);
 void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot,

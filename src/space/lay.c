@@ -301,6 +301,10 @@ COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, 
     ashlar_half.paging = options->paging;
     ashlar_half.sharing = &ashlar_sharing_rows[options->policy];
     ashlar_half.options = *options;
+    ashlar_half.frame_limit = ashlar_paging_frame_limit(options->paging, options->features);
+    for (unsigned flags = 0; flags <= LEAF_FLAGS; flags++) {
+        ashlar_half.leaf_bits[flags] = ashlar_entry_leaf_bits(options->paging, options->features, 1, flags);
+    }
     (void)plan(options, &ashlar_half.layout);
     ashlar_lock_init(&ashlar_half.lock, ASHLAR_RANK_KERNEL, "kernel half");
     list_init(&ashlar_half.spaces);
@@ -353,8 +357,8 @@ COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
     ashlar_lock_give(&ashlar_half.stacks.lock, interrupts);
     stats->arena_free_pages = general.free_pages;
     stats->arena_largest_pages = general.largest_free_pages;
-    stats->ranges = general.live;
-    stats->stacks = stacks.live;
+    stats->ranges = general.live - ashlar_half.general.kept_count;
+    stats->stacks = stacks.live - ashlar_half.stacks.kept_count;
     stats->strip_frames = general.strip_pages + stacks.strip_pages;
     stats->flush_pages = ashlar_half.flush_pages;
     stats->flush_alls = ashlar_half.flush_alls;

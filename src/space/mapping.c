@@ -38,7 +38,7 @@ static ashlar_status flags_status(const struct ashlar_space *space, unsigned fla
 
 static bool frame_is_addressable(ashlar_pfn frame)
 {
-    return frame < ashlar_paging_frame_limit(ashlar_half.paging, ashlar_half.options.features);
+    return frame < ashlar_half.frame_limit;
 }
 
 ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, size_t pages, const ashlar_pfn *frames,
@@ -97,7 +97,7 @@ ashlar_status ashlar_space_hide(struct ashlar_space *space, ashlar_vpn first, si
     if (status != ASHLAR_OK) {
         return status;
     }
-    ashlar_cursor_hide(&cursor, pages, gather);
+    (void)ashlar_cursor_hide(&cursor, pages, gather);
     ashlar_cursor_end(&cursor);
     return ASHLAR_OK;
 }

@@ -37,7 +37,7 @@ void ashlar_purge_add(const struct ashlar_range_info *range)
 {
     struct arena *arena = ashlar_arena_of(range->first);
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    ashlar_ranges_set_locked(&arena->ranges, range->first, range->note | RANGE_GIVEN, arena->given);
+    ashlar_ranges_set_at_locked(&arena->ranges, range->index, range->note | RANGE_GIVEN, arena->given);
     arena->given = range->index;
     arena->given_pages += range->pages;
     size_t pages = ashlar_half.general.given_pages + ashlar_half.stacks.given_pages;
@@ -61,9 +61,10 @@ static uint32_t detach(struct arena *arena)
 
 static bool next_of(const struct arena *arena, uint32_t *chain, struct ashlar_range_info *range)
 {
-    if (*chain == 0 || !ashlar_ranges_by_index(&arena->ranges, *chain, range)) {
+    if (*chain == 0) {
         return false;
     }
+    ashlar_ranges_at_locked(&arena->ranges, *chain, range); /* the chain is the purger's alone */
     *chain = (uint32_t)range->tag;
     return true;
 }
@@ -83,8 +84,11 @@ static void release_chain(struct arena *arena, uint32_t chain)
 {
     struct ashlar_range_info range;
     while (next_of(arena, &chain, &range)) {
-        ashlar_range_empty(&range, true);
-        ashlar_arena_give(arena, range.first, ASHLAR_CALLER());
+        (void)ashlar_range_collect(&range, true);
+        if (!ashlar_magazine_keep(arena, &range)) {
+            ashlar_range_clear(&range);
+            ashlar_arena_give(arena, range.first, ASHLAR_CALLER());
+        }
     }
 }
 
@@ -110,17 +114,13 @@ bool ashlar_purge_helps(void)
     return may_flush() && ashlar_space_purge() != 0;
 }
 
-size_t ashlar_range_empty(const struct ashlar_range_info *range, bool to_pool)
+size_t ashlar_range_collect(const struct ashlar_range_info *range, bool to_pool)
 {
-    size_t frames_found = 0;
     struct ashlar_cursor cursor;
-    ashlar_status status = ashlar_cursor_open(&cursor, NULL, range->first, range->pages, ASHLAR_INTENT_COLLECT, 1);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: range at %p: %s", (void *)ashlar_page_address(range->first),
-                 ashlar_status_text(status));
-    if (ashlar_range_guards_below(range->note) != 0) {
-        ashlar_cursor_note(&cursor, 0);
-    }
-    for (size_t left = ashlar_range_pages(range); left != 0;) {
+    size_t frames_found = 0;
+    size_t left = ashlar_range_pages(range);
+    ashlar_range_revisit(&cursor, range->first + ashlar_range_guards_below(range->note), left);
+    while (left != 0) {
         ashlar_pfn frames[BATCH_FRAMES];
         struct collected found;
         left -= ashlar_cursor_collect_step(&cursor, frames, left < BATCH_FRAMES ? left : BATCH_FRAMES, &found);
@@ -129,7 +129,16 @@ size_t ashlar_range_empty(const struct ashlar_range_info *range, bool to_pool)
             ashlar_frames_give_bulk(ashlar_half.pool, frames, found.frames);
         }
     }
-    ashlar_cursor_note(&cursor, 0);
     ashlar_cursor_end(&cursor);
     return frames_found;
+}
+
+void ashlar_range_clear(const struct ashlar_range_info *range)
+{
+    struct ashlar_cursor cursor;
+    ashlar_range_revisit(&cursor, range->first, range->pages);
+    for (size_t i = 0; i < range->pages; i++) {
+        ashlar_cursor_note(&cursor, 0);
+    }
+    ashlar_cursor_end(&cursor);
 }

@@ -360,18 +360,20 @@ COLD static uint32_t pieces_around(const struct descriptor *d, ashlar_vpn first,
     return (uint32_t)(front != 0) + (uint32_t)(d->pages - front != pages);
 }
 
-static ashlar_status carve(struct ashlar_ranges *r, uint32_t index, ashlar_vpn first, size_t pages, uint32_t note)
+/* info->first and pages, within this free range, become a taken one, with info's tag and note. */
+static ashlar_status carve(struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
 {
-    if (r->spare < TAKE_DESCRIPTORS && r->spare < pieces_around(at(r, index), first, pages)) {
+    if (r->spare < TAKE_DESCRIPTORS && r->spare < pieces_around(at(r, index), info->first, info->pages)) {
         return r->strip_pages < r->strip_pages_max ? ASHLAR_NO_FRAMES : ASHLAR_NO_ADDRESSES;
     }
-    index = cut(r, index, first, pages);
+    index = cut(r, index, info->first, info->pages);
     struct descriptor *d = at(r, index);
-    d->tag = 0;
-    d->note = note;
+    info->index = index;
+    d->tag = info->tag;
+    d->note = info->note;
     hash_insert(r, index);
     d->state = TAKEN;
-    r->free_pages -= pages;
+    r->free_pages -= info->pages;
     if (++r->live > r->buckets) {
         split_bucket(r);
     }
@@ -383,24 +385,32 @@ static void record_steps(struct ashlar_ranges *r)
     r->steps_worst = r->steps > r->steps_worst ? r->steps : r->steps_worst;
 }
 
-ashlar_status ashlar_ranges_take_locked(struct ashlar_ranges *r, size_t pages, size_t align_pages, uint32_t note,
-                                        ashlar_vpn *first)
+ashlar_status ashlar_ranges_take_info_locked(struct ashlar_ranges *r, size_t align_pages,
+                                             struct ashlar_range_info *info)
 {
     ashlar_status status = ASHLAR_NO_ADDRESSES;
     align_pages += align_pages == 0;
-    if (pages == 0 || !is_power_of_two(align_pages)) {
+    if (info->pages == 0 || !is_power_of_two(align_pages)) {
         return ASHLAR_BAD_ARGUMENT;
     }
     r->steps = 0;
-    uint32_t index = find_fit(r, pages, align_pages);
+    uint32_t index = find_fit(r, info->pages, align_pages);
     if (index != 0) {
-        ashlar_vpn aligned = round_up(at(r, index)->first, align_pages);
-        status = carve(r, index, aligned, pages, note);
-        if (status == ASHLAR_OK) {
-            *first = aligned;
-        }
+        info->first = round_up(at(r, index)->first, align_pages);
+        status = carve(r, index, info);
     }
     record_steps(r);
+    return status;
+}
+
+ashlar_status ashlar_ranges_take_locked(struct ashlar_ranges *r, size_t pages, size_t align_pages, uint32_t note,
+                                        ashlar_vpn *first)
+{
+    struct ashlar_range_info info = {0, pages, 0, note, 0};
+    ashlar_status status = ashlar_ranges_take_info_locked(r, align_pages, &info);
+    if (status == ASHLAR_OK) {
+        *first = info.first;
+    }
     return status;
 }
 
@@ -417,7 +427,8 @@ COLD ashlar_status ashlar_ranges_take_at_locked(struct ashlar_ranges *r, ashlar_
     if (d->state != FREE || d->pages - (first - d->first) < pages) {
         return ASHLAR_EXISTS;
     }
-    return carve(r, index, first, pages, note);
+    struct ashlar_range_info info = {first, pages, 0, note, 0};
+    return carve(r, index, &info);
 }
 
 /* Why nothing begins at first: for the report that ends all. */
@@ -530,12 +541,15 @@ bool ashlar_ranges_find_locked(struct ashlar_ranges *r, ashlar_vpn first, struct
     return index != 0;
 }
 
-void ashlar_ranges_set_locked(struct ashlar_ranges *r, ashlar_vpn first, uint32_t note, uintptr_t tag)
+void ashlar_ranges_at_locked(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
 {
-    uint32_t index = *link_of(r, first);
-    if (index == 0) {
-        panic_no_range(r, first, ASHLAR_CALLER());
-    }
+    ASHLAR_ASSERT(is_in_state(r, index, TAKEN));
+    describe(r, index, info);
+}
+
+void ashlar_ranges_set_at_locked(struct ashlar_ranges *r, uint32_t index, uint32_t note, uintptr_t tag)
+{
+    ASHLAR_ASSERT(is_in_state(r, index, TAKEN));
     at(r, index)->note = note;
     at(r, index)->tag = tag;
 }

@@ -56,7 +56,7 @@ struct ashlar_ranges {
 struct ashlar_range_info {
     ashlar_vpn first;
     size_t pages;
-    uintptr_t tag;  /* the owner's: 0 until it is set */
+    uintptr_t tag;  /* the owner's */
     uint32_t note;  /* the owner's, from take */
     uint32_t index; /* its descriptor: never 0, stays while it is taken, less than 256 for each page of the strip */
 };
@@ -98,6 +98,10 @@ void ashlar_ranges_feed_locked(struct ashlar_ranges *r);
 ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_locked(struct ashlar_ranges *r, size_t pages, size_t align_pages,
                                                         uint32_t note, ashlar_vpn *first);
 
+/* The same for info->pages, with info's note and tag; its first page and index are filled in. */
+ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_info_locked(struct ashlar_ranges *r, size_t align_pages,
+                                                             struct ashlar_range_info *info);
+
 /* Exactly these pages. ASHLAR_EXISTS: some of them are taken; ASHLAR_BAD_ARGUMENT: none, or outside of the arena;
  * ASHLAR_NO_FRAMES and ASHLAR_NO_ADDRESSES as above, for descriptors. O(ranges): for the start of things. */
 ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_at_locked(struct ashlar_ranges *r, ashlar_vpn first, size_t pages,
@@ -109,8 +113,9 @@ size_t ashlar_ranges_give_locked(struct ashlar_ranges *r, ashlar_vpn first, cons
 /* The range that begins at this page, or false. */
 bool ashlar_ranges_find_locked(struct ashlar_ranges *r, ashlar_vpn first, struct ashlar_range_info *info);
 
-/* Other notes of the owner's. Fatal if no taken range begins there. */
-void ashlar_ranges_set_locked(struct ashlar_ranges *r, ashlar_vpn first, uint32_t note, uintptr_t tag);
+/* A taken range by its index, which the owner knows to be one; other notes of the owner's for it. O(1). */
+void ashlar_ranges_at_locked(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info);
+void ashlar_ranges_set_at_locked(struct ashlar_ranges *r, uint32_t index, uint32_t note, uintptr_t tag);
 
 /* Without a lock, for fault handlers. Any index may be asked for; false if it names no taken range. Exact for a range
  * that stays taken meanwhile; one that is just being taken or given may be seen half changed. O(1). */

@@ -19,16 +19,16 @@
 
 /* The spot of a kernel page through the array: level 1 where a table is linked, else its directory entry; or the root's,
  * where the directory itself is not there yet. */
-static void find_in_array(ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot)
+static void find_in_array(const struct ashlar_paging *paging, ashlar_vpn page, unsigned lowest,
+                          struct ashlar_spot *spot)
 {
-    const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned shift = ashlar_entry_shift(paging, 2);
     spot->window = false;
     if (ashlar_half.root_page != NULL) {
         spot->level = 3;
         spot->table = ashlar_half.root_page;
         spot->index = ashlar_entry_index(paging, 3, page);
-        spot->entry = ashlar_entry_load(paging, spot->table, spot->index);
+        spot->entry = ashlar_entry_peek(paging, spot->table, spot->index);
         if (!ashlar_entry_is_link(paging, 3, spot->entry)) {
             return;
         }
@@ -36,37 +36,27 @@ static void find_in_array(ashlar_vpn page, unsigned lowest, struct ashlar_spot *
     size_t slot = (page - ashlar_half.directory_first) >> shift;
     size_t entries = ashlar_table_entries(paging, 2);
     spot->level = 2;
-    spot->table = ashlar_half.directory + slot / entries * ASHLAR_PAGE_BYTES;
-    spot->index = (unsigned)(slot % entries);
-    spot->entry = ashlar_entry_load(paging, spot->table, spot->index);
+    spot->table = ashlar_half.directory + (slot >> ashlar_table_bits(paging, 2)) * ASHLAR_PAGE_BYTES;
+    spot->index = (unsigned)(slot & (entries - 1u));
+    spot->entry = ashlar_entry_peek(paging, spot->table, spot->index);
     if (lowest == 1 && ashlar_entry_is_link(paging, 2, spot->entry)) {
         spot->level = 1;
         spot->table = ashlar_half.array + ((page - ashlar_half.layout.kernel_first) >> shift) * ASHLAR_PAGE_BYTES;
         spot->index = (unsigned)(page & (((size_t)1 << shift) - 1u));
-        spot->entry = ashlar_entry_load(paging, spot->table, spot->index);
+        spot->entry = ashlar_entry_peek(paging, spot->table, spot->index);
     }
-}
-
-void ashlar_spot_close(struct ashlar_spot *spot)
-{
-    if (spot->window) {
-        ashlar_port_close_frame(spot->table);
-        spot->window = false;
-    }
-    spot->table = NULL;
 }
 
 void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot)
 {
-    const struct ashlar_paging *paging = ashlar_half.paging;
-    ashlar_phys root = ashlar_space_root(space);
+    const struct ashlar_paging *paging = paging_fold(ashlar_half.paging);
     if (space == NULL && ashlar_half.array != NULL && lowest <= 2) {
-        find_in_array(page, lowest, spot);
+        find_in_array(paging, page, lowest, spot);
         return;
     }
     spot->window = true;
     spot->level = ashlar_paging_levels(paging);
-    spot->table = ashlar_port_open_frame((ashlar_pfn)(root >> ASHLAR_PAGE_SHIFT));
+    spot->table = ashlar_port_open_frame((ashlar_pfn)(ashlar_space_root(space) >> ASHLAR_PAGE_SHIFT));
     for (;;) {
         spot->index = ashlar_entry_index(paging, spot->level, page);
         spot->entry = ashlar_entry_load(paging, spot->table, spot->index);
@@ -78,14 +68,6 @@ void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigne
         spot->table = below;
         spot->level--;
     }
-}
-
-size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit)
-{
-    const struct ashlar_paging *paging = ashlar_half.paging;
-    unsigned shift = ashlar_entry_shift(paging, spot->level == 1 ? 2 : spot->level);
-    size_t pages = ((size_t)1 << shift) - (page & (((size_t)1 << shift) - 1u));
-    return pages < limit ? pages : limit;
 }
 
 void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table)

@@ -359,7 +359,7 @@ COLD static ashlar_status grow_slots(unsigned slot, unsigned last)
 ashlar_status ashlar_kernel_grow(ashlar_vpn first, size_t pages)
 {
     unsigned last = slot_of(first + pages - 1u);
-    if (ashlar_half.sharing->step == SHARING_ALL || first_missing(slot_of(first), last) > last) {
+    if (first_missing(slot_of(first), last) > last) {
         return ASHLAR_OK;
     }
     return grow_slots(slot_of(first), last);

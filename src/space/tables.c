@@ -52,7 +52,7 @@ static ashlar_pfn pop_spare(struct ashlar_cursor *cursor)
     return frame;
 }
 
-void ashlar_tables_release(struct ashlar_cursor *cursor)
+void ashlar_tables_give_spares(struct ashlar_cursor *cursor)
 {
     while (cursor->spare_count != 0) {
         ashlar_frames_give(ashlar_half.pool, pop_spare(cursor), 0);

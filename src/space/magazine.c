@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: 0BSD */
+/* magazine.c - small ranges kept ready for their next user.
+ *
+ * A range of a few pages is taken and given back all the time: a stack, a
+ * buffer. What that costs beside the pages themselves (a descriptor, a place in
+ * the hash, guards, neighbours to merge with) is the same each time. So after
+ * its flush a small range may stay a range, with its guards, but without pages,
+ * in a chain of its size:
+ *
+ *     purge ──> keep ──> [4 pages] ──> [4 pages] ──> ...     take: the first one
+ *
+ * Kept ranges hold addresses only. They are a share of the arena at most, and go
+ * back to it when addresses are short.
+ *
+ * Source: Bonwick and Adams, "Magazines and Vmem" (USENIX 2001): quantum caches.
+ *
+ * Cost: O(1); emptying O(ranges kept).
+ */
+#include "space/internal.h"
+
+#define ARENA_SHARE 64u /* kept pages are at most 1 / this of an arena */
+
+static bool can_be_kept(uint32_t note)
+{
+    uint32_t kind = note & RANGE_KIND_MASK;
+    return kind == (uint32_t)RANGE_PAGES || kind == (uint32_t)RANGE_STACK;
+}
+
+bool ashlar_magazine_take(struct arena *arena, const struct range_request *request, struct ashlar_range_info *range)
+{
+    uintptr_t interrupts;
+    if (request->pages >= KEPT_SIZES || arena->kept[request->pages] == 0) {
+        return false;
+    }
+    interrupts = ashlar_lock_take(&arena->lock);
+    uint32_t index = arena->kept[request->pages];
+    if (index != 0) {
+        ashlar_ranges_at_locked(&arena->ranges, index, range);
+        arena->kept[request->pages] = (uint32_t)range->tag;
+        arena->kept_pages -= range->pages;
+        arena->kept_count--;
+        range->note = (uint32_t)request->kind;
+        range->tag = (uintptr_t)request->name;
+        ashlar_ranges_set_at_locked(&arena->ranges, index, range->note, range->tag);
+    }
+    ashlar_lock_give(&arena->lock, interrupts);
+    return index != 0;
+}
+
+/* The range has no pages any more. False if it is not wanted. */
+bool ashlar_magazine_keep(struct arena *arena, const struct ashlar_range_info *range)
+{
+    uintptr_t interrupts;
+    if (range->pages >= KEPT_SIZES || !can_be_kept(range->note)) {
+        return false;
+    }
+    interrupts = ashlar_lock_take(&arena->lock);
+    bool wanted = arena->kept_pages + range->pages <= arena->ranges.pages / ARENA_SHARE;
+    if (wanted) {
+        ashlar_ranges_set_at_locked(&arena->ranges, range->index, (range->note & RANGE_KIND_MASK) | RANGE_KEPT,
+                                    arena->kept[range->pages]);
+        arena->kept[range->pages] = range->index;
+        arena->kept_pages += range->pages;
+        arena->kept_count++;
+    }
+    ashlar_lock_give(&arena->lock, interrupts);
+    return wanted;
+}
+
+static uint32_t detach(struct arena *arena, size_t size)
+{
+    struct ashlar_range_info range;
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    uint32_t chain = arena->kept[size];
+    for (uint32_t index = chain; index != 0; index = (uint32_t)range.tag) {
+        ashlar_ranges_at_locked(&arena->ranges, index, &range);
+        arena->kept_pages -= range.pages;
+        arena->kept_count--;
+    }
+    arena->kept[size] = 0;
+    ashlar_lock_give(&arena->lock, interrupts);
+    return chain;
+}
+
+COLD bool ashlar_magazines_empty(struct arena *arena)
+{
+    bool found = false;
+    for (size_t size = 0; size < KEPT_SIZES; size++) {
+        uint32_t chain = detach(arena, size);
+        while (chain != 0) {
+            struct ashlar_range_info range;
+            found = true;
+            ashlar_ranges_at_locked(&arena->ranges, chain, &range); /* nobody else knows it any more */
+            chain = (uint32_t)range.tag;
+            ashlar_range_clear(&range);
+            ashlar_arena_give(arena, range.first, ASHLAR_CALLER());
+        }
+    }
+    return found;
+}
