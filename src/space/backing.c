@@ -145,13 +145,6 @@ static void close_range(struct ashlar_cursor *cursor, const struct ashlar_range_
     ashlar_cursor_end(cursor);
 }
 
-void ashlar_range_revisit(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages)
-{
-    ashlar_status status = ashlar_cursor_begin(cursor, NULL, first, pages, ASHLAR_INTENT_COLLECT);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: pages at %p: %s", (void *)ashlar_page_address(first),
-                 ashlar_status_text(status));
-}
-
 /* A range that was kept ready has its guards and tables. */
 static ashlar_status fill_range(enum range_kind kind, size_t pages, const char *name, struct supply *supply,
                                 unsigned flags, ashlar_vpn *first)
@@ -159,10 +152,10 @@ static ashlar_status fill_range(enum range_kind kind, size_t pages, const char *
     const struct range_request request = request_for(kind, pages, name);
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
-    if (ashlar_magazine_take(arena_for(kind), &request, &range)) {
-        ashlar_range_revisit(&cursor, first_page(&range), pages);
-        map_supply(&cursor, supply, flags);
-        ashlar_cursor_end(&cursor);
+    if (pages <= BATCH_FRAMES && ashlar_magazine_take(arena_for(kind), &request, &range)) {
+        ashlar_port_pin();
+        ashlar_leaves_set(first_page(&range), pages, supply->frames, flags);
+        ashlar_port_unpin();
     } else {
         ashlar_status status = ashlar_range_open(kind, pages, name, &range, &cursor);
         if (status != ASHLAR_OK) {
@@ -210,25 +203,12 @@ ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t 
     return status;
 }
 
-/* Out of reach of every CPU once the gather is finished. */
-static void hide_range(const struct ashlar_range_info *range, struct ashlar_gather *gather, const void *caller)
+static void check_hidden(const struct ashlar_range_info *range, size_t hidden, const void *caller)
 {
-    struct ashlar_cursor cursor;
     size_t pages = ashlar_range_pages(range);
-    ashlar_range_revisit(&cursor, first_page(range), pages);
-    size_t hidden = ashlar_cursor_hide(&cursor, pages, gather);
-    ashlar_cursor_end(&cursor);
     ASHLAR_CHECK(hidden == pages, "space: %s %s at %p given back with %zu of its %zu pages missing, by %p",
                  ashlar_range_kind_text(range->note), (const char *)range->tag,
                  (void *)ashlar_page_address(first_page(range)), pages - hidden, pages, caller);
-}
-
-static void give_pages(const struct ashlar_range_info *range, const void *caller)
-{
-    struct ashlar_gather later;
-    ashlar_gather_init(&later, NULL);
-    hide_range(range, &later, caller);
-    ashlar_purge_add(range);
 }
 
 void ashlar_space_give(ashlar_vpn first)
@@ -238,7 +218,7 @@ void ashlar_space_give(ashlar_vpn first)
     if ((range.note & RANGE_KIND_MASK) == (uint32_t)RANGE_DEMAND) {
         ashlar_demand_give(&range);
     } else {
-        give_pages(&range, ASHLAR_CALLER());
+        check_hidden(&range, ashlar_purge_give(&range), ASHLAR_CALLER());
     }
 }
 
@@ -250,7 +230,7 @@ void ashlar_space_give_stack(uintptr_t top)
     ASHLAR_CHECK(found && range.first + range.pages - 1u == page, "space: %p is the top of no stack, given back by %p",
                  (void *)top, ASHLAR_CALLER());
     range = ashlar_arena_claim(range.first, 1u << RANGE_STACK, ASHLAR_CALLER());
-    give_pages(&range, ASHLAR_CALLER());
+    check_hidden(&range, ashlar_purge_give(&range), ASHLAR_CALLER());
 }
 
 /* --- device memory ---------------------------------------------------------------- */
@@ -285,15 +265,20 @@ ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned fla
     return ASHLAR_OK;
 }
 
+/* The frames are the device's: nobody collects them. */
 void ashlar_space_unmap_mmio(uintptr_t address)
 {
     struct ashlar_range_info range =
         ashlar_arena_claim(ashlar_address_page(address), 1u << RANGE_DEVICE, ASHLAR_CALLER());
     struct ashlar_gather gather;
     ashlar_gather_init(&gather, NULL);
-    hide_range(&range, &gather, ASHLAR_CALLER());
+    ashlar_gather_add(&gather, first_page(&range), ashlar_range_pages(&range));
+    ashlar_port_pin();
+    check_hidden(&range, ashlar_leaves_hide(first_page(&range), ashlar_range_pages(&range)), ASHLAR_CALLER());
+    ashlar_port_unpin();
     ashlar_gather_finish(&gather);
-    (void)ashlar_range_collect(&range, false);
-    ashlar_range_clear(&range);
+    ashlar_port_pin();
+    ashlar_leaves_clear(range.first, range.pages);
+    ashlar_port_unpin();
     ashlar_arena_give(&ashlar_half.general, range.first, ASHLAR_CALLER());
 }

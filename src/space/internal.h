@@ -160,6 +160,7 @@ void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller
 /* The range that begins at first, marked as given back; fatal if none does, if it was given back before, or is of none of
  * these kinds (a bit for each). */
 struct ashlar_range_info ashlar_arena_claim(ashlar_vpn first, unsigned kinds, const void *caller);
+
 /* Bits above the kind, in the range's note. */
 void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags);
 /* By a range's note. */
@@ -174,25 +175,31 @@ size_t ashlar_range_pages(const struct ashlar_range_info *range);
 /* Addresses with their guards, and a cursor over all of them that has passed the guard below; or nothing at all. */
 ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, struct ashlar_range_info *range,
                                 struct ashlar_cursor *cursor);
-/* A cursor over pages of which nothing is checked, nor any table made: it cannot fail. */
-void ashlar_range_revisit(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages);
+
+/* --- leaves.c: entries of a range that its holder knows all about ------------------ */
+
+/* Pages become hidden; returns how many were present. */
+size_t ashlar_leaves_hide(ashlar_vpn first, size_t pages);
+/* Absent pages are mapped, at most 32 of them. flags: ASHLAR_MAP_... */
+void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames, unsigned flags);
+/* Hidden pages become empty entries, at most 32 of them; returns how many frames there were. */
+size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames);
+/* Whatever is in absent entries goes. */
+void ashlar_leaves_clear(ashlar_vpn first, size_t pages);
 
 /* --- purge.c ------------------------------------------------------------------ */
 
 void ashlar_purge_init(size_t ram_frames);
-/* The range's pages are hidden. May purge. */
-void ashlar_purge_add(const struct ashlar_range_info *range);
+/* Hide the range's pages, in its arena's lock if they are few, and leave it to the next purge. May purge. Returns how
+ * many pages were present. */
+size_t ashlar_purge_give(const struct ashlar_range_info *range);
 /* Purge, if this context can: for whoever is short. True if anything came of it. */
 bool ashlar_purge_helps(void);
-/* Hidden pages of a range become empty entries; frames go to the pool, or nowhere. Returns how many. */
-size_t ashlar_range_collect(const struct ashlar_range_info *range, bool to_pool);
-/* Notes in its entries, guards and all, are cleared: nothing else is in them. */
-void ashlar_range_clear(const struct ashlar_range_info *range);
-
 /* --- magazine.c ----------------------------------------------------------------- */
 
 bool ashlar_magazine_take(struct arena *arena, const struct range_request *request, struct ashlar_range_info *range);
-bool ashlar_magazine_keep(struct arena *arena, const struct ashlar_range_info *range);
+/* Keep the range, which has no pages any more; false if it is not wanted. The arena's lock is held. */
+bool ashlar_magazine_keep_locked(struct arena *arena, const struct ashlar_range_info *range);
 /* Give all kept ranges back to the arena; false if there were none. */
 bool ashlar_magazines_empty(struct arena *arena);
 
@@ -222,6 +229,23 @@ static inline size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vp
     const struct ashlar_paging *paging = ashlar_half.paging;
     size_t whole = (size_t)1 << ashlar_entry_shift(paging, spot->level == 1 ? 2 : spot->level);
     size_t pages = whole - (page & (whole - 1u));
+    return pages < limit ? pages : limit;
+}
+
+/* Entries of level 1 of kernel pages whose table is known to exist, found without a look at the directory. Returns how
+ * many of the pages from this one on, at most limit, lie in that table. The entry itself is not read. */
+size_t ashlar_leaf_open_elsewhere(ashlar_vpn page, size_t limit, struct ashlar_spot *spot);
+static inline size_t ashlar_leaf_open(ashlar_vpn page, size_t limit, struct ashlar_spot *spot)
+{
+    if (ashlar_half.array == NULL) {
+        return ashlar_leaf_open_elsewhere(page, limit, spot);
+    }
+    unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
+    size_t whole = (size_t)1 << shift;
+    spot->window = false;
+    spot->table = ashlar_half.array + ((page - ashlar_half.layout.kernel_first) >> shift) * ASHLAR_PAGE_BYTES;
+    spot->index = (unsigned)(page & (whole - 1u));
+    size_t pages = whole - spot->index;
     return pages < limit ? pages : limit;
 }
 

@@ -19,6 +19,7 @@
 #include "space/internal.h"
 
 #define BATCH_FRAMES 32u
+#define BATCH_RANGES 8u
 #define MOST_PAGES ((size_t)8192)
 #define RAM_SHARE 64u
 
@@ -33,10 +34,25 @@ static bool may_flush(void)
     return ashlar_port_context() == ASHLAR_CONTEXT_THREAD && ashlar_lock_held_name() == NULL;
 }
 
-void ashlar_purge_add(const struct ashlar_range_info *range)
+static ashlar_vpn first_page(const struct ashlar_range_info *range)
+{
+    return range->first + ashlar_range_guards_below(range->note);
+}
+
+/* With interrupts off only what takes a bounded time: longer ranges are hidden before. */
+size_t ashlar_purge_give(const struct ashlar_range_info *range)
 {
     struct arena *arena = ashlar_arena_of(range->first);
+    size_t count = ashlar_range_pages(range), hidden = 0;
+    if (count > BATCH_FRAMES) {
+        ashlar_port_pin();
+        hidden = ashlar_leaves_hide(first_page(range), count);
+        ashlar_port_unpin();
+    }
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    if (count <= BATCH_FRAMES) {
+        hidden = ashlar_leaves_hide(first_page(range), count);
+    }
     ashlar_ranges_set_at_locked(&arena->ranges, range->index, range->note | RANGE_GIVEN, arena->given);
     arena->given = range->index;
     arena->given_pages += range->pages;
@@ -45,6 +61,7 @@ void ashlar_purge_add(const struct ashlar_range_info *range)
     if (pages >= ashlar_half.purge_pages && may_flush()) {
         (void)ashlar_space_purge();
     }
+    return hidden;
 }
 
 /* --- purging -------------------------------------------------------------------- */
@@ -80,16 +97,77 @@ static size_t gather_chain(const struct arena *arena, uint32_t chain, struct ash
     return pages;
 }
 
-static void release_chain(struct arena *arena, uint32_t chain)
+/* Frames on their way to the pool: one call for many ranges. */
+struct returned {
+    size_t count;
+    ashlar_pfn frames[BATCH_FRAMES];
+};
+
+static void flush_returned(struct returned *returned)
 {
-    struct ashlar_range_info range;
-    while (next_of(arena, &chain, &range)) {
-        (void)ashlar_range_collect(&range, true);
-        if (!ashlar_magazine_keep(arena, &range)) {
-            ashlar_range_clear(&range);
-            ashlar_arena_give(arena, range.first, ASHLAR_CALLER());
+    if (returned->count != 0) {
+        ashlar_frames_give_bulk(ashlar_half.pool, returned->frames, returned->count);
+        returned->count = 0;
+    }
+}
+
+static void collect(const struct ashlar_range_info *range, struct returned *returned)
+{
+    ashlar_vpn page = first_page(range);
+    for (size_t left = ashlar_range_pages(range); left != 0;) {
+        size_t room = BATCH_FRAMES - returned->count;
+        size_t step = left < room ? left : room;
+        ashlar_port_pin();
+        returned->count += ashlar_leaves_collect(page, step, returned->frames + returned->count);
+        ashlar_port_unpin();
+        page += step;
+        left -= step;
+        if (returned->count == BATCH_FRAMES) {
+            flush_returned(returned);
         }
     }
+}
+
+/* Collected ranges go to the magazines, as far as they are wanted there; count of them stay. */
+static unsigned keep(struct arena *arena, struct ashlar_range_info *ranges, unsigned count)
+{
+    unsigned left = 0;
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    for (unsigned i = 0; i < count; i++) {
+        if (!ashlar_magazine_keep_locked(arena, &ranges[i])) {
+            ranges[left++] = ranges[i];
+        }
+    }
+    ashlar_lock_give(&arena->lock, interrupts);
+    return left;
+}
+
+static void release_batch(struct arena *arena, struct ashlar_range_info *ranges, unsigned count)
+{
+    unsigned left = keep(arena, ranges, count);
+    for (unsigned i = 0; i < left; i++) {
+        ashlar_port_pin();
+        ashlar_leaves_clear(ranges[i].first, ranges[i].pages);
+        ashlar_port_unpin();
+        ashlar_arena_give(arena, ranges[i].first, ASHLAR_CALLER());
+    }
+}
+
+static void release_chain(struct arena *arena, uint32_t chain)
+{
+    struct ashlar_range_info ranges[BATCH_RANGES];
+    struct returned returned;
+    unsigned count = 0;
+    returned.count = 0;
+    while (next_of(arena, &chain, &ranges[count])) {
+        collect(&ranges[count], &returned);
+        if (++count == BATCH_RANGES) {
+            release_batch(arena, ranges, count);
+            count = 0;
+        }
+    }
+    release_batch(arena, ranges, count);
+    flush_returned(&returned);
 }
 
 size_t ashlar_space_purge(void)
@@ -112,33 +190,4 @@ size_t ashlar_space_purge(void)
 bool ashlar_purge_helps(void)
 {
     return may_flush() && ashlar_space_purge() != 0;
-}
-
-size_t ashlar_range_collect(const struct ashlar_range_info *range, bool to_pool)
-{
-    struct ashlar_cursor cursor;
-    size_t frames_found = 0;
-    size_t left = ashlar_range_pages(range);
-    ashlar_range_revisit(&cursor, range->first + ashlar_range_guards_below(range->note), left);
-    while (left != 0) {
-        ashlar_pfn frames[BATCH_FRAMES];
-        struct collected found;
-        left -= ashlar_cursor_collect_step(&cursor, frames, left < BATCH_FRAMES ? left : BATCH_FRAMES, &found);
-        frames_found += found.frames;
-        if (to_pool && found.frames != 0) {
-            ashlar_frames_give_bulk(ashlar_half.pool, frames, found.frames);
-        }
-    }
-    ashlar_cursor_end(&cursor);
-    return frames_found;
-}
-
-void ashlar_range_clear(const struct ashlar_range_info *range)
-{
-    struct ashlar_cursor cursor;
-    ashlar_range_revisit(&cursor, range->first, range->pages);
-    for (size_t i = 0; i < range->pages; i++) {
-        ashlar_cursor_note(&cursor, 0);
-    }
-    ashlar_cursor_end(&cursor);
 }
