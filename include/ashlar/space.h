@@ -99,6 +99,10 @@ void ashlar_space_init(struct ashlar_frames *pool);
 
 const struct ashlar_space_layout *ashlar_space_layout(void);
 
+/* The address of a page, as the format extends it; and 2 to this power pages lie in a top-level slot. */
+uintptr_t ashlar_space_address(ashlar_vpn page);
+unsigned ashlar_space_slot_shift(void);
+
 /* --- address spaces ------------------------------------------------------ */
 
 /* The caller's storage; the fields are the floor's own. */

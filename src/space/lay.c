@@ -337,6 +337,16 @@ COLD const struct ashlar_space_layout *ashlar_space_layout(void)
     return &ashlar_half.layout;
 }
 
+COLD uintptr_t ashlar_space_address(ashlar_vpn page)
+{
+    return ashlar_page_address(page);
+}
+
+COLD unsigned ashlar_space_slot_shift(void)
+{
+    return ashlar_slot_shift(ashlar_half.paging);
+}
+
 COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
 {
     struct ashlar_ranges_stats general, stacks;
