@@ -115,6 +115,7 @@ static void choose_options(struct plan *plan)
     space->max_cpus = boot->max_cpus;
     space->policy = boot->policy;
     space->kick = boot->kick;
+    space->map = boot->map;
     space->kernel_first = kernel_first(plan);
     space->image_first = ashlar_paging_page(boot->paging, boot->image_address);
     space->image_pages = to_pages(boot->image_bytes);

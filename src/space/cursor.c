@@ -285,12 +285,12 @@ void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, s
     }
 }
 
-/* The highest level, up to limit, at which one entry can map from here on. */
-static unsigned level_for(ashlar_vpn page, ashlar_pfn frame, size_t pages, unsigned limit)
+unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
+                          unsigned limit)
 {
     unsigned level = limit;
     while (level > 1) {
-        size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, level);
+        size_t whole = (size_t)1 << ashlar_entry_shift(paging, level);
         if (pages >= whole && ((page | frame) & (whole - 1u)) == 0) {
             break;
         }
@@ -321,7 +321,8 @@ void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, si
     unsigned large_level = ashlar_large_level(cursor->space, cursor->next, first, flags);
     while (pages != 0) {
         unsigned found = seek(cursor, cursor->next)->level;
-        unsigned level = level_for(cursor->next, first, pages, found < large_level ? found : large_level);
+        unsigned level =
+            ashlar_level_for(paging, cursor->next, first, pages, found < large_level ? found : large_level);
         struct ashlar_spot *spot = seek_linked(cursor, level);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
         ashlar_run_set_linear(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u, first,

@@ -47,6 +47,8 @@ COLD static bool explain_fixed(ashlar_vpn page, struct ashlar_place *place)
                   ashlar_half.options.image_pages);
     } else if (is_in(page, layout->array_first, layout->array_pages)) {
         set_place(place, ASHLAR_PLACE_FIXED, "page tables", layout->array_first, layout->array_pages);
+    } else if (is_in(page, layout->direct_first, layout->direct_pages)) {
+        set_place(place, ASHLAR_PLACE_FIXED, "direct map", layout->direct_first, layout->direct_pages);
     } else if (is_in(page, layout->strip_first, layout->strip_pages)) {
         set_place(place, ASHLAR_PLACE_FIXED, "range descriptors", layout->strip_first, layout->strip_pages);
     } else if (is_in(page, layout->carve_first, layout->carve_pages)) {

@@ -256,6 +256,9 @@ void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame);
 
 /* --- cursor.c --------------------------------------------------------------- */
 
+/* The highest level, up to limit, at which one entry can map from here on. */
+unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
+                          unsigned limit);
 /* As ashlar_cursor_begin, for pages up to this level. */
 ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                  size_t pages, ashlar_intent intent, unsigned large_level);
@@ -291,6 +294,24 @@ void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct a
                          struct ashlar_gather *gather);
 /* Give back the empty tables of a user half that cover these pages. Thread context. */
 void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages);
+
+/* --- lay.c, direct.c ------------------------------------------------------------ */
+
+/* Frames that were given for tables and strips, from the first one upward. */
+struct ashlar_builder {
+    ashlar_pfn next;
+    size_t left;
+};
+
+/* Link tables down to this level for these pages of the kernel half. */
+void ashlar_build_tables(struct ashlar_builder *builder, ashlar_vpn first, size_t pages, unsigned level);
+
+bool ashlar_direct_is_wanted(const struct ashlar_space_options *options);
+/* Addresses that the direct map takes; those of frames above the RAM in its last GiB stay empty. */
+size_t ashlar_direct_pages(const struct ashlar_space_options *options);
+/* Tables that it needs beside those that the policy makes ahead. Asked before anything is carved. */
+size_t ashlar_direct_count_tables(const struct ashlar_space_options *options, ashlar_vpn direct_first);
+void ashlar_direct_build(struct ashlar_builder *builder, ashlar_pfn carve_first, size_t carve_frames);
 
 /* --- gather.c, shootdown.c --------------------------------------------------- */
 
