@@ -26,7 +26,7 @@
 _Static_assert(BUSY <= ASHLAR_ENTRY_NOTE_MAX && (uint64_t)STRIP_PAGES_MAX * 256u * 2u <= BUSY,
                "a note has room for the mark");
 
-ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
+COLD ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
@@ -58,7 +58,7 @@ ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char 
 }
 
 /* A zeroed frame, out of what was promised. */
-static ashlar_pfn take_zeroed(void)
+COLD static ashlar_pfn take_zeroed(void)
 {
     ashlar_pfn frame;
     struct ashlar_frames_request request = {0, 0, ASHLAR_FRAMES_ANY_NODE, ASHLAR_FRAMES_FROM_RESERVATION};
@@ -71,7 +71,7 @@ static ashlar_pfn take_zeroed(void)
 }
 
 /* The page's own entry, if it is one of a demand region. */
-static bool find_entry(ashlar_vpn page, struct ashlar_spot *spot, struct ashlar_range_info *range)
+COLD static bool find_entry(ashlar_vpn page, struct ashlar_spot *spot, struct ashlar_range_info *range)
 {
     ashlar_spot_find(NULL, page, 1, spot);
     uintptr_t note = spot->level == 1 ? ashlar_entry_note_of(ashlar_half.paging, spot->entry) : 0;
@@ -80,7 +80,7 @@ static bool find_entry(ashlar_vpn page, struct ashlar_spot *spot, struct ashlar_
 }
 
 /* The caller is pinned. False if the page is no page of a region. */
-bool ashlar_demand_fault(ashlar_vpn page)
+COLD bool ashlar_demand_fault(ashlar_vpn page)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     struct ashlar_spot spot;
@@ -98,7 +98,7 @@ bool ashlar_demand_fault(ashlar_vpn page)
     return ours;
 }
 
-static size_t collect_to_pool(ashlar_vpn page, size_t pages)
+COLD static size_t collect_to_pool(ashlar_vpn page, size_t pages)
 {
     size_t taken = 0;
     while (pages != 0) {
@@ -114,7 +114,7 @@ static size_t collect_to_pool(ashlar_vpn page, size_t pages)
 }
 
 /* Pages that were never touched hold notes: hiding and collecting pass them by. */
-void ashlar_demand_give(const struct ashlar_range_info *range)
+COLD void ashlar_demand_give(const struct ashlar_range_info *range)
 {
     struct ashlar_gather gather;
     size_t pages = range->pages - 1u;

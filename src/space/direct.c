@@ -33,11 +33,6 @@ struct run {
     size_t frames;
 };
 
-COLD bool ashlar_direct_is_wanted(const struct ashlar_space_options *options)
-{
-    return options->map != NULL && ashlar_paging_virtual_bits(options->paging) > 32u;
-}
-
 COLD size_t ashlar_direct_pages(const struct ashlar_space_options *options)
 {
     if (!ashlar_direct_is_wanted(options)) {

@@ -144,6 +144,14 @@ static inline ashlar_vpn ashlar_address_page(uintptr_t address)
 
 /* --- arena.c ---------------------------------------------------------------- */
 
+/* A kind of range: its guard pages. By kind. */
+struct range_row {
+    const char *text;
+    uint8_t guards_below;
+    uint8_t guards_above;
+};
+extern const struct range_row ashlar_range_rows[];
+
 struct range_request {
     size_t pages; /* guards included */
     size_t align_pages;
@@ -165,10 +173,26 @@ struct ashlar_range_info ashlar_arena_claim(ashlar_vpn first, unsigned kinds, co
 void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags);
 /* By a range's note. */
 const char *ashlar_range_kind_text(uint32_t note);
-size_t ashlar_range_guards_below(uint32_t note);
-size_t ashlar_range_guards_above(uint32_t note);
-/* Guards not counted. */
-size_t ashlar_range_pages(const struct ashlar_range_info *range);
+static inline size_t ashlar_range_guards_below(uint32_t note)
+{
+    return ashlar_range_rows[note & RANGE_KIND_MASK].guards_below;
+}
+
+static inline size_t ashlar_range_guards_above(uint32_t note)
+{
+    return ashlar_range_rows[note & RANGE_KIND_MASK].guards_above;
+}
+
+/* The pages proper, without guards. */
+static inline size_t ashlar_range_pages(const struct ashlar_range_info *range)
+{
+    return range->pages - ashlar_range_guards_below(range->note) - ashlar_range_guards_above(range->note);
+}
+
+static inline ashlar_vpn ashlar_range_first(const struct ashlar_range_info *range)
+{
+    return range->first + ashlar_range_guards_below(range->note);
+}
 
 /* --- backing.c ---------------------------------------------------------------- */
 
@@ -306,7 +330,11 @@ struct ashlar_builder {
 /* Link tables down to this level for these pages of the kernel half. */
 void ashlar_build_tables(struct ashlar_builder *builder, ashlar_vpn first, size_t pages, unsigned level);
 
-bool ashlar_direct_is_wanted(const struct ashlar_space_options *options);
+static inline bool ashlar_direct_is_wanted(const struct ashlar_space_options *options)
+{
+    return sizeof(uintptr_t) > 4u && options->map != NULL && ashlar_paging_virtual_bits(options->paging) > 32u;
+}
+
 /* Addresses that the direct map takes; those of frames above the RAM in its last GiB stay empty. */
 size_t ashlar_direct_pages(const struct ashlar_space_options *options);
 /* Tables that it needs beside those that the policy makes ahead. Asked before anything is carved. */

@@ -95,7 +95,7 @@ COLD static ashlar_status plan(const struct ashlar_space_options *options, struc
     layout->carve_first = place(&end, layout->carve_pages);
     layout->stacks_first = place(&end, layout->stacks_pages);
     layout->direct_first = first;
-    layout->direct_pages = ashlar_direct_pages(options);
+    layout->direct_pages = ashlar_direct_is_wanted(options) ? ashlar_direct_pages(options) : 0;
     if (layout->direct_pages >= end - first) {
         return ASHLAR_BAD_ARGUMENT;
     }
@@ -120,7 +120,8 @@ COLD static size_t count_tables(const struct ashlar_space_options *options, cons
         bool ahead = level == top - 1u && ashlar_sharing_rows[options->policy].step == SHARING_ALL;
         tables += tables_between(options, level, ahead ? options->kernel_first : layout->stacks_first);
     }
-    return tables + ashlar_direct_count_tables(options, layout->direct_first);
+    return ashlar_direct_is_wanted(options) ? tables + ashlar_direct_count_tables(options, layout->direct_first)
+                                            : tables;
 }
 
 COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
@@ -289,7 +290,9 @@ COLD static void build(struct ashlar_builder *builder, ashlar_pfn carve)
     build_strip(builder, &ashlar_half.general, layout->strip_first, general_strip);
     build_strip(builder, &ashlar_half.stacks, layout->strip_first + general_strip, stacks_strip);
     build_array();
-    ashlar_direct_build(builder, first, frames);
+    if (ashlar_direct_is_wanted(&ashlar_half.options)) {
+        ashlar_direct_build(builder, first, frames);
+    }
 }
 
 COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn first, ashlar_pfn carve,

@@ -23,7 +23,7 @@
 #define MOST_PAGES ((size_t)8192)
 #define RAM_SHARE 64u
 
-void ashlar_purge_init(size_t ram_frames)
+COLD void ashlar_purge_init(size_t ram_frames)
 {
     size_t share = ram_frames / RAM_SHARE;
     ashlar_half.purge_pages = share < MOST_PAGES ? share : MOST_PAGES;
@@ -34,11 +34,6 @@ static bool may_flush(void)
     return ashlar_port_context() == ASHLAR_CONTEXT_THREAD && ashlar_lock_held_name() == NULL;
 }
 
-static ashlar_vpn first_page(const struct ashlar_range_info *range)
-{
-    return range->first + ashlar_range_guards_below(range->note);
-}
-
 /* With interrupts off only what takes a bounded time: longer ranges are hidden before. */
 size_t ashlar_purge_give(const struct ashlar_range_info *range)
 {
@@ -46,12 +41,12 @@ size_t ashlar_purge_give(const struct ashlar_range_info *range)
     size_t count = ashlar_range_pages(range), hidden = 0;
     if (count > BATCH_FRAMES) {
         ashlar_port_pin();
-        hidden = ashlar_leaves_hide(first_page(range), count);
+        hidden = ashlar_leaves_hide(ashlar_range_first(range), count);
         ashlar_port_unpin();
     }
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     if (count <= BATCH_FRAMES) {
-        hidden = ashlar_leaves_hide(first_page(range), count);
+        hidden = ashlar_leaves_hide(ashlar_range_first(range), count);
     }
     ashlar_ranges_set_at_locked(&arena->ranges, range->index, range->note | RANGE_GIVEN, arena->given);
     arena->given = range->index;
@@ -66,7 +61,7 @@ size_t ashlar_purge_give(const struct ashlar_range_info *range)
 
 /* --- purging -------------------------------------------------------------------- */
 
-static uint32_t detach(struct arena *arena)
+COLD static uint32_t detach(struct arena *arena)
 {
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     uint32_t chain = arena->given;
@@ -86,7 +81,7 @@ static bool next_of(const struct arena *arena, uint32_t *chain, struct ashlar_ra
     return true;
 }
 
-static size_t gather_chain(const struct arena *arena, uint32_t chain, struct ashlar_gather *gather)
+COLD static size_t gather_chain(const struct arena *arena, uint32_t chain, struct ashlar_gather *gather)
 {
     struct ashlar_range_info range;
     size_t pages = 0;
@@ -113,7 +108,7 @@ static void flush_returned(struct returned *returned)
 
 static void collect(const struct ashlar_range_info *range, struct returned *returned)
 {
-    ashlar_vpn page = first_page(range);
+    ashlar_vpn page = ashlar_range_first(range);
     for (size_t left = ashlar_range_pages(range); left != 0;) {
         size_t room = BATCH_FRAMES - returned->count;
         size_t step = left < room ? left : room;
@@ -142,7 +137,7 @@ static unsigned keep(struct arena *arena, struct ashlar_range_info *ranges, unsi
     return left;
 }
 
-static void release_batch(struct arena *arena, struct ashlar_range_info *ranges, unsigned count)
+COLD static void release_batch(struct arena *arena, struct ashlar_range_info *ranges, unsigned count)
 {
     unsigned left = keep(arena, ranges, count);
     for (unsigned i = 0; i < left; i++) {
@@ -187,7 +182,7 @@ size_t ashlar_space_purge(void)
     return pages;
 }
 
-bool ashlar_purge_helps(void)
+COLD bool ashlar_purge_helps(void)
 {
     return may_flush() && ashlar_space_purge() != 0;
 }

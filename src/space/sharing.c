@@ -212,7 +212,7 @@ COLD void ashlar_space_destroy(struct ashlar_space *space)
 /* --- grow ------------------------------------------------------------------------ */
 
 /* The first slot from this one up to the last that the reference lacks; last + 1 if it has them all. */
-static unsigned first_missing(unsigned slot, unsigned last)
+COLD static unsigned first_missing(unsigned slot, unsigned last)
 {
     ashlar_port_pin();
     void *reference = open_root(ashlar_half.root);
@@ -356,7 +356,7 @@ COLD static ashlar_status grow_slots(unsigned slot, unsigned last)
     return status;
 }
 
-ashlar_status ashlar_kernel_grow(ashlar_vpn first, size_t pages)
+COLD ashlar_status ashlar_kernel_grow(ashlar_vpn first, size_t pages)
 {
     unsigned last = slot_of(first + pages - 1u);
     if (first_missing(slot_of(first), last) > last) {
@@ -413,7 +413,7 @@ void ashlar_space_switch(struct ashlar_space *space)
 
 /* Copy the one entry that the root in use lacks. CR3 says which root that is: between setting `current` and loading the
  * root, or on a stack that is not the task's, nothing else does. */
-static bool pull_slot(ashlar_phys root_in_use, ashlar_vpn page)
+COLD static bool pull_slot(ashlar_phys root_in_use, ashlar_vpn page)
 {
     if (!BUILT_PULL || !ashlar_half.sharing->pull_on_fault || root_in_use == ashlar_half.root) {
         return false;
@@ -431,7 +431,7 @@ static bool pull_slot(ashlar_phys root_in_use, ashlar_vpn page)
 }
 
 /* Do the tables allow the access by now? */
-static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
+COLD static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
 {
     struct ashlar_walk found;
     ashlar_walk(ashlar_half.paging, root, page, &found);
@@ -440,7 +440,7 @@ static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
     return found.frame != ASHLAR_PFN_NONE && (found.flags & wanted) == wanted;
 }
 
-int ashlar_space_fault(uintptr_t address, unsigned error)
+COLD int ashlar_space_fault(uintptr_t address, unsigned error)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     ashlar_vpn page = ashlar_paging_page(paging, address);
