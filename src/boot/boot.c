@@ -262,8 +262,9 @@ static void check_options(const struct ashlar_boot *boot)
 
 void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted)
 {
-    struct plan plan = {.boot = boot, .booted = booted};
+    static struct plan plan; /* once: not on a stack that may be small */
     check_options(boot);
+    plan = (struct plan){.boot = boot, .booted = booted};
     *booted = (struct ashlar_booted){0};
     finish_map(&plan);
     ask_floors(&plan);

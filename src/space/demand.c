@@ -20,7 +20,7 @@
 #include "arch/entry.h"
 
 #define FLAGS_SHIFT 8u /* in a range's note: what its pages allow */
-#define BATCH_FRAMES 32u
+#define BATCH_FRAMES 16u
 #define BUSY ((uintptr_t)1 << 28)
 
 _Static_assert(BUSY <= ASHLAR_ENTRY_NOTE_MAX && (uint64_t)STRIP_PAGES_MAX * 256u * 2u <= BUSY,

@@ -109,6 +109,7 @@ struct ashlar_half {
     struct ashlar_link spaces;    /* k */
     size_t space_count;           /* k */
     struct growth pending;        /* k */
+    struct growth prepared;       /* the grower\'s own */
     volatile uint32_t growing;    /* 1 while a thread adds top-level slots */
     volatile uint32_t generation; /* counts growths; written by the grower, after the reference */
     uint64_t pulls;               /* n */

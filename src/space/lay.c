@@ -27,7 +27,7 @@
 
 #define FIXED_PAGES_MAX ((size_t)32768)  /* 128 MiB */
 #define FIRST_ALIGN_PAGES ((size_t)1024) /* a multiple of what one table of level 1 covers, in every format */
-#define GAP_PAGES 1u
+#define GAP_PAGES ((size_t)1)
 #define STRIPS 2u
 
 struct ashlar_half ashlar_half;

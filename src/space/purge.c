@@ -19,7 +19,8 @@
 #include "space/internal.h"
 
 #define BATCH_FRAMES 32u
-#define BATCH_RANGES 8u
+#define BATCH_RANGES 4u
+#define HIDE_LOCKED_PAGES 32u
 #define MOST_PAGES ((size_t)8192)
 #define RAM_SHARE 64u
 
@@ -39,13 +40,13 @@ size_t ashlar_purge_give(const struct ashlar_range_info *range)
 {
     struct arena *arena = ashlar_arena_of(range->first);
     size_t count = ashlar_range_pages(range), hidden = 0;
-    if (count > BATCH_FRAMES) {
+    if (count > HIDE_LOCKED_PAGES) {
         ashlar_port_pin();
         hidden = ashlar_leaves_hide(ashlar_range_first(range), count);
         ashlar_port_unpin();
     }
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    if (count <= BATCH_FRAMES) {
+    if (count <= HIDE_LOCKED_PAGES) {
         hidden = ashlar_leaves_hide(ashlar_range_first(range), count);
     }
     ashlar_ranges_set_at_locked(&arena->ranges, range->index, range->note | RANGE_GIVEN, arena->given);

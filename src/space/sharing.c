@@ -255,8 +255,9 @@ COLD static ashlar_status make_table(unsigned slot, uint64_t *entry)
 }
 
 /* Tables for the step in which this slot lies; only for itself where there are not enough frames. */
-COLD static ashlar_status prepare_growth(unsigned slot, struct growth *growth)
+COLD static ashlar_status prepare_growth(unsigned slot)
 {
+    struct growth *growth = &ashlar_half.prepared;
     unsigned step = step_slots();
     unsigned first = slot & ~(step - 1u);
     unsigned kernel = slot_of(ashlar_half.layout.kernel_first);
@@ -304,8 +305,9 @@ COLD static bool push_batch(struct ashlar_link *marker)
 }
 
 /* Into every root, if the policy says so; then into the reference. */
-COLD static void publish(const struct growth *growth)
+COLD static void publish(void)
 {
+    const struct growth *growth = &ashlar_half.prepared;
     struct ashlar_link marker;
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     ashlar_half.pending = *growth;
@@ -346,10 +348,9 @@ COLD static ashlar_status grow_slots(unsigned slot, unsigned last)
         return ASHLAR_MAY_NOT_WAIT;
     }
     while (status == ASHLAR_OK && (slot = first_missing(slot, last)) <= last) {
-        struct growth growth;
-        status = prepare_growth(slot, &growth);
+        status = prepare_growth(slot);
         if (status == ASHLAR_OK) {
-            publish(&growth);
+            publish();
         }
     }
     atomic_store_u32(&ashlar_half.growing, 0);
