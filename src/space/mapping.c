@@ -9,7 +9,7 @@
 
 #include "arch/entry.h"
 
-#define BATCH_FRAMES 32u
+#define BATCH_FRAMES 16u
 
 ashlar_status ashlar_map_flags_status(unsigned flags)
 {

@@ -18,7 +18,7 @@
  */
 #include "space/internal.h"
 
-#define BATCH_FRAMES 32u
+#define BATCH_FRAMES 16u
 #define BATCH_RANGES 4u
 #define HIDE_LOCKED_PAGES 32u
 #define MOST_PAGES ((size_t)8192)
