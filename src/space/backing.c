@@ -15,7 +15,7 @@
  */
 #include "space/internal.h"
 
-#define BATCH_FRAMES 24u
+#define BATCH_FRAMES 32u
 
 /* --- frames that cannot fail later --------------------------------------------- */
 

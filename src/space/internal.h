@@ -91,6 +91,17 @@ struct shootdown {
     volatile uint32_t answered;   /* the CPU's own: requests that it has met */
 };
 
+/* Of the one thread that purges. */
+#define PURGE_FRAMES 64u
+#define PURGE_RANGES 16u
+struct purge {
+    volatile uint32_t busy;
+    unsigned range_count;
+    size_t frame_count;
+    ashlar_pfn frames[PURGE_FRAMES];               /* on their way to the pool */
+    struct ashlar_range_info ranges[PURGE_RANGES]; /* collected */
+};
+
 struct ashlar_half {
     const struct ashlar_paging *paging;   /* b */
     const struct ashlar_sharing *sharing; /* b */
@@ -114,7 +125,8 @@ struct ashlar_half {
     volatile uint32_t generation; /* counts growths; written by the grower, after the reference */
     uint64_t pulls;               /* n */
     uint64_t purges;              /* n */
-    size_t purge_pages;           /* b: so many wait at most */
+    struct purge purge;
+    size_t purge_pages; /* b: so many wait at most */
     struct arena general;
     struct arena stacks;
     struct ashlar_space *volatile current[ASHLAR_MAX_CPUS]; /* each CPU writes its own */

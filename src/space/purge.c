@@ -9,7 +9,8 @@
  *
  * The chain lies in the ranges' own descriptors (the tag of each is the index of
  * the next), so it needs no memory and has no end. A purge takes the whole chain
- * for itself; what is given back meanwhile begins a new one.
+ * for itself; what is given back meanwhile begins a new one. One thread purges at
+ * a time, so that its buffers need no stack.
  *
  * Purged is at min(32 MiB, RAM / 64); when frames or addresses are short; and
  * when the kernel asks for it.
@@ -18,8 +19,8 @@
  */
 #include "space/internal.h"
 
-#define BATCH_FRAMES 16u
-#define BATCH_RANGES 4u
+#include "base/atomic.h"
+
 #define HIDE_LOCKED_PAGES 32u
 #define MOST_PAGES ((size_t)8192)
 #define RAM_SHARE 64u
@@ -93,80 +94,79 @@ COLD static size_t gather_chain(const struct arena *arena, uint32_t chain, struc
     return pages;
 }
 
-/* Frames on their way to the pool: one call for many ranges. */
-struct returned {
-    size_t count;
-    ashlar_pfn frames[BATCH_FRAMES];
-};
+/* --- releasing: by the one purger, in its own buffers -------------------------------- */
 
-static void flush_returned(struct returned *returned)
+static void flush_frames(struct purge *purge)
 {
-    if (returned->count != 0) {
-        ashlar_frames_give_bulk(ashlar_half.pool, returned->frames, returned->count);
-        returned->count = 0;
+    if (purge->frame_count != 0) {
+        ashlar_frames_give_bulk(ashlar_half.pool, purge->frames, purge->frame_count);
+        purge->frame_count = 0;
     }
 }
 
-static void collect(const struct ashlar_range_info *range, struct returned *returned)
+static void collect(struct purge *purge, const struct ashlar_range_info *range)
 {
     ashlar_vpn page = ashlar_range_first(range);
     for (size_t left = ashlar_range_pages(range); left != 0;) {
-        size_t room = BATCH_FRAMES - returned->count;
+        size_t room = PURGE_FRAMES - purge->frame_count;
         size_t step = left < room ? left : room;
         ashlar_port_pin();
-        returned->count += ashlar_leaves_collect(page, step, returned->frames + returned->count);
+        purge->frame_count += ashlar_leaves_collect(page, step, purge->frames + purge->frame_count);
         ashlar_port_unpin();
         page += step;
         left -= step;
-        if (returned->count == BATCH_FRAMES) {
-            flush_returned(returned);
+        if (purge->frame_count == PURGE_FRAMES) {
+            flush_frames(purge);
         }
     }
 }
 
-/* Collected ranges go to the magazines, as far as they are wanted there; count of them stay. */
-static unsigned keep(struct arena *arena, struct ashlar_range_info *ranges, unsigned count)
+/* Collected ranges go to the magazines, as far as they are wanted there; the others, first in the array, stay. */
+static unsigned keep(struct arena *arena, struct purge *purge)
 {
     unsigned left = 0;
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    for (unsigned i = 0; i < count; i++) {
-        if (!ashlar_magazine_keep_locked(arena, &ranges[i])) {
-            ranges[left++] = ranges[i];
+    for (unsigned i = 0; i < purge->range_count; i++) {
+        if (!ashlar_magazine_keep_locked(arena, &purge->ranges[i])) {
+            purge->ranges[left++] = purge->ranges[i];
         }
     }
     ashlar_lock_give(&arena->lock, interrupts);
     return left;
 }
 
-COLD static void release_batch(struct arena *arena, struct ashlar_range_info *ranges, unsigned count)
+COLD static void release_batch(struct arena *arena, struct purge *purge)
 {
-    unsigned left = keep(arena, ranges, count);
+    unsigned left = keep(arena, purge);
     for (unsigned i = 0; i < left; i++) {
         ashlar_port_pin();
-        ashlar_leaves_clear(ranges[i].first, ranges[i].pages);
+        ashlar_leaves_clear(purge->ranges[i].first, purge->ranges[i].pages);
         ashlar_port_unpin();
-        ashlar_arena_give(arena, ranges[i].first, ASHLAR_CALLER());
+        ashlar_arena_give(arena, purge->ranges[i].first, ASHLAR_CALLER());
     }
+    purge->range_count = 0;
 }
 
-static void release_chain(struct arena *arena, uint32_t chain)
+static void release_chain(struct purge *purge, struct arena *arena, uint32_t chain)
 {
-    struct ashlar_range_info ranges[BATCH_RANGES];
-    struct returned returned;
-    unsigned count = 0;
-    returned.count = 0;
-    while (next_of(arena, &chain, &ranges[count])) {
-        collect(&ranges[count], &returned);
-        if (++count == BATCH_RANGES) {
-            release_batch(arena, ranges, count);
-            count = 0;
+    while (next_of(arena, &chain, &purge->ranges[purge->range_count])) {
+        collect(purge, &purge->ranges[purge->range_count]);
+        if (++purge->range_count == PURGE_RANGES) {
+            release_batch(arena, purge);
         }
     }
-    release_batch(arena, ranges, count);
-    flush_returned(&returned);
+    release_batch(arena, purge);
 }
 
-size_t ashlar_space_purge(void)
+/* One thread purges at a time; who finds another one at it waits for it. */
+COLD static void begin(struct purge *purge)
+{
+    while (!atomic_cas_u32(&purge->busy, 0, 1)) {
+        ashlar_port_relax();
+    }
+}
+
+COLD static size_t purge_all(struct purge *purge)
 {
     struct ashlar_gather gather;
     uint32_t general = detach(&ashlar_half.general);
@@ -177,13 +177,25 @@ size_t ashlar_space_purge(void)
     if (pages != 0) {
         ashlar_gather_finish(&gather);
         ashlar_half.purges++;
-        release_chain(&ashlar_half.general, general);
-        release_chain(&ashlar_half.stacks, stacks);
+        release_chain(purge, &ashlar_half.general, general);
+        release_chain(purge, &ashlar_half.stacks, stacks);
+        flush_frames(purge);
     }
     return pages;
 }
 
+COLD size_t ashlar_space_purge(void)
+{
+    struct purge *purge = &ashlar_half.purge;
+    begin(purge);
+    size_t pages = purge_all(purge);
+    atomic_store_u32(&purge->busy, 0);
+    return pages;
+}
+
+/* Somebody else's purge is as good as one of our own. */
 COLD bool ashlar_purge_helps(void)
 {
-    return may_flush() && ashlar_space_purge() != 0;
+    uint64_t before = ashlar_half.purges;
+    return may_flush() && (ashlar_space_purge() != 0 || ashlar_half.purges != before);
 }
