@@ -223,6 +223,8 @@ void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames,
 size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames);
 /* Whatever is in absent entries goes. */
 void ashlar_leaves_clear(ashlar_vpn first, size_t pages);
+/* The notes in its guards go; its pages were collected. Any context. */
+void ashlar_range_clear_guards(const struct ashlar_range_info *range);
 
 /* --- purge.c ------------------------------------------------------------------ */
 

@@ -71,7 +71,16 @@ size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames)
     return found;
 }
 
-void ashlar_leaves_clear(ashlar_vpn first, size_t pages)
+COLD void ashlar_range_clear_guards(const struct ashlar_range_info *range)
+{
+    size_t below = ashlar_range_guards_below(range->note), above = ashlar_range_guards_above(range->note);
+    ashlar_port_pin();
+    ashlar_leaves_clear(range->first, below);
+    ashlar_leaves_clear(range->first + range->pages - above, above);
+    ashlar_port_unpin();
+}
+
+COLD void ashlar_leaves_clear(ashlar_vpn first, size_t pages)
 {
     while (pages != 0) {
         struct ashlar_spot spot;

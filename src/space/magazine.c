@@ -86,9 +86,7 @@ COLD bool ashlar_magazines_empty(struct arena *arena)
             found = true;
             ashlar_ranges_at_locked(&arena->ranges, chain, &range); /* nobody else knows it any more */
             chain = (uint32_t)range.tag;
-            ashlar_port_pin();
-            ashlar_leaves_clear(range.first, range.pages);
-            ashlar_port_unpin();
+            ashlar_range_clear_guards(&range);
             ashlar_arena_give(arena, range.first, ASHLAR_CALLER());
         }
     }

@@ -139,9 +139,7 @@ COLD static void release_batch(struct arena *arena, struct purge *purge)
 {
     unsigned left = keep(arena, purge);
     for (unsigned i = 0; i < left; i++) {
-        ashlar_port_pin();
-        ashlar_leaves_clear(purge->ranges[i].first, purge->ranges[i].pages);
-        ashlar_port_unpin();
+        ashlar_range_clear_guards(&purge->ranges[i]);
         ashlar_arena_give(arena, purge->ranges[i].first, ASHLAR_CALLER());
     }
     purge->range_count = 0;
