@@ -106,6 +106,8 @@ struct sim_mmu_options {
     bool find_stale_use;       /* compare each cached translation that is used with the tables */
     uint64_t kernel_first;     /* address and size of what sim_pointer reaches; 0 bytes: nothing */
     uint64_t kernel_bytes;
+    uint64_t high_first; /* a second such stretch, apart from the first; 0 bytes: none */
+    uint64_t high_bytes;
     uint64_t direct_first; /* address and size of a direct map: may reach frames that are free; 0 bytes: none */
     uint64_t direct_bytes;
 };
