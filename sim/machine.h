@@ -69,6 +69,9 @@ bool sim_ram_has(uint64_t frame);
 void sim_frame_freed(uint64_t frame);
 void sim_frame_taken(uint64_t frame);
 bool sim_frame_is_free(uint64_t frame);
+/* Asked before a frame that was freed is believed to be free still: true if somebody has taken it since. So whoever
+ * watches a pool from outside need only tell what was freed. NULL: nobody is asked. */
+void sim_frames_ask(bool (*is_taken)(uint64_t frame));
 
 /* --- windows ------------------------------------------------------------------------ */
 
