@@ -85,7 +85,9 @@ static void check_mapped(const char *name)
 
 static void test_size(const struct world_format *format, uint64_t kernel_bytes, ashlar_sharing_policy policy)
 {
-    const struct world_options options = {.kernel_bytes = kernel_bytes, .policy = policy, .open_windows = true};
+    const struct world_options options = {.kernel_bytes = kernel_bytes,
+                                          .policy = policy,
+                                          .guarded = kernel_bytes % (512u * MIB) == 0};
     char name[80];
     world_start(format, &options);
     snprintf(name, sizeof name, "%s, %llu MiB, %s", world.name, (unsigned long long)(kernel_bytes >> 20),

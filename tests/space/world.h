@@ -62,8 +62,8 @@ struct world_options {
     unsigned speculate_one_in;
     uint64_t seed;
     ashlar_sharing_policy policy;
-    bool open_windows; /* not guarded: faster */
-    bool unwatched;    /* frames that change hands are not told to the MMU at each flush */
+    bool guarded;   /* windows: who looks through a closed one is found; slow */
+    bool unwatched; /* the machine is not told which frames change hands: for much RAM */
 };
 
 static struct {
@@ -81,6 +81,8 @@ static struct {
     ashlar_pfn carve_first;
     size_t carve_frames;
     size_t table_frames; /* of the carve */
+    bool unwatched;
+    uint64_t gives; /* of the pool, when the machine was told last */
 } world;
 
 static bool world_is_64(void)
@@ -169,11 +171,12 @@ static void world_power_on(const struct world_format *format, const struct world
     world.ram_frames = (size_t)(options->ram_bytes >> ASHLAR_PAGE_SHIFT);
     world_reach(options, &mmu);
     sim_before_flush(NULL);
+    sim_frames_ask(NULL);
     sim_set_cpu(0);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
     sim_ram_init(options->ram_bytes);
     sim_mmu_init(format->sim, WORLD_CPUS, &mmu);
-    sim_windows_init(!options->open_windows, 8);
+    sim_windows_init(options->guarded, 8);
     world_boot_tables();
     ashlar_memmap_init(&world.map, world.entries, sizeof world.entries / sizeof world.entries[0], 0, NULL, NULL);
     ashlar_memmap_add(&world.map, 0, 0x9f000, ASHLAR_MEMMAP_USABLE);
@@ -182,24 +185,36 @@ static void world_power_on(const struct world_format *format, const struct world
 
 /* --- watching frames --------------------------------------------------------------- */
 
-/* Tell the machine of frames that were taken or freed since the last time: whatever still knows one is a violation. */
+__attribute__((unused)) static bool world_is_taken(uint64_t frame)
+{
+    return ashlar_frames_state(world.pool, (ashlar_pfn)frame) == ASHLAR_FRAME_TAKEN;
+}
+
+/* Tell the machine of frames that were freed since the last time: whatever still knows one is a violation. Not of those
+ * that were taken again meanwhile. */
 __attribute__((unused)) static void world_sync(void)
 {
-    for (ashlar_pfn frame = 1; frame < world.ram_frames && world.pool != NULL; frame++) {
-        bool is_free = ashlar_frames_state(world.pool, frame) == ASHLAR_FRAME_FREE;
-        if (is_free != sim_frame_is_free(frame)) {
-            (is_free ? sim_frame_freed : sim_frame_taken)(frame);
+    struct ashlar_frames_stats stats;
+    if (world.pool == NULL || world.unwatched) {
+        return;
+    }
+    ashlar_frames_stats(world.pool, &stats);
+    if (stats.gives == world.gives) {
+        return;
+    }
+    world.gives = stats.gives;
+    for (ashlar_pfn frame = 1; frame < world.ram_frames; frame++) {
+        if (ashlar_frames_state(world.pool, frame) == ASHLAR_FRAME_FREE && !sim_frame_is_free(frame)) {
+            sim_frame_freed(frame);
         }
     }
 }
 
-/* Frames that were free when the last operation ended: what is taken and freed again in between is not seen. */
+/* What is freed too early is found while the CPU still knows it. */
 __attribute__((unused)) static void world_before_flush(void)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
-    if (ashlar_lock_held_name() == NULL) {
-        world_sync();
-    }
+    world_sync();
     ashlar_port_irq_restore(interrupts);
 }
 
@@ -264,6 +279,16 @@ __attribute__((unused)) static void world_join(void)
     sim_set_cpu(0);
 }
 
+__attribute__((unused)) static void world_watch(const struct world_options *options)
+{
+    world.unwatched = options->unwatched;
+    world.gives = ~(uint64_t)0;
+    sim_frames_ask(world_is_taken);
+    world_sync();
+    sim_before_flush(world_before_flush);
+    world_join();
+}
+
 /* All of it; the map's carve is made here. */
 __attribute__((unused)) static void world_start(const struct world_format *format, const struct world_options *given)
 {
@@ -290,9 +315,7 @@ __attribute__((unused)) static void world_start(const struct world_format *forma
         world_bail("space floor", status);
     }
     ashlar_space_init(world.pool);
-    world_join();
-    world_sync();
-    sim_before_flush(options.unwatched ? NULL : world_before_flush);
+    world_watch(&options);
 }
 
 __attribute__((unused)) static void world_start_usual(const struct world_format *format)
@@ -307,8 +330,10 @@ __attribute__((unused)) static void world_start_usual(const struct world_format 
 __attribute__((unused)) static const char *world_broken(void)
 {
     static char text[160];
-    world_sync();
     const char *broken = ashlar_space_audit();
+    (void)ashlar_space_purge();
+    world_sync();
+    broken = broken != NULL ? broken : ashlar_space_audit();
     broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
     if (broken == NULL && sim_violations_all() != 0) {
         broken = sim_violation_text();
@@ -381,6 +406,7 @@ __attribute__((unused)) static void world_give_frames(ashlar_pfn first, size_t f
 __attribute__((unused)) static unsigned world_access(unsigned cpu, uintptr_t address, void *value, unsigned access)
 {
     unsigned self = ashlar_port_cpu(), fault;
+    world_sync();
     sim_set_cpu(cpu);
     for (unsigned tries = 0;; tries++) {
         fault = (access & SIM_WRITE) != 0 ? sim_store(cpu, address, value, sizeof(uint32_t), access & SIM_USER)
