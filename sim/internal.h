@@ -90,7 +90,7 @@ void sim_mmu_check_frame(uint64_t frame, const char *event);
 
 /* --- pointer.c: addresses of the host that are watched -------------------------------- */
 
-void sim_pointer_init(uint64_t first, uint64_t bytes);
+void sim_pointer_init(const struct sim_mmu_options *options);
 /* The same that happens to a TLB. */
 void sim_pointer_flush_page(uint64_t address);
 void sim_pointer_flush(bool globals);

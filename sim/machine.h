@@ -69,6 +69,9 @@ bool sim_ram_has(uint64_t frame);
 void sim_frame_freed(uint64_t frame);
 void sim_frame_taken(uint64_t frame);
 bool sim_frame_is_free(uint64_t frame);
+/* Asked before a frame that was freed is believed to be free still: true if somebody has taken it since. So whoever
+ * watches a pool from outside need only tell what was freed. NULL: nobody is asked. */
+void sim_frames_ask(bool (*is_taken)(uint64_t frame));
 
 /* --- windows ------------------------------------------------------------------------ */
 
@@ -106,6 +109,8 @@ struct sim_mmu_options {
     bool find_stale_use;       /* compare each cached translation that is used with the tables */
     uint64_t kernel_first;     /* address and size of what sim_pointer reaches; 0 bytes: nothing */
     uint64_t kernel_bytes;
+    uint64_t high_first; /* a second such stretch, apart from the first; 0 bytes: none */
+    uint64_t high_bytes;
     uint64_t direct_first; /* address and size of a direct map: may reach frames that are free; 0 bytes: none */
     uint64_t direct_bytes;
 };

@@ -99,7 +99,7 @@ void sim_mmu_init(enum sim_format format, unsigned cpus, const struct sim_mmu_op
     }
     sim_cache_forget_all();
     sim_violations_clear();
-    sim_pointer_init(options->kernel_first, options->kernel_bytes);
+    sim_pointer_init(options);
 }
 
 /* A load of CR3 reads the four entries (4.4.1), and faults on reserved bits. */

@@ -36,7 +36,9 @@ struct mapped {
 static struct {
     char *base;
     uint64_t first;
-    size_t bytes;
+    uint64_t low_bytes; /* of the first stretch; the second one stands behind it */
+    uint64_t high_first;
+    size_t bytes;    /* of both */
     uint32_t *place; /* by page: its place in the list, + 1 */
     struct mapped *list;
     size_t count;
@@ -47,18 +49,35 @@ static struct {
 
 static struct sigaction previous;
 
+/* False if the address is in neither stretch. */
+static bool find_offset(uint64_t address, size_t *offset)
+{
+    if (address - kernel.first < kernel.low_bytes) {
+        *offset = (size_t)(address - kernel.first);
+        return true;
+    }
+    *offset = (size_t)(address - kernel.high_first + kernel.low_bytes);
+    return address - kernel.high_first < kernel.bytes - kernel.low_bytes;
+}
+
+static uint64_t address_at(size_t offset)
+{
+    return offset < kernel.low_bytes ? kernel.first + offset : kernel.high_first + (offset - kernel.low_bytes);
+}
+
 void *sim_pointer(uint64_t address)
 {
-    if (address - kernel.first >= kernel.bytes) {
+    size_t offset;
+    if (!find_offset(address, &offset)) {
         fprintf(stderr, "sim: 0x%llx is not in the kernel range\n", (unsigned long long)address);
         abort();
     }
-    return kernel.base + (size_t)(address - kernel.first);
+    return kernel.base + offset;
 }
 
 uint64_t sim_pointer_address(const void *pointer)
 {
-    return kernel.first + (uint64_t)((const char *)pointer - kernel.base);
+    return address_at((size_t)((const char *)pointer - kernel.base));
 }
 
 /* --- the list of what is mapped ---------------------------------------------------------- */
@@ -116,8 +135,9 @@ static void forget(size_t page)
 
 void sim_pointer_flush_page(uint64_t address)
 {
-    if (address - kernel.first < kernel.bytes) {
-        forget((size_t)((address - kernel.first) / FRAME_BYTES));
+    size_t offset;
+    if (find_offset(address, &offset)) {
+        forget(offset / FRAME_BYTES);
     }
 }
 
@@ -161,20 +181,21 @@ void sim_pointer_check_frame(uint64_t frame, const char *event)
         if (kernel.list[i].frame == frame) {
             sim_violate(SIM_STALE_FRAME, "frame 0x%llx %s while kernel page 0x%llx is still in use",
                         (unsigned long long)frame, event,
-                        (unsigned long long)(kernel.first + kernel.list[i].page * (uint64_t)FRAME_BYTES));
+                        (unsigned long long)address_at(kernel.list[i].page * FRAME_BYTES));
         }
     }
 }
 
 /* --- faults of the host --------------------------------------------------------------------- */
 
-static void translate(uint64_t address, bool write)
+static void translate(size_t offset, bool write)
 {
     char message[128];
     uint64_t physical;
     struct sim_translation now;
     unsigned cpu = ashlar_port_cpu();
-    size_t page = (size_t)((address - kernel.first) / FRAME_BYTES);
+    size_t page = offset / FRAME_BYTES;
+    uint64_t address = address_at(offset);
     unsigned fault = sim_mmu_translate(cpu, address, write ? SIM_WRITE : SIM_READ, &physical);
     if (fault != 0) {
         snprintf(message, sizeof message, "sim: page fault at 0x%llx, error 0x%x, CPU %u", (unsigned long long)address,
@@ -199,7 +220,7 @@ static void on_fault(int signal_number, siginfo_t *information, void *context)
     uintptr_t host = (uintptr_t)information->si_addr;
     (void)signal_number;
     if (host - (uintptr_t)kernel.base < kernel.bytes) {
-        translate(kernel.first + (host - (uintptr_t)kernel.base), (machine->uc_mcontext.gregs[REG_ERR] & 2) != 0);
+        translate(host - (uintptr_t)kernel.base, (machine->uc_mcontext.gregs[REG_ERR] & 2) != 0);
     } else if (!sim_window_touched(host)) {
         sigaction(SIGSEGV, &previous, NULL); /* none of ours: let it happen again */
     }
@@ -215,8 +236,9 @@ void sim_watch_faults(void)
     }
 }
 
-void sim_pointer_init(uint64_t first, uint64_t bytes)
+void sim_pointer_init(const struct sim_mmu_options *options)
 {
+    uint64_t bytes = options->kernel_bytes + options->high_bytes;
     size_t pages = (size_t)(kernel.bytes / FRAME_BYTES);
     if (kernel.base != NULL) {
         munmap(kernel.base, kernel.bytes);
@@ -226,7 +248,9 @@ void sim_pointer_init(uint64_t first, uint64_t bytes)
     free(kernel.known);
     kernel.frames = sim_ram_bytes() / FRAME_BYTES;
     kernel.known = calloc((size_t)kernel.frames + 1u, 1);
-    kernel.first = first;
+    kernel.first = options->kernel_first;
+    kernel.low_bytes = options->kernel_bytes;
+    kernel.high_first = options->high_first;
     kernel.bytes = (size_t)bytes;
     kernel.count = 0;
     pages = (size_t)(bytes / FRAME_BYTES);

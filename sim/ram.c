@@ -30,6 +30,7 @@ static struct {
     size_t piece_count;
     void **pieces;
     uint8_t *free; /* a byte for each frame */
+    bool (*is_taken)(uint64_t frame);
 } ram = {.file = -1};
 
 static struct {
@@ -211,7 +212,18 @@ void sim_frame_taken(uint64_t frame)
     note(frame, false, "taken");
 }
 
+void sim_frames_ask(bool (*is_taken)(uint64_t frame))
+{
+    ram.is_taken = is_taken;
+}
+
 bool sim_frame_is_free(uint64_t frame)
 {
-    return sim_ram_has(frame) && ram.free[frame] != 0;
+    if (!sim_ram_has(frame) || ram.free[frame] == 0) {
+        return false;
+    }
+    if (ram.is_taken != NULL && ram.is_taken(frame)) {
+        ram.free[frame] = 0;
+    }
+    return ram.free[frame] != 0;
 }

@@ -19,6 +19,10 @@ void sim_set_context(unsigned context);
 /* Interrupts off, as seen by the code under test? */
 bool sim_interrupts_are_off(void);
 
+/* Called before each flush that the code under test asks for, while the CPU still knows what it is to forget; NULL:
+ * nothing. */
+void sim_before_flush(void (*hook)(void));
+
 /* How many pins are open on this thread: 0 outside of the library. */
 unsigned sim_pins(void);
 

@@ -47,8 +47,8 @@ void ashlar_port_relax(void);
 /* Drop one page's translation, global ones included. x86: invlpg. */
 void ashlar_port_flush_page(uintptr_t address);
 
-/* Drop all translations, global ones included. x86: toggle CR4.PGE where
- * global pages are on, else reload CR3. */
+/* Drop all translations, global ones included, and whatever the CPU keeps of
+ * the root. x86: toggle CR4.PGE where global pages are on, else reload CR3. */
 void ashlar_port_flush_all(void);
 
 /* Physical address of the root table in use (x86: CR3 without its flags). */

@@ -441,17 +441,31 @@ COLD static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
     return found.frame != ASHLAR_PFN_NONE && (found.flags & wanted) == wanted;
 }
 
+/* Is a page of the user half mapped through a root entry that this CPU has not read yet? If it allows less than was
+ * wanted, the next fault says so. With interrupts off no table is given back meanwhile: that waits for this CPU's
+ * answer. */
+COLD static bool is_unread(ashlar_phys root, ashlar_vpn page)
+{
+    uintptr_t interrupts = ashlar_port_irq_save();
+    bool retry = is_allowed(root, page, 0);
+    ashlar_port_irq_restore(interrupts);
+    return retry;
+}
+
 COLD int ashlar_space_fault(uintptr_t address, unsigned error)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     ashlar_vpn page = ashlar_paging_page(paging, address);
-    if ((error & (ERROR_PRESENT | ERROR_USER | ERROR_RESERVED)) != 0 ||
-        !ashlar_paging_address_is_valid(paging, address) || page < ashlar_half.layout.kernel_first) {
+    bool user_half = page < ashlar_user_pages();
+    if ((error & (ERROR_PRESENT | ERROR_RESERVED)) != 0 || !ashlar_paging_address_is_valid(paging, address) ||
+        (user_half ? !ashlar_paging_root_needs_reload(paging)
+                   : (error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first)) {
         return 0;
     }
     ashlar_port_pin();
     ashlar_phys root = ashlar_port_get_root();
-    bool retry = pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page);
+    bool retry = user_half ? is_unread(root, page)
+                           : pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page);
     if (retry && ashlar_paging_root_needs_reload(paging)) {
         ashlar_port_set_root(root);
     }

@@ -155,6 +155,9 @@ COLD static void unlink_if_empty(struct prune *prune, struct ashlar_spot *spot, 
         ashlar_entry_clear(paging, spot->table, spot->index);
         prune->frames[prune->count++] = ashlar_entry_frame(paging, spot->entry);
         ashlar_gather_add(gather, prune->next, 1);
+        if (ashlar_paging_root_needs_reload(paging) && spot->level == ashlar_paging_levels(paging)) {
+            gather->runs = ASHLAR_GATHER_RUNS + 1u; /* a flush of a page leaves what the CPU keeps of the root */
+        }
         prune->space->table_frames--;
     }
 }
