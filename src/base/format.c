@@ -61,10 +61,9 @@ static unsigned divide_by_ten(uint64_t *value)
     return remainder;
 }
 
-static void put_number(struct sink *sink, const struct field *field, uint64_t value, bool hex, bool negative)
+static void put_number(struct sink *sink, struct field *field, uint64_t value, bool hex, bool negative)
 {
     char digits[20];
-    struct field rest = *field;
     size_t at = sizeof digits;
     do {
         unsigned digit = hex ? (unsigned)(value & 15u) : 0;
@@ -79,9 +78,9 @@ static void put_number(struct sink *sink, const struct field *field, uint64_t va
         digits[--at] = '-';
     } else if (negative) { /* before the zeros */
         put(sink, '-');
-        rest.width -= rest.width != 0;
+        field->width -= field->width != 0;
     }
-    put_padded(sink, &rest, digits + at, sizeof digits - at);
+    put_padded(sink, field, digits + at, sizeof digits - at);
 }
 
 static void put_string(struct sink *sink, const struct field *field, const char *text)
@@ -128,19 +127,19 @@ static uint64_t unsigned_argument(const struct field *field, va_list *arguments)
     }
 }
 
-static void put_signed(struct sink *sink, const struct field *field, int value)
+static void put_signed(struct sink *sink, struct field *field, int value)
 {
     put_number(sink, field, value < 0 ? 0u - (unsigned)value : (unsigned)value, false, value < 0);
 }
 
-static void put_pointer(struct sink *sink, const struct field *field, const void *pointer)
+static void put_pointer(struct sink *sink, struct field *field, const void *pointer)
 {
     put(sink, '0');
     put(sink, 'x');
     put_number(sink, field, (uintptr_t)pointer, true, false);
 }
 
-static void put_conversion(struct sink *sink, const struct field *field, char kind, va_list *arguments)
+static void put_conversion(struct sink *sink, struct field *field, char kind, va_list *arguments)
 {
     char c;
     switch (kind) {
