@@ -16,6 +16,7 @@
 #include "string.h"
 #include "timer.h"
 #include "tour.h"
+#include <ashlar/kmalloc.h>
 #include <ashlar/port.h>
 
 #define ROUNDS 1024u

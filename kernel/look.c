@@ -127,6 +127,40 @@ static int run_ranges(unsigned count, char **words)
     return EXIT_GOOD;
 }
 
+static int run_heap(unsigned count, char **words)
+{
+    struct ashlar_heap_stats stats;
+    (void)count;
+    (void)words;
+    ashlar_heap_stats(kernel_memory.booted.heap, &stats);
+    print("heap: %zu KiB backed of %zu MiB of addresses (at most %zu KiB so far)\n", stats.backed_bytes >> 10,
+          stats.range_bytes >> 20, stats.peak_bytes >> 10);
+    print("  %zu KiB in %zu slabs, %zu KiB in %zu large blocks, %zu KiB empty, %zu KiB of bookkeeping\n",
+          stats.slab_bytes >> 10, stats.slabs, stats.large_bytes >> 10, stats.large_blocks, stats.empty_bytes >> 10,
+          stats.metadata_bytes >> 10);
+    print("  %zu objects hold %zu bytes; grown %zu times, shrunk %zu times, %zu requests refused\n", stats.live_objects,
+          stats.live_bytes, stats.grows, stats.shrinks, stats.failures);
+    return EXIT_GOOD;
+}
+
+static int print_cache(void *context, struct ashlar_cache *cache, const struct ashlar_cache_info *info)
+{
+    (void)context;
+    (void)cache;
+    print("  %-16s %6zu bytes, %zu of %zu objects live, %zu slabs of %zu KiB in all\n", info->name, info->object_bytes,
+          info->live, info->capacity, info->slabs, info->slab_bytes >> 10);
+    return 0;
+}
+
+static int run_caches(unsigned count, char **words)
+{
+    (void)count;
+    (void)words;
+    print("object caches:\n");
+    ashlar_cache_walk(kernel_memory.booted.heap, print_cache, NULL);
+    return EXIT_GOOD;
+}
+
 static void print_task(void *context, const struct task *task)
 {
     static const char *const states[] = {"ready", "asleep", "done"};
@@ -196,6 +230,8 @@ const struct command commands_look[] = {
     {"space", "", "kernel space: its areas and counters", run_space},
     {"mappings", "[PROCESS]", "what is mapped: in the kernel half, or in a process's own", run_mappings},
     {"ranges", "", "who holds which kernel addresses", run_ranges},
+    {"heap", "", "the heap: what is backed, used, empty", run_heap},
+    {"caches", "", "object caches, and how full they are", run_caches},
     {"ps", "", "tasks and processes", run_ps},
     {"walk", "ADDR", "the page table entries of an address", run_walk},
     {"audit", "", "check every invariant of every floor", run_audit},

@@ -133,12 +133,12 @@ static void boot_up(void)
 {
     struct ashlar_boot boot = {
         .map = &kernel_memory.map,
-        .paging = &ashlar_paging_x86_32,
+        .paging = &ashlar_paging_two_level,
         .features = enable_features(),
         .max_cpus = 1,
         .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
         .image_bytes = (size_t)(image_end - image_start),
-        .image_address = IMAGE_ADDRESS,
+        .image_address = IMAGE_SLOT_ADDRESS,
         .policy = ASHLAR_SHARING_PREALLOCATE,
     };
     uint64_t before = x86_rdtsc();
@@ -166,7 +166,21 @@ const char *memory_audit(void)
     const char *problem = ashlar_memmap_audit(&kernel_memory.map);
     problem = problem != NULL ? problem : ashlar_frames_audit(kernel_memory.frames);
     problem = problem != NULL ? problem : ashlar_space_audit();
+    problem = problem != NULL ? problem : ashlar_heap_audit(kernel_memory.booted.heap);
     return problem;
+}
+
+size_t memory_heap_pages(void)
+{
+    struct ashlar_heap_stats stats;
+    ashlar_heap_stats(kernel_memory.booted.heap, &stats);
+    return stats.backed_bytes >> ASHLAR_PAGE_SHIFT;
+}
+
+void memory_heap_shrink(void)
+{
+    (void)ashlar_heap_shrink(kernel_memory.booted.heap, 0);
+    (void)ashlar_space_purge();
 }
 
 size_t memory_free_addresses(void)

@@ -33,7 +33,7 @@ const char *memory_audit(void);
 
 /* Pages that back the heap, its bookkeeping counted. */
 size_t memory_heap_pages(void);
-/* Gives back every span of the heap that is empty. */
+/* Gives back every span of the heap that is empty, and what waits for a flush. */
 void memory_heap_shrink(void);
 /* Pages of kernel addresses that nobody holds. */
 size_t memory_free_addresses(void);

@@ -18,6 +18,7 @@
 #define ACCESSED_DIRTY 0x60u
 
 static struct process *processes;
+static struct ashlar_cache *cache;
 static uint32_t started;
 
 static volatile uint32_t *private_page(void)
@@ -98,14 +99,18 @@ static ashlar_status bring_up(struct process *process, const char *name)
 
 ashlar_status process_start(const char *name, struct process **process)
 {
-    struct process *new_process = ashlar_kzalloc(sizeof *new_process);
+    ashlar_status created = ASHLAR_OK;
+    if (cache == NULL) {
+        created = ashlar_cache_create(kernel_memory.booted.heap, "process", sizeof(struct process), 0, 0, &cache);
+    }
+    struct process *new_process = created == ASHLAR_OK ? ashlar_cache_alloc(cache, ASHLAR_HEAP_ZERO) : NULL;
     if (new_process == NULL) {
         return ASHLAR_NO_FRAMES;
     }
     new_process->pattern = ++started << 20;
     ashlar_status status = bring_up(new_process, name);
     if (status != ASHLAR_OK) {
-        ashlar_kfree(new_process);
+        ashlar_cache_free(cache, new_process);
         return status;
     }
     new_process->next = processes;
@@ -125,7 +130,7 @@ void process_stop(struct process *process)
         link = &(*link)->next;
     }
     *link = process->next;
-    ashlar_kfree(process);
+    ashlar_cache_free(cache, process);
 }
 
 struct process *process_first(void)

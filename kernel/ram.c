@@ -129,5 +129,6 @@ void ram_give_all(struct ram_hoard *hoard)
         }
     }
     ashlar_space_give(hoard->taken_first);
+    (void)ashlar_space_purge();
     *hoard = (struct ram_hoard){0};
 }

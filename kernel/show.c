@@ -7,6 +7,7 @@
 #include "string.h"
 #include "tap.h"
 #include "tour.h"
+#include <ashlar/kmalloc.h>
 
 #define STRESS_OBJECTS 256u
 #define STRESS_BYTES_MAX 70000u

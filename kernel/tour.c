@@ -13,6 +13,7 @@
 #include "ram.h"
 #include "string.h"
 #include "trap.h"
+#include <ashlar/kmalloc.h>
 
 #define PROCESSES 3u
 #define GROWTH_BLOCKS_MAX 256u
@@ -219,6 +220,7 @@ static void grow_and_look(struct tour *tour)
 static void hoard_ram(struct tour *tour)
 {
     struct ram_hoard hoard;
+    (void)ashlar_space_purge();
     size_t before = free_frames();
     heading(6, "All of the RAM, handed out");
     print("   %lu MiB are free; kernel space has %lu MiB of addresses in all. Every frame is taken, filled through a\n"

@@ -12,6 +12,7 @@
 #include "string.h"
 #include "task.h"
 #include "trap.h"
+#include <ashlar/kmalloc.h>
 #include <ashlar/port.h>
 
 static const uint32_t constant = 0x1234;

@@ -22,30 +22,36 @@ struct ashlar_boot {
     unsigned max_cpus;                  /* that there can ever be */
     ashlar_phys image_base;             /* the kernel image in RAM: reserved */
     size_t image_bytes;
-    uintptr_t image_address;            /* where it is linked, within the top 128 MiB on 32-bit */
-    size_t kernel_space_bytes;          /* default: 512 MiB, 128 MiB with up to 128 MiB of RAM */
-    size_t heap_bytes;                  /* address range of the heap; default: three quarters of the general arena */
-    size_t heap_keep_bytes;             /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
-    size_t stacks;                      /* kernel stacks of 4 pages that fit; default 128 */
+    uintptr_t image_address; /* where its first top-level slot or table begins, on 4 MiB, within the top 128 MiB (on
+                              * 64-bit, within the last top-level slot): the fixed area ends there */
+    uintptr_t stack_address; /* lowest address of the stack in use: its frames are reserved; 0: it lies in the image */
+    size_t stack_bytes;
+    size_t kernel_space_bytes; /* a multiple of 4 MiB, 128 MiB to 3 GiB; default: 512 MiB, 128 MiB with up to 128 MiB of
+                                * RAM; on 64-bit all of the upper half */
+    size_t heap_bytes;         /* address range of the heap; default: three quarters of the general arena */
+    size_t heap_keep_bytes;    /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
+    size_t stacks;             /* kernel stacks of 4 pages that fit; default 128 */
     ashlar_sharing_policy policy;
+    ashlar_kick kick; /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */
 };
 
 /* What boot brought up, and where each floor's bookkeeping went. */
 struct ashlar_booted {
     struct ashlar_frames *frames;
     struct ashlar_heap *heap;
-    size_t ram_frames;            /* usable RAM, before the carve */
-    ashlar_pfn carve_first;       /* physical */
+    size_t ram_frames;      /* usable RAM, before the carve */
+    ashlar_pfn carve_first; /* physical */
     size_t carve_frames;
     struct {
-        const char *floor;        /* "frames", "space", "heap" */
-        const char *what;         /* "bitmap and counters", "page tables", ... */
-        uintptr_t address;        /* 0: not mapped in one piece */
+        const char *floor; /* "frames", "space", "heap" */
+        const char *what;  /* "bitmap and counters", "page tables", ... */
+        uintptr_t address; /* 0: not mapped in one piece */
         size_t bytes;
     } part[6];
     unsigned parts;
     ashlar_vpn heap_first;
     size_t heap_pages;
+    ashlar_sharing_policy policy; /* in force: never AUTO */
 };
 
 /* One line of why, whatever the error; also logged through the port. Fatal, with that line, where the map is unusable:

@@ -17,6 +17,7 @@
 #ifndef ASHLAR_SPACE_H
 #define ASHLAR_SPACE_H
 
+#include <ashlar/config.h>
 #include <ashlar/frames.h>
 #include <ashlar/paging.h>
 #include <ashlar/private.h>
@@ -25,11 +26,25 @@ ASHLAR_BEGIN_DECLS
 
 /* --- how the kernel half is shared --------------------------------------- */
 
+/* Every root points at the same tables; only the entries of the roots themselves, one for each top-level slot, have to
+ * come into all of them. docs/choosing-a-policy.md has the figures. */
 typedef enum ashlar_sharing_policy {
-    ASHLAR_SHARING_PREALLOCATE = 0 /* every top-level table of kernel space exists from boot */
+    ASHLAR_SHARING_PREALLOCATE = 0, /* every entry exists from boot: no root ever changes */
+    ASHLAR_SHARING_EAGER = 1,       /* whoever adds one writes it into all roots */
+    ASHLAR_SHARING_LAZY = 2,        /* the page-fault handler copies it when it is missed */
+    ASHLAR_SHARING_HYBRID = 3,      /* EAGER, a cache line of entries at a time */
+    ASHLAR_SHARING_SEQ = 4,         /* copied when a CPU switches to the root; LAZY for those that run on */
+    ASHLAR_SHARING_AUTO = 5         /* PREALLOCATE while its tables take at most 1% of RAM, else HYBRID */
 } ashlar_sharing_policy;
 
 const char *ashlar_sharing_text(ashlar_sharing_policy policy);
+
+/* A change that takes something away is told to every CPU that may remember it, and awaited: a shootdown. The kernel's
+ * part is an interrupt from CPU to CPU: the kick hook sends it, its handler calls ashlar_space_answer.
+ *
+ * cpus: bit n % 32 of word n / 32 is CPU n; never the caller's own. Returns without waiting. Called pinned, in any
+ * context in which mappings may be taken away, on several CPUs at once. A kick may come late, but not be lost. */
+typedef void (*ashlar_kick)(const uint32_t *cpus, unsigned words);
 
 /* --- bringing it up: called by boot -------------------------------------- */
 
@@ -37,12 +52,13 @@ struct ashlar_space_options {
     const struct ashlar_paging *paging; /* the format that the CPU runs with */
     unsigned features;                  /* ASHLAR_FEATURE_... of paging.h */
     unsigned max_cpus;
-    ashlar_sharing_policy policy;
-    ashlar_vpn kernel_first; /* start of kernel space; a multiple of a top-level slot */
-    ashlar_vpn image_first;  /* where the image's top-level slot is mapped; the fixed area ends there */
+    ashlar_sharing_policy policy; /* not AUTO: see ashlar_sharing_choose */
+    ashlar_vpn kernel_first;      /* start of kernel space; a multiple of 4 MiB */
+    ashlar_vpn image_first;       /* where the image's top-level slot is mapped; the fixed area ends there */
     size_t image_pages;
-    size_t carve_pages;  /* pages of carved storage that lay maps, tables not counted */
-    size_t stack_pages;  /* arena of kernel stacks, guard pages included */
+    size_t carve_pages; /* pages of carved storage that lay maps, tables not counted */
+    size_t stack_pages; /* arena of kernel stacks, guard pages included */
+    ashlar_kick kick;   /* NULL with one CPU only */
 };
 
 /* Where everything lies, for people and for the fault path. */
@@ -63,8 +79,12 @@ struct ashlar_space_layout {
     size_t strip_frames; /* frames of descriptors made by lay */
 };
 
+/* What AUTO means with so much RAM. Pure. Other policies are returned as they are. */
+ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_options *options, size_t ram_frames);
+
 /* Frames that lay takes for tables and first descriptors. Pure.
- * ASHLAR_BAD_ARGUMENT: kernel_first is no slot boundary, or the fixed area does not fit below the image. */
+ * ASHLAR_BAD_ARGUMENT: kernel_first is no multiple of 4 MiB, or the fixed area does not fit below the image;
+ * ASHLAR_REFUSED: the policy is not built in, or is AUTO. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames);
 
 /* Build the kernel half in the frames [first, first + footprint), map the
@@ -86,8 +106,9 @@ struct ashlar_space {
     struct ashlar_link link; /* in the list of spaces */
     struct ashlar_lock lock;
     ashlar_phys root;
-    size_t table_frames;  /* user tables, the root not counted */
-    size_t mapped_pages;  /* user pages mapped, of 4 KiB */
+    size_t table_frames;                                 /* user tables, the root not counted */
+    size_t mapped_pages;                                 /* user pages mapped, of 4 KiB */
+    uint32_t generation;                                 /* of the kernel slots that its root has (SEQ) */
     volatile uint32_t cpus[(ASHLAR_MAX_CPUS + 31) / 32]; /* that may hold translations of it */
 };
 
@@ -102,6 +123,18 @@ void ashlar_space_destroy(struct ashlar_space *space);
 /* Load its root on this CPU; NULL: the kernel's reference root. Called with
  * interrupts off or pinned. A switch to the space in use does nothing. */
 void ashlar_space_switch(struct ashlar_space *space);
+
+/* --- several CPUs -------------------------------------------------------- */
+
+/* Forget what other CPUs ask this one to forget. From the kick's interrupt handler; harmless at any other time. Takes a
+ * lock of its own, of the lowest rank. Interrupts off. */
+void ashlar_space_answer(void);
+
+/* This CPU takes part from here on. On each CPU but the one that booted, on the reference root, with interrupts off,
+ * before it touches anything but the image, stacks and what boot carved. */
+void ashlar_space_cpu_join(void);
+/* The reverse, before it is stopped: it runs on the reference root, and afterwards touches only the like. */
+void ashlar_space_cpu_leave(void);
 
 /* Physical address of the root: NULL is the reference root (for task gates, CPUs that start). */
 ashlar_phys ashlar_space_root(const struct ashlar_space *space);
@@ -133,19 +166,26 @@ typedef enum ashlar_intent {
     ASHLAR_INTENT_COLLECT /* pages hidden before: nothing is checked or reserved */
 } ashlar_intent;
 
+/* An entry in an open page table. */
+struct ashlar_spot {
+    void *table; /* NULL: none is open */
+    uint64_t entry;
+    unsigned level; /* of the table: 1 maps pages */
+    unsigned index;
+    int window; /* to be closed */
+};
+
 /* The fields are the floor's own. A cursor on a user space holds its lock, with
- * interrupts off, from begin to end. */
+ * interrupts off, from begin to end; one on the kernel half keeps its CPU. */
 struct ashlar_cursor {
     struct ashlar_space *space;
-    ashlar_vpn next;      /* first page not yet worked on */
-    size_t pages;         /* left */
+    ashlar_vpn next; /* first page not yet worked on */
+    size_t pages;    /* left */
     uintptr_t interrupts;
-    ashlar_pfn spares;    /* reserved tables, chained through their first word */
+    ashlar_pfn spares; /* reserved tables, chained through their first word */
     size_t spare_count;
-    void *table;          /* open table, or NULL */
-    ashlar_vpn table_first;
-    unsigned table_level;
-    int table_is_window;
+    struct ashlar_spot spot;
+    ashlar_vpn spot_page; /* for which it was found */
 };
 
 /* Reserves every table that the change can need; splits large pages at the
@@ -163,10 +203,10 @@ void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, s
 void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags);
 /* Present pages become hidden: not there for the MMU, their frame number kept. */
 void ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather);
-/* New permissions; the gather has them only where some were taken away. */
+/* New permissions; frames and caching type stay. */
 void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags, struct ashlar_gather *gather);
-/* Hidden pages become absent; their frames go to frames[], at most pages of
- * them (a large page counts as its pages). Looks at `pages` pages; returns how many frames. */
+/* Hidden pages become absent; their frames go to frames[], which has room for
+ * `pages` of them (a large page gives as many as it has). Returns how many. */
 size_t ashlar_cursor_collect(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages);
 void ashlar_cursor_end(struct ashlar_cursor *cursor);
 
@@ -191,9 +231,9 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, a
                                                    unsigned flags);
 
 struct ashlar_mapping {
-    ashlar_pfn frame;    /* of this page, within a large page as well */
-    size_t page_pages;   /* 1, or the pages of the large page that maps it */
-    unsigned flags;      /* ASHLAR_MAP_... */
+    ashlar_pfn frame;  /* of this page, within a large page as well */
+    size_t page_pages; /* 1, or the pages of the large page that maps it */
+    unsigned flags;    /* ASHLAR_MAP_... */
 };
 /* ASHLAR_ABSENT. Any context. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page,
@@ -219,6 +259,16 @@ void ashlar_space_decommit(ashlar_vpn first, size_t pages);
 ASHLAR_MUST_USE ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first);
 void ashlar_space_give(ashlar_vpn first);
 
+/* A region whose pages come, zeroed, when they are touched: for whoever cannot know how much he will use. All frames are
+ * promised now, so that no fault fails; the kernel's page-fault handler has to call ashlar_space_fault. Not for what a
+ * fault itself needs, nor for memory that is touched in an NMI. Given back by ashlar_space_give. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char *name,
+                                                       ashlar_vpn *first);
+
+/* What was given back stays out of reach, frames and addresses with it, until one flush has served all of it: at
+ * min(32 MiB, RAM / 64), or when something is short. Now: returns the pages that came free. Thread context. */
+size_t ashlar_space_purge(void);
+
 /* A kernel stack of so many pages with a guard page below; *top is the address
  * just past its end. name is kept, and named when the guard is hit. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t *top);
@@ -233,23 +283,23 @@ void ashlar_space_unmap_mmio(uintptr_t address);
 /* --- faults and reports -------------------------------------------------- */
 
 typedef enum ashlar_place_kind {
-    ASHLAR_PLACE_USER,    /* the user half */
-    ASHLAR_PLACE_NULL,    /* the first page */
-    ASHLAR_PLACE_FREE,    /* kernel space that nobody holds */
-    ASHLAR_PLACE_RANGE,   /* in a range, at offset bytes */
-    ASHLAR_PLACE_GUARD,   /* guard page; offset counts the bytes below the range's first page */
-    ASHLAR_PLACE_STACK,   /* in a stack */
-    ASHLAR_PLACE_FIXED,   /* array, strip, carve */
+    ASHLAR_PLACE_USER,  /* the user half */
+    ASHLAR_PLACE_NULL,  /* the first page */
+    ASHLAR_PLACE_FREE,  /* kernel space that nobody holds */
+    ASHLAR_PLACE_RANGE, /* in a range, at offset bytes */
+    ASHLAR_PLACE_GUARD, /* guard page; offset counts the bytes below the range's first byte, or past its end */
+    ASHLAR_PLACE_STACK, /* in a stack */
+    ASHLAR_PLACE_FIXED, /* array, strip, carve */
     ASHLAR_PLACE_IMAGE
 } ashlar_place_kind;
 
 struct ashlar_place {
     ashlar_place_kind kind;
-    const char *name;  /* of the range, stack or area; never NULL */
-    ashlar_vpn first;  /* its first page that is no guard, and how many */
+    const char *name; /* of the range, stack or area; never NULL */
+    ashlar_vpn first; /* its first page that is no guard, and how many */
     size_t pages;
-    size_t offset;     /* bytes from first; for a guard, bytes below it */
-    int mapped;        /* does the kernel half translate it now? */
+    size_t offset; /* bytes from first; for a guard, bytes below it or past the end */
+    int mapped;    /* does the kernel half translate it now? */
 };
 
 /* What is this address? Takes no lock; may be called from any fault handler, on
@@ -258,8 +308,9 @@ void ashlar_space_explain(uintptr_t address, struct ashlar_place *place);
 /* The same as one line: "guard page of stack worker3, 24 bytes below it". */
 void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes);
 
-/* The sharing policy's share of a page fault (error: the CPU's error code).
- * Nonzero: the kernel half was brought up to date, retry. Takes no lock. */
+/* The space floor's share of a page fault; error is the CPU's error code. Nonzero: try the access again. It brings in
+ * what the sharing policy left out of the root in use, and pages of demand regions; and sees that a page that another
+ * CPU has mapped meanwhile is there. Takes no lock but, for a demand page, that of the frames. Any context but NMI. */
 int ashlar_space_fault(uintptr_t address, unsigned error);
 
 struct ashlar_space_stats {
@@ -270,9 +321,14 @@ struct ashlar_space_stats {
     size_t stacks;
     size_t kernel_table_frames;
     size_t strip_frames;
-    uint64_t flush_pages;   /* single-page flushes, all flushes, since init */
+    uint64_t flush_pages; /* single-page flushes, all flushes, since init */
     uint64_t flush_alls;
-    uint64_t root_writes;   /* entries written into roots after the first space existed */
+    uint64_t kicks;       /* CPUs that were asked to flush, since init */
+    uint64_t root_writes; /* entries written into roots of spaces that existed already */
+    uint64_t growths;     /* times that top-level slots were added */
+    uint64_t purges;      /* flushes that served ranges given back */
+    size_t purge_pages;   /* in ranges that wait for the next one */
+    uint64_t pulls;       /* faults that brought entries into a root */
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);
 

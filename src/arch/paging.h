@@ -27,6 +27,23 @@ static inline unsigned ashlar_paging_levels(const struct ashlar_paging *paging)
     return paging_fold(paging)->levels;
 }
 
+static inline unsigned ashlar_paging_entry_bytes(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->entry_bytes;
+}
+
+/* Bits of an address that are translated. */
+static inline unsigned ashlar_paging_virtual_bits(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->virtual_bits;
+}
+
+/* The page with the highest number. */
+static inline ashlar_vpn ashlar_paging_last_page(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->page_mask;
+}
+
 /* An entry of this level covers 2^shift pages. */
 static inline unsigned ashlar_entry_shift(const struct ashlar_paging *paging, unsigned level)
 {
@@ -153,6 +170,13 @@ static inline uint64_t ashlar_entry_permission_bits(const struct ashlar_paging *
 {
     const struct ashlar_paging *p = paging_fold(paging);
     return p->no_execute | p->writable | p->user;
+}
+
+/* The bits that the MMU writes by itself. */
+static inline uint64_t ashlar_entry_mmu_bits(const struct ashlar_paging *paging)
+{
+    const struct ashlar_paging *p = paging_fold(paging);
+    return (uint64_t)p->accessed | p->dirty;
 }
 
 /* A link to a table, for an entry of this level. flags: 0 or ASHLAR_MAP_USER. Writable and executable always: the

@@ -133,36 +133,37 @@ static inline struct bits bits_of(const struct ashlar_paging *paging)
     return (struct bits){present, paging->hidden, present | paging->accessed | paging->dirty};
 }
 
-/* False if it was not present. */
-LOOP bool hide_one(struct bits bits, volatile uint32_t *low)
+/* An entry that the MMU may still write. False if it was not present. */
+static __attribute__((noinline)) bool hide_unsettled(uint32_t present, uint32_t hidden, volatile uint32_t *low)
 {
-    for (;;) {
+    uint32_t old;
+    do {
+        old = entry_load_32(low);
+    } while ((old & present) != 0 && !entry_cas_32(low, old, old ^ (present | hidden)));
+    return (old & present) != 0;
+}
+
+/* Present entries have the hidden bit clear: one exclusive or changes both. */
+LOOP unsigned hide_loop(bool wide, const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count)
+{
+    const struct bits bits = bits_of(paging);
+    unsigned hidden = count;
+    for (; count != 0; count--, low += wide ? 2 : 1) {
         uint32_t old = entry_load_32(low);
-        uint32_t new = (old & ~bits.present) | bits.hidden;
         if ((old & bits.settled) == bits.settled) {
-            entry_store_32(low, new);
-            return true;
-        }
-        if ((old & bits.present) == 0) {
-            return false;
-        }
-        if (entry_cas_32(low, old, new)) {
-            return true;
+            entry_store_32(low, old ^ (bits.present | bits.hidden));
+        } else {
+            hidden -= !hide_unsettled(bits.present, bits.hidden, low);
         }
     }
+    return hidden;
 }
 
 unsigned ashlar_run_hide(const struct ashlar_paging *paging, void *table, unsigned index, unsigned count)
 {
     const struct ashlar_paging *p = paging_fold(paging);
-    const struct bits bits = bits_of(p);
-    unsigned stride = p->entry_bytes / 4u;
     volatile uint32_t *low = low_half(p, table, index);
-    unsigned hidden = 0;
-    for (unsigned i = 0; i < count; i++, low += stride) {
-        hidden += hide_one(bits, low);
-    }
-    return hidden;
+    return is_wide(p) ? hide_loop(true, p, low, count) : hide_loop(false, p, low, count);
 }
 
 /* Absent entries are nobody's but their owner's: halves, without ado. In a large page the lowest bit of the frame

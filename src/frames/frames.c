@@ -292,18 +292,30 @@ static void take_all(struct ashlar_frames *pool, ashlar_pfn *frames, size_t coun
     }
 }
 
+OUT_OF_LINE static ashlar_status take_bulk_locked(struct ashlar_frames *pool, ashlar_pfn *frames, size_t count,
+                                                  unsigned flags, const void *caller)
+{
+    check_promise(pool, count, flags, caller);
+    bool admitted = ashlar_frames_admit(pool, count, flags);
+    if (admitted) {
+        take_all(pool, frames, count);
+    }
+    return ashlar_frames_book(pool, admitted, count, flags);
+}
+
 ashlar_status ashlar_frames_take_bulk(struct ashlar_frames *pool, ashlar_pfn *frames, size_t count, unsigned flags)
 {
     if ((flags & ~FLAGS_KNOWN) != 0) {
         return ASHLAR_BAD_ARGUMENT;
     }
+    ashlar_status status = ASHLAR_OK;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
-    check_promise(pool, count, flags, ASHLAR_CALLER());
-    bool admitted = ashlar_frames_admit(pool, count, flags);
-    if (admitted) {
+    if (flags == 0 && is_plenty(pool, count)) {
         take_all(pool, frames, count);
+        pool->takes++;
+    } else {
+        status = take_bulk_locked(pool, frames, count, flags, ASHLAR_CALLER());
     }
-    ashlar_status status = ashlar_frames_book(pool, admitted, count, flags);
     ashlar_lock_give(&pool->lock, interrupts);
     return status;
 }
@@ -336,8 +348,21 @@ COLD ashlar_status ashlar_frames_take_range(struct ashlar_frames *pool, const st
 
 /* --- gives ------------------------------------------------------------------ */
 
-/* Frames of one word: bits says which of those from base on, count how many. Taken ones of a chunk that is all RAM are
- * given at once; everything else one by one, so that the culprit is named. */
+/* Which frames of the word are RAM, in a chunk of this state that is not taken as a whole. */
+static inline uintptr_t ram_bits(const struct ashlar_frames *pool, const struct region *region, size_t index,
+                                 unsigned state)
+{
+    if ((state & (CHUNK_RAM | CHUNK_HUGE)) == CHUNK_RAM) {
+        return ~(uintptr_t)0;
+    }
+    if ((state & (CHUNK_MIXED | CHUNK_HUGE)) != CHUNK_MIXED) {
+        return 0;
+    }
+    return ashlar_frames_ram_words(pool, region, index >> CHUNK_ORDER)[index % CHUNK_FRAMES / WORD_BITS];
+}
+
+/* Frames of one word: bits says which of those from base on, count how many. Taken ones are given at once; everything
+ * else one by one, so that the culprit is named. */
 OUT_OF_LINE static void give_word(struct ashlar_frames *pool, ashlar_pfn base, uintptr_t bits, unsigned count,
                                   const void *caller)
 {
@@ -346,7 +371,7 @@ OUT_OF_LINE static void give_word(struct ashlar_frames *pool, ashlar_pfn base, u
         size_t index = base - region->base;
         unsigned state = region->chunks[index >> CHUNK_ORDER];
         uintptr_t *word = &region->words[index / WORD_BITS];
-        if ((state & (CHUNK_RAM | CHUNK_HUGE)) == CHUNK_RAM && (*word & bits) == 0) {
+        if ((bits & (*word | ~ram_bits(pool, region, index, state))) == 0) {
             *word |= bits;
             pool->free_frames += count;
             set_count(region, index >> CHUNK_ORDER, (state & CHUNK_COUNT) + count);

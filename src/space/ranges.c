@@ -530,12 +530,13 @@ bool ashlar_ranges_find_locked(struct ashlar_ranges *r, ashlar_vpn first, struct
     return index != 0;
 }
 
-void ashlar_ranges_set_tag_locked(struct ashlar_ranges *r, ashlar_vpn first, uintptr_t tag)
+void ashlar_ranges_set_locked(struct ashlar_ranges *r, ashlar_vpn first, uint32_t note, uintptr_t tag)
 {
     uint32_t index = *link_of(r, first);
     if (index == 0) {
         panic_no_range(r, first, ASHLAR_CALLER());
     }
+    at(r, index)->note = note;
     at(r, index)->tag = tag;
 }
 

@@ -109,8 +109,8 @@ size_t ashlar_ranges_give_locked(struct ashlar_ranges *r, ashlar_vpn first, cons
 /* The range that begins at this page, or false. */
 bool ashlar_ranges_find_locked(struct ashlar_ranges *r, ashlar_vpn first, struct ashlar_range_info *info);
 
-/* Fatal if no taken range begins there. */
-void ashlar_ranges_set_tag_locked(struct ashlar_ranges *r, ashlar_vpn first, uintptr_t tag);
+/* Other notes of the owner's. Fatal if no taken range begins there. */
+void ashlar_ranges_set_locked(struct ashlar_ranges *r, ashlar_vpn first, uint32_t note, uintptr_t tag);
 
 /* Without a lock, for fault handlers. Any index may be asked for; false if it names no taken range. Exact for a range
  * that stays taken meanwhile; one that is just being taken or given may be seen half changed. O(1). */

@@ -11,7 +11,9 @@ session 'help\nframes\nspace\nheap\ncaches\nps\nranges\nstacks\nquit\n'
 ok $? "quit ends it with status 0"
 says 'frames: [0-9]*, of which [0-9]* free' "frames"
 says 'kernel space, sharing by' "space"
-says 'heap: ' "heap"
+says 'heap: [0-9]* KiB backed of [0-9]* MiB' "heap"
+says 'object caches:' "caches"
+says 'stack top 0x' "ps"
 session 'grow 100\nheap\naudit\nshrink\naudit\nquit\n'
 ok $? "grow and shrink"
 says 'every invariant of every floor holds' "the audit agrees"

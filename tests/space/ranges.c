@@ -128,8 +128,8 @@ static void test_take_and_give(void)
     is_u(info.pages, 5, "with its pages");
     is_u(info.note, 78, "and note");
     is_u(info.tag, 0, "and no tag yet");
-    ashlar_ranges_set_tag_locked(r, b, 0xfeed);
-    ok(ashlar_ranges_by_index(r, info.index, &info) && info.first == b && info.tag == 0xfeed,
+    ashlar_ranges_set_locked(r, b, 79, 0xfeed);
+    ok(ashlar_ranges_by_index(r, info.index, &info) && info.first == b && info.tag == 0xfeed && info.note == 79,
        "read by its index, tag and all");
     ok(!ashlar_ranges_find_locked(r, b + 1u, &info), "an interior page begins nothing");
     ok(ashlar_ranges_containing(r, b + 4u, &info) && info.first == b, "the last page lies in it");
@@ -312,7 +312,7 @@ static void test_fatal(void)
     like(message, "outside", "[fault 46] a give of a foreign range is fatal");
     message = SIM_FATAL(give(FIRST + 1000u));
     like(message, "outside", "also right behind the arena");
-    message = SIM_FATAL(ashlar_ranges_set_tag_locked(r, b, 1));
+    message = SIM_FATAL(ashlar_ranges_set_locked(r, b, 1, 1));
     like(message, address, "a tag for no range is fatal");
     is_str(ashlar_ranges_audit_locked(r), NULL, "nothing was changed");
     message = SIM_FATAL(while (true) ashlar_ranges_feed_locked(r));

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: 0BSD */
+/* boot.c - from a memory map to kmalloc, in one call.
+ *
+ * The order is the answer to the chicken and the egg:
+ *
+ *     reserve   image, stack, tables in use      (reserve.c)
+ *     finalize  the map is sane; RAM is known, and with it the size of kernel space
+ *     ask       each floor for its footprint: pure functions of the map and the options
+ *     carve     all of that out of the map, at once
+ *     lay       tables of the kernel half, the carve mapped at its final address
+ *     init      frames, space, heap: upward, each in its part of the carve
+ *     seal      no second time
+ *
+ *     carve, physical:  | root, tables, strip pages | frames' storage | heap's |
+ *                         reached by number only      mapped in one piece
+ *
+ * Whatever is wrong here is fatal with its reason: nothing can run without RAM.
+ *
+ * Cost: O(entries of the map + frames / 32 + tables).
+ */
+#include "boot/internal.h"
+
+#include "arch/paging.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include <ashlar/kmalloc.h>
+
+#define MIB ((size_t)1 << 20)
+#define SPACE_UNIT_BYTES (4u * MIB)
+#define SPACE_LEAST_BYTES (128u * MIB)
+#define SPACE_USUAL_BYTES (512u * MIB)
+#define SMALL_RAM_FRAMES (SPACE_LEAST_BYTES >> ASHLAR_PAGE_SHIFT)
+#define STACK_PAGES 6u /* four, and two guards */
+#define STACKS_USUAL 128u
+#define KEEP_LEAST_BYTES ((size_t)256 << 10)
+#define KEEP_MOST_BYTES (8u * MIB)
+#define HEAP_MOST_PAGES ((size_t)1 << 20 << (sizeof(size_t) == 8u ? 8 : 0)) /* 1 TiB */
+
+/* What is decided on the way up. */
+struct plan {
+    const struct ashlar_boot *boot;
+    struct ashlar_booted *booted;
+    struct ashlar_frames_options frames_options;
+    struct ashlar_space_options space_options;
+    struct ashlar_space_layout layout;
+    struct ashlar_heap_options heap_options;
+    size_t heap_pages; /* of its address range */
+    size_t frames_bytes;
+    size_t heap_bytes; /* of its storage */
+    size_t table_frames;
+};
+
+static bool sealed;
+
+/* The heap's address range, for its source. */
+static ashlar_vpn heap_first;
+
+static size_t to_pages(size_t bytes)
+{
+    return (bytes >> ASHLAR_PAGE_SHIFT) + ((bytes & (ASHLAR_PAGE_BYTES - 1u)) != 0);
+}
+
+/* --- the map -------------------------------------------------------------------- */
+
+static void finish_map(struct plan *plan)
+{
+    struct ashlar_memmap *map = plan->boot->map;
+    ashlar_boot_reserve(plan->boot);
+    ashlar_status status = ashlar_memmap_finalize(map);
+    ASHLAR_CHECK(status == ASHLAR_OK, "boot: memory map: %s", ashlar_memmap_problem(map));
+    plan->booted->ram_frames = ashlar_memmap_usable_frames(map);
+}
+
+/* --- sizes ----------------------------------------------------------------------- */
+
+static size_t usual_space_bytes(const struct plan *plan)
+{
+    return plan->booted->ram_frames > SMALL_RAM_FRAMES ? SPACE_USUAL_BYTES : SPACE_LEAST_BYTES;
+}
+
+static ashlar_vpn kernel_first(const struct plan *plan)
+{
+    const struct ashlar_paging *paging = plan->boot->paging;
+    size_t bytes = plan->boot->kernel_space_bytes;
+    if (bytes == 0 && ashlar_paging_virtual_bits(paging) > 32u) {
+        return (ashlar_vpn)ashlar_paging_kernel_slot(paging) << ashlar_slot_shift(paging);
+    }
+    bytes = bytes != 0 ? bytes : usual_space_bytes(plan);
+    ASHLAR_CHECK(bytes % SPACE_UNIT_BYTES == 0 && bytes >= SPACE_LEAST_BYTES &&
+                     bytes >> ASHLAR_PAGE_SHIFT <= ashlar_paging_last_page(paging) / 4u * 3u + 1u,
+                 "boot: kernel_space_bytes is 0x%zx: not a multiple of 4 MiB from 128 MiB to three quarters of all",
+                 bytes);
+    return ashlar_paging_last_page(paging) - (bytes >> ASHLAR_PAGE_SHIFT) + 1u;
+}
+
+static size_t keep_bytes(const struct plan *plan)
+{
+    size_t keep = plan->booted->ram_frames / 64u << ASHLAR_PAGE_SHIFT;
+    if (plan->boot->heap_keep_bytes != 0) {
+        return plan->boot->heap_keep_bytes;
+    }
+    keep = keep < KEEP_MOST_BYTES ? keep : KEEP_MOST_BYTES;
+    return keep > KEEP_LEAST_BYTES ? keep : KEEP_LEAST_BYTES;
+}
+
+static void choose_options(struct plan *plan)
+{
+    const struct ashlar_boot *boot = plan->boot;
+    struct ashlar_space_options *space = &plan->space_options;
+    plan->frames_options.max_cpus = boot->max_cpus;
+    plan->heap_options.max_cpus = boot->max_cpus;
+    plan->heap_options.keep_bytes = keep_bytes(plan);
+    space->paging = boot->paging;
+    space->features = boot->features;
+    space->max_cpus = boot->max_cpus;
+    space->policy = boot->policy;
+    space->kick = boot->kick;
+    space->kernel_first = kernel_first(plan);
+    space->image_first = ashlar_paging_page(boot->paging, boot->image_address);
+    space->image_pages = to_pages(boot->image_bytes);
+    space->stack_pages = (boot->stacks != 0 ? boot->stacks : STACKS_USUAL) * STACK_PAGES;
+}
+
+/* The heap's range is three quarters of what the general arena can be at most; what else there is takes a part of the
+ * rest. */
+static void choose_heap(struct plan *plan)
+{
+    size_t arena = plan->space_options.image_first - plan->space_options.kernel_first;
+    size_t pages = to_pages(plan->boot->heap_bytes);
+    if (pages == 0) {
+        pages = (arena - arena / 16u) / 4u * 3u;
+        pages = pages < HEAP_MOST_PAGES ? pages : HEAP_MOST_PAGES;
+    }
+    plan->heap_pages = pages;
+    plan->heap_bytes = ashlar_heap_footprint_bytes(&plan->heap_options, pages);
+}
+
+/* --- carve and lay ------------------------------------------------------------------ */
+
+static void ask_floors(struct plan *plan)
+{
+    choose_options(plan);
+    choose_heap(plan);
+    plan->frames_bytes = ashlar_frames_footprint_bytes(plan->boot->map, &plan->frames_options);
+    plan->space_options.carve_pages = to_pages(plan->frames_bytes) + to_pages(plan->heap_bytes);
+    plan->space_options.policy = ashlar_sharing_choose(&plan->space_options, plan->booted->ram_frames);
+    ashlar_status status = ashlar_space_footprint_frames(&plan->space_options, &plan->table_frames);
+    ASHLAR_CHECK(status != ASHLAR_REFUSED, "boot: the policy %s is not built in: ASHLAR_SHARING_BUILT is 0x%x",
+                 ashlar_sharing_text(plan->boot->policy), ASHLAR_SHARING_BUILT);
+    ASHLAR_CHECK(status == ASHLAR_OK,
+                 "boot: %zu MiB of kernel space from %p to the image at %p cannot hold %zu pages of bookkeeping",
+                 (plan->space_options.image_first - plan->space_options.kernel_first) >> 8,
+                 (void *)ashlar_paging_address(plan->boot->paging, plan->space_options.kernel_first),
+                 (void *)plan->boot->image_address, plan->space_options.carve_pages);
+}
+
+static void carve(struct plan *plan)
+{
+    struct ashlar_booted *booted = plan->booted;
+    ashlar_pfn limit = ashlar_paging_root_limit(plan->boot->paging);
+    booted->carve_frames = plan->table_frames + plan->space_options.carve_pages;
+    ashlar_status status = ashlar_memmap_carve(plan->boot->map, booted->carve_frames, 1, limit, &booted->carve_first);
+    ASHLAR_CHECK(status == ASHLAR_OK, "boot: no room for the bookkeeping: %s", ashlar_memmap_problem(plan->boot->map));
+}
+
+static void lay(struct plan *plan)
+{
+    ashlar_pfn first = plan->booted->carve_first;
+    ashlar_status status = ashlar_space_lay(&plan->space_options, first, first + plan->table_frames, &plan->layout);
+    ASHLAR_CHECK(status == ASHLAR_OK, "boot: kernel half: %s", ashlar_status_text(status));
+}
+
+/* --- the heap's source: pages of its range, backed by the pool ---------------------- */
+
+static ashlar_status commit(void *context, size_t first_page, size_t pages)
+{
+    (void)context;
+    return ashlar_space_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE);
+}
+
+static void decommit(void *context, size_t first_page, size_t pages)
+{
+    (void)context;
+    ashlar_space_decommit(heap_first + first_page, pages);
+}
+
+/* --- init, upward -------------------------------------------------------------------- */
+
+static void *storage_at(const struct plan *plan, size_t page)
+{
+    return ashlar_port_pointer(ashlar_paging_address(plan->boot->paging, plan->layout.carve_first + page));
+}
+
+static void init_frames(struct plan *plan)
+{
+    ashlar_status status = ashlar_frames_init(storage_at(plan, 0), plan->frames_bytes, plan->boot->map,
+                                              &plan->frames_options, &plan->booted->frames);
+    ASHLAR_CHECK(status == ASHLAR_OK, "boot: frames: %s", ashlar_status_text(status));
+    ashlar_space_init(plan->booted->frames);
+}
+
+static void init_heap(struct plan *plan)
+{
+    struct ashlar_heap_source source = {.commit = commit, .decommit = decommit};
+    struct ashlar_booted *booted = plan->booted;
+    ashlar_status status = ashlar_space_reserve(plan->heap_pages, 1, "heap", &heap_first);
+    ASHLAR_CHECK(status == ASHLAR_OK, "boot: an address range of %zu MiB for the heap: %s", plan->heap_pages >> 8,
+                 ashlar_status_text(status));
+    source.base = ashlar_paging_address(plan->boot->paging, heap_first);
+    source.pages = plan->heap_pages;
+    status = ashlar_heap_init(storage_at(plan, to_pages(plan->frames_bytes)), plan->heap_bytes, &plan->heap_options,
+                              &source, &booted->heap);
+    ASHLAR_CHECK(status == ASHLAR_OK, "boot: heap: %s", ashlar_status_text(status));
+    booted->heap_first = heap_first;
+    booted->heap_pages = plan->heap_pages;
+    booted->policy = plan->space_options.policy;
+    ashlar_kmalloc_bind(booted->heap);
+}
+
+/* --- telling where everything went --------------------------------------------------- */
+
+static void add_part(struct plan *plan, const char *floor, const char *what, ashlar_vpn page, size_t bytes)
+{
+    struct ashlar_booted *booted = plan->booted;
+    uintptr_t address = page != 0 ? ashlar_paging_address(plan->boot->paging, page) : 0;
+    unsigned part = booted->parts++;
+    booted->part[part].floor = floor;
+    booted->part[part].what = what;
+    booted->part[part].address = address;
+    booted->part[part].bytes = bytes;
+    ashlar_log("boot: %-6s %-26s %7zu bytes at %p", floor, what, bytes, (void *)address);
+}
+
+static void report(struct plan *plan)
+{
+    const struct ashlar_space_layout *layout = &plan->layout;
+    ashlar_log("boot: %zu MiB of RAM; %s paging, %zu MiB of kernel space from %p, sharing by %s",
+               plan->booted->ram_frames >> 8, ashlar_paging_name(plan->boot->paging), layout->kernel_pages >> 8,
+               (void *)ashlar_paging_address(plan->boot->paging, layout->kernel_first),
+               ashlar_sharing_text(plan->space_options.policy));
+    add_part(plan, "space", "page tables", layout->array_pages != 0 ? layout->array_first : 0,
+             layout->table_frames * ASHLAR_PAGE_BYTES);
+    add_part(plan, "space", "range descriptors", layout->strip_first, layout->strip_frames * ASHLAR_PAGE_BYTES);
+    add_part(plan, "frames", "bitmap and counters", layout->carve_first, plan->frames_bytes);
+    add_part(plan, "heap", "owners of each CPU", layout->carve_first + to_pages(plan->frames_bytes), plan->heap_bytes);
+}
+
+static void check_options(const struct ashlar_boot *boot)
+{
+    ASHLAR_CHECK(!sealed, "boot: ashlar_boot_up a second time, by %p", ASHLAR_CALLER());
+    ASHLAR_CHECK(boot->max_cpus != 0 && boot->max_cpus <= ASHLAR_MAX_CPUS, "boot: max_cpus is %u: not 1 to %u",
+                 boot->max_cpus, ASHLAR_MAX_CPUS);
+    ASHLAR_CHECK(boot->max_cpus == 1 || boot->kick != NULL,
+                 "boot: max_cpus is %u, but there is no kick: no CPU could make another one forget a translation",
+                 boot->max_cpus);
+    ASHLAR_CHECK(ashlar_paging_fits(boot->paging), "boot: %s paging in a kernel of %u bits",
+                 ashlar_paging_name(boot->paging), (unsigned)sizeof(uintptr_t) * 8u);
+    ASHLAR_CHECK(boot->image_address % SPACE_UNIT_BYTES == 0, "boot: image_address is %p: not a multiple of 4 MiB",
+                 (void *)boot->image_address);
+}
+
+void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted)
+{
+    struct plan plan = {.boot = boot, .booted = booted};
+    check_options(boot);
+    *booted = (struct ashlar_booted){0};
+    finish_map(&plan);
+    ask_floors(&plan);
+    carve(&plan);
+    lay(&plan);
+    init_frames(&plan);
+    init_heap(&plan);
+    report(&plan);
+    sealed = true;
+}
+
+void ashlar_boot_unseal(void)
+{
+    sealed = false;
+    ashlar_kmalloc_bind(NULL);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: 0BSD */
+/* reserve.c - what stands in RAM already when the library comes up, and must not be handed out.
+ *
+ * The loader's own tables are the adapter's affair. Here: the image; the stack,
+ * which is known by address, so that the tables in use say where it lies; and
+ * those tables themselves. They are walked without recursion, a place in each
+ * level, through two windows at most. Frames side by side become one
+ * reservation: a loader may have made hundreds of tables, one after the other.
+ *
+ * Cost: O(entries of all tables in use).
+ */
+#include "boot/internal.h"
+
+#include "arch/entry.h"
+#include "base/check.h"
+
+/* Frames that were found in use, not yet told to the map. */
+struct run {
+    struct ashlar_memmap *map;
+    ashlar_pfn first;
+    size_t frames;
+    const struct ashlar_boot *boot;
+};
+
+static void flush_run(struct run *run)
+{
+    if (run->frames != 0) {
+        ashlar_memmap_reserve(run->map, (ashlar_phys)run->first << ASHLAR_PAGE_SHIFT,
+                              (ashlar_phys)run->frames << ASHLAR_PAGE_SHIFT, ASHLAR_MEMMAP_KERNEL);
+    }
+    run->frames = 0;
+}
+
+static void add_frame(struct run *run, ashlar_pfn frame)
+{
+    ashlar_phys address = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT;
+    if (address - run->boot->image_base < run->boot->image_bytes) {
+        return;
+    }
+    if (run->frames != 0 && frame == run->first + run->frames) {
+        run->frames++;
+        return;
+    }
+    flush_run(run);
+    run->first = frame;
+    run->frames = 1;
+}
+
+/* The next present entry of a table from *index on, which moves past it; false at the table's end. */
+static bool next_present(const struct ashlar_paging *paging, ashlar_phys table, unsigned level, unsigned *index,
+                         uint64_t *entry)
+{
+    unsigned entries = ashlar_table_entries(paging, level);
+    char *window = ashlar_port_open_frame((ashlar_pfn)(table >> ASHLAR_PAGE_SHIFT));
+    const void *first = window + (table & (ASHLAR_PAGE_BYTES - 1u));
+    *index += ashlar_run_first_present(paging, first, *index, entries - *index);
+    bool found = *index < entries;
+    if (found) {
+        *entry = ashlar_entry_load(paging, first, (*index)++);
+    }
+    ashlar_port_close_frame(window);
+    return found;
+}
+
+static void reserve_tables(const struct ashlar_paging *paging, struct run *run)
+{
+    ashlar_phys table[PAGING_LEVELS_MAX + 1u];
+    unsigned index[PAGING_LEVELS_MAX + 1u];
+    unsigned top = ashlar_paging_levels(paging), level = top;
+    table[level] = ashlar_port_get_root();
+    index[level] = 0;
+    add_frame(run, (ashlar_pfn)(table[level] >> ASHLAR_PAGE_SHIFT));
+    while (level <= top) {
+        uint64_t entry;
+        if (!next_present(paging, table[level], level, &index[level], &entry)) {
+            level++;
+        } else if (ashlar_entry_is_link(paging, level, entry)) {
+            add_frame(run, ashlar_entry_frame(paging, entry));
+            if (level > 2) {
+                level--;
+                table[level] = (ashlar_phys)ashlar_entry_frame(paging, entry) << ASHLAR_PAGE_SHIFT;
+                index[level] = 0;
+            }
+        }
+    }
+}
+
+static void reserve_stack(const struct ashlar_boot *boot, struct run *run)
+{
+    uintptr_t address = boot->stack_address & ~(uintptr_t)(ASHLAR_PAGE_BYTES - 1u);
+    size_t pages = (boot->stack_address - address + boot->stack_bytes + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT;
+    for (size_t i = 0; i < pages; i++, address += ASHLAR_PAGE_BYTES) {
+        ashlar_phys physical;
+        if (ashlar_walk_translate(boot->paging, ashlar_port_get_root(), address, &physical)) {
+            add_frame(run, (ashlar_pfn)(physical >> ASHLAR_PAGE_SHIFT));
+        }
+    }
+}
+
+void ashlar_boot_reserve(const struct ashlar_boot *boot)
+{
+    struct run run = {boot->map, 0, 0, boot};
+    ashlar_memmap_reserve(boot->map, boot->image_base, boot->image_bytes, ASHLAR_MEMMAP_KERNEL);
+    ashlar_port_pin();
+    reserve_tables(boot->paging, &run);
+    reserve_stack(boot, &run);
+    ashlar_port_unpin();
+    flush_run(&run);
+}

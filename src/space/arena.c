@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: 0BSD */
+/* arena.c - kernel addresses: who holds which range, and where the descriptors lie.
+ *
+ * Two arenas hand out page numbers (ranges.c): the general one, and one within
+ * the fixed area for kernel stacks, whose tables exist from boot whatever the
+ * sharing policy, since a stack may never be brought in by a fault.
+ *
+ * The hidden cycle, and how it is cut: a range needs a descriptor, which needs
+ * memory, which would need a range. Descriptors therefore lie in a *strip* of
+ * addresses that is nobody's range, with tables from boot, backed frame by
+ * frame. Refilling looks under the lock, takes and maps a frame outside of it,
+ * and looks again:
+ *
+ *     take range ── hungry? ──> take frame ──> map at the strip's end ──> feed
+ *         ^───────────────────────────────────────────────────────────────┘
+ *
+ * Cost: O(1); a refill costs one frame for about a hundred ranges.
+ */
+#include "space/internal.h"
+
+/* The strip's first pages are backed. */
+void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn first, size_t pages)
+{
+    arena->name = name;
+    ashlar_lock_init(&arena->lock, ASHLAR_RANK_RANGES, name);
+    ashlar_ranges_init(&arena->ranges, first, pages, ashlar_port_pointer(ashlar_page_address(arena->strip_first)),
+                       arena->strip_pages, ASHLAR_RANGES_FIRST_PAGES);
+}
+
+struct arena *ashlar_arena_of(ashlar_vpn page)
+{
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
+    return page - layout->stacks_first < layout->stacks_pages ? &ashlar_half.stacks : &ashlar_half.general;
+}
+
+/* --- the strip ----------------------------------------------------------- */
+
+/* Give the arena one more page of descriptors, unless somebody else was faster. */
+static ashlar_status feed(struct arena *arena)
+{
+    ashlar_pfn frame;
+    ashlar_status status = ashlar_frames_take(ashlar_half.pool, 0, &frame);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    bool wanted = ashlar_ranges_hungry(&arena->ranges);
+    if (wanted) {
+        ashlar_kernel_set_page(arena->strip_first + ashlar_ranges_backed_pages(&arena->ranges), frame);
+        ashlar_ranges_feed_locked(&arena->ranges);
+        ashlar_half.strip_frames++;
+    }
+    ashlar_lock_give(&arena->lock, interrupts);
+    if (!wanted) {
+        ashlar_frames_give(ashlar_half.pool, frame, 0);
+    }
+    return ASHLAR_OK;
+}
+
+/* --- taking and giving addresses ------------------------------------------ */
+
+ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
+                                struct ashlar_range_info *info)
+{
+    ashlar_vpn first;
+    for (;;) {
+        bool hungry;
+        uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+        ashlar_status status = ashlar_ranges_take_locked(&arena->ranges, request->pages, request->align_pages,
+                                                         (uint32_t)request->kind, &first);
+        if (status == ASHLAR_OK) {
+            ashlar_ranges_set_locked(&arena->ranges, first, (uint32_t)request->kind, (uintptr_t)request->name);
+            (void)ashlar_ranges_find_locked(&arena->ranges, first, info);
+        }
+        hungry = ashlar_ranges_hungry(&arena->ranges);
+        ashlar_lock_give(&arena->lock, interrupts);
+        if (status == ASHLAR_NO_FRAMES) {
+            status = hungry ? feed(arena) : ASHLAR_NO_ADDRESSES;
+        } else if (status != ASHLAR_NO_ADDRESSES) {
+            return status;
+        }
+        if (status != ASHLAR_OK && !ashlar_purge_helps()) {
+            return status;
+        }
+    }
+}
+
+void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller)
+{
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    (void)ashlar_ranges_give_locked(&arena->ranges, first, caller);
+    ashlar_lock_give(&arena->lock, interrupts);
+}
+
+/* --- kinds ------------------------------------------------------------------ */
+
+static const struct {
+    const char *text;
+    uint8_t guards_below;
+    uint8_t guards_above;
+} kinds[] = {
+    [RANGE_RESERVED] = {"reserved range", 0, 0},
+    [RANGE_PAGES] = {"range of pages", 0, 1},
+    [RANGE_STACK] = {"stack", 1, 1},
+    [RANGE_DEVICE] = {"device mapping", 0, 1},
+    [RANGE_DEMAND] = {"demand region", 0, 1},
+};
+
+const char *ashlar_range_kind_text(uint32_t note)
+{
+    return kinds[note & RANGE_KIND_MASK].text;
+}
+
+size_t ashlar_range_guards_below(uint32_t note)
+{
+    return kinds[note & RANGE_KIND_MASK].guards_below;
+}
+
+size_t ashlar_range_guards_above(uint32_t note)
+{
+    return kinds[note & RANGE_KIND_MASK].guards_above;
+}
+
+size_t ashlar_range_pages(const struct ashlar_range_info *range)
+{
+    return range->pages - ashlar_range_guards_below(range->note) - ashlar_range_guards_above(range->note);
+}
+
+struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, const void *caller)
+{
+    struct arena *arena = ashlar_arena_of(first);
+    struct ashlar_range_info info = {0};
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    bool found = ashlar_ranges_find_locked(&arena->ranges, first, &info);
+    ashlar_lock_give(&arena->lock, interrupts);
+    ASHLAR_CHECK(found, "space: no range begins at %p, given back by %p", (void *)ashlar_page_address(first), caller);
+    ASHLAR_CHECK((info.note & RANGE_GIVEN) == 0, "space: the %s at %p was given back already, and now by %p",
+                 ashlar_range_kind_text(info.note), (void *)ashlar_page_address(first), caller);
+    return info;
+}
+
+void ashlar_arena_check_kind(const struct ashlar_range_info *range, enum range_kind kind, const void *caller)
+{
+    void *address = (void *)ashlar_page_address(range->first);
+    ASHLAR_CHECK((range->note & RANGE_GIVEN) == 0, "space: the %s at %p was given back already, and now by %p",
+                 ashlar_range_kind_text(range->note), address, caller);
+    ASHLAR_CHECK((range->note & RANGE_KIND_MASK) == (uint32_t)kind,
+                 "space: range %s at %p is a %s, given back as a %s, by %p", (const char *)range->tag, address,
+                 ashlar_range_kind_text(range->note), ashlar_range_kind_text((uint32_t)kind), caller);
+}
+
+void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags)
+{
+    struct arena *arena = ashlar_arena_of(range->first);
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    range->note |= flags;
+    ashlar_ranges_set_locked(&arena->ranges, range->first, range->note, range->tag);
+    ashlar_lock_give(&arena->lock, interrupts);
+}
+
+ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first)
+{
+    struct range_request request = {pages, align_pages, RANGE_RESERVED, name};
+    struct ashlar_range_info info;
+    if (pages == 0 || (align_pages != 0 && !is_power_of_two(align_pages))) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    ashlar_status status = ashlar_arena_take(&ashlar_half.general, &request, &info);
+    if (status == ASHLAR_OK) {
+        *first = info.first;
+    }
+    return status;
+}
+
+void ashlar_space_unreserve(ashlar_vpn first)
+{
+    struct ashlar_range_info range = ashlar_arena_held(first, ASHLAR_CALLER());
+    ashlar_arena_check_kind(&range, RANGE_RESERVED, ASHLAR_CALLER());
+    ashlar_arena_give(ashlar_arena_of(first), first, ASHLAR_CALLER());
+}

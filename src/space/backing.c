@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: 0BSD */
+/* backing.c - kernel ranges with something behind them: pages of the pool, stacks, device memory.
+ *
+ * Taking prepares everything (frames in hand or promised, addresses, a cursor
+ * over the whole range that holds every table) before the first entry is
+ * written; then nothing fails. A guard page is an absent entry that names its
+ * range's descriptor, written by the same cursor:
+ *
+ *     pages, device:          [ page ... page ][guard]
+ *     stack:           [guard][ page ... page ][guard]
+ *                                             ^ top
+ *
+ * Giving back hides the pages and leaves the range to the next purge: one flush
+ * serves many (purge.c). Device memory is flushed at once.
+ */
+#include "space/internal.h"
+
+#define BATCH_FRAMES 32u
+
+/* --- frames that cannot fail later --------------------------------------------- */
+
+/* The first ones are in hand, the rest is promised. */
+struct supply {
+    size_t in_hand;
+    size_t promised;
+    ashlar_pfn frames[BATCH_FRAMES];
+};
+
+static ashlar_status try_supply(struct supply *supply)
+{
+    ashlar_status status = ashlar_frames_reserve(ashlar_half.pool, supply->promised);
+    if (status == ASHLAR_OK) {
+        status = ashlar_frames_take_bulk(ashlar_half.pool, supply->frames, supply->in_hand, 0);
+        if (status != ASHLAR_OK) {
+            ashlar_frames_unreserve(ashlar_half.pool, supply->promised);
+        }
+    }
+    return status;
+}
+
+/* What waits for a purge is asked for before saying no. */
+static ashlar_status get_supply(struct supply *supply, size_t pages)
+{
+    supply->in_hand = pages < BATCH_FRAMES ? pages : BATCH_FRAMES;
+    supply->promised = pages - supply->in_hand;
+    ashlar_status status = try_supply(supply);
+    return status == ASHLAR_NO_FRAMES && ashlar_purge_helps() ? try_supply(supply) : status;
+}
+
+static void return_supply(const struct supply *supply)
+{
+    ashlar_frames_give_bulk(ashlar_half.pool, supply->frames, supply->in_hand);
+    ashlar_frames_unreserve(ashlar_half.pool, supply->promised);
+}
+
+/* Map all of it at the cursor's next pages: nothing fails. */
+static void map_supply(struct ashlar_cursor *cursor, struct supply *supply, unsigned flags)
+{
+    for (;;) {
+        ashlar_cursor_map(cursor, supply->frames, supply->in_hand, flags);
+        if (supply->promised == 0) {
+            return;
+        }
+        supply->in_hand = supply->promised < BATCH_FRAMES ? supply->promised : BATCH_FRAMES;
+        supply->promised -= supply->in_hand;
+        ashlar_status status =
+            ashlar_frames_take_bulk(ashlar_half.pool, supply->frames, supply->in_hand, ASHLAR_FRAMES_FROM_RESERVATION);
+        ASHLAR_CHECK(status == ASHLAR_OK, "space: promised frames were not there: %s", ashlar_status_text(status));
+    }
+}
+
+ashlar_status ashlar_space_commit(ashlar_vpn first, size_t pages, unsigned flags)
+{
+    struct ashlar_cursor cursor;
+    struct supply supply;
+    ashlar_status status = ashlar_map_flags_status(flags);
+    if (status == ASHLAR_OK) {
+        status = get_supply(&supply, pages);
+    }
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = ashlar_cursor_begin(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP);
+    if (status != ASHLAR_OK) {
+        return_supply(&supply);
+        return status;
+    }
+    map_supply(&cursor, &supply, flags);
+    ashlar_cursor_end(&cursor);
+    return ASHLAR_OK;
+}
+
+void ashlar_space_decommit(ashlar_vpn first, size_t pages)
+{
+    ashlar_status status = ashlar_space_unmap(NULL, first, pages, NULL);
+    ASHLAR_CHECK(status == ASHLAR_OK, "space: decommit of %zu pages at %p: %s, by %p", pages,
+                 (void *)ashlar_page_address(first), ashlar_status_text(status), ASHLAR_CALLER());
+}
+
+/* --- ranges with guards ---------------------------------------------------------- */
+
+/* Addresses for so many pages of this kind with their guards, and a cursor over all of them that has passed the guard
+ * below; or nothing at all. */
+ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, unsigned large_level,
+                                struct ashlar_range_info *range, struct ashlar_cursor *cursor)
+{
+    size_t below = ashlar_range_guards_below((uint32_t)kind);
+    struct range_request request = {pages + below + ashlar_range_guards_above((uint32_t)kind), 1, kind, name};
+    struct arena *arena = kind == RANGE_STACK ? &ashlar_half.stacks : &ashlar_half.general;
+    if (pages == 0 || request.pages < pages) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    ashlar_status status = ashlar_arena_take(arena, &request, range);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = ashlar_cursor_open(cursor, NULL, range->first, range->pages, ASHLAR_INTENT_MAP, large_level);
+    if (status != ASHLAR_OK) {
+        ashlar_arena_give(arena, range->first, ASHLAR_CALLER());
+        return status;
+    }
+    if (below != 0) {
+        ashlar_cursor_note(cursor, ashlar_guard_note(range));
+    }
+    return ASHLAR_OK;
+}
+
+/* What is left for the cursor is the guard above. */
+static void close_range(struct ashlar_cursor *cursor, const struct ashlar_range_info *range)
+{
+    ashlar_cursor_note(cursor, ashlar_guard_note(range));
+    ashlar_cursor_end(cursor);
+}
+
+static ashlar_vpn first_page(const struct ashlar_range_info *range)
+{
+    return range->first + ashlar_range_guards_below(range->note);
+}
+
+static ashlar_status take_pages(enum range_kind kind, size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
+{
+    struct ashlar_cursor cursor;
+    struct ashlar_range_info range;
+    struct supply supply;
+    ashlar_status status = ashlar_map_flags_status(flags);
+    if (status == ASHLAR_OK) {
+        status = get_supply(&supply, pages);
+    }
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = ashlar_range_open(kind, pages, name, 1, &range, &cursor);
+    if (status != ASHLAR_OK) {
+        return_supply(&supply);
+        return status;
+    }
+    map_supply(&cursor, &supply, flags);
+    close_range(&cursor, &range);
+    *first = first_page(&range);
+    return ASHLAR_OK;
+}
+
+ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
+{
+    return take_pages(RANGE_PAGES, pages, flags, name, first);
+}
+
+ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t *top)
+{
+    ashlar_vpn first;
+    ashlar_status status = take_pages(RANGE_STACK, pages, ASHLAR_MAP_WRITE, name, &first);
+    if (status == ASHLAR_OK) {
+        *top = ashlar_page_address(first + pages);
+    }
+    return status;
+}
+
+/* Out of reach of every CPU once the gather is finished. */
+static void hide_range(const struct ashlar_range_info *range, struct ashlar_gather *gather, const void *caller)
+{
+    ashlar_status status = ashlar_space_hide(NULL, first_page(range), ashlar_range_pages(range), gather);
+    ASHLAR_CHECK(status == ASHLAR_OK, "space: %s %s at %p given back with pages missing: %s, by %p",
+                 ashlar_range_kind_text(range->note), (const char *)range->tag,
+                 (void *)ashlar_page_address(first_page(range)), ashlar_status_text(status), caller);
+}
+
+static void give_pages(const struct ashlar_range_info *range, const void *caller)
+{
+    struct ashlar_gather later;
+    ashlar_gather_init(&later, NULL);
+    hide_range(range, &later, caller);
+    ashlar_purge_add(range);
+}
+
+void ashlar_space_give(ashlar_vpn first)
+{
+    struct ashlar_range_info range = ashlar_arena_held(first, ASHLAR_CALLER());
+    if ((range.note & RANGE_KIND_MASK) == (uint32_t)RANGE_DEMAND) {
+        ashlar_demand_give(&range);
+        return;
+    }
+    ashlar_arena_check_kind(&range, RANGE_PAGES, ASHLAR_CALLER());
+    give_pages(&range, ASHLAR_CALLER());
+}
+
+void ashlar_space_give_stack(uintptr_t top)
+{
+    struct ashlar_range_info range = {0};
+    ashlar_vpn page = ashlar_address_page(top);
+    bool found = top % ASHLAR_PAGE_BYTES == 0 && ashlar_guard_range(page, &range);
+    ASHLAR_CHECK(found && range.first + range.pages - 1u == page, "space: %p is the top of no stack, given back by %p",
+                 (void *)top, ASHLAR_CALLER());
+    ashlar_arena_check_kind(&range, RANGE_STACK, ASHLAR_CALLER());
+    give_pages(&range, ASHLAR_CALLER());
+}
+
+/* --- device memory ---------------------------------------------------------------- */
+
+static size_t pages_spanned(ashlar_phys base, size_t bytes)
+{
+    size_t offset = (size_t)(base & (ASHLAR_PAGE_BYTES - 1u));
+    return (bytes >> ASHLAR_PAGE_SHIFT) +
+           (((bytes & (ASHLAR_PAGE_BYTES - 1u)) + offset + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT);
+}
+
+ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned flags, const char *name,
+                                    uintptr_t *address)
+{
+    struct ashlar_cursor cursor;
+    struct ashlar_range_info range;
+    size_t pages = pages_spanned(base, bytes);
+    ashlar_pfn frame = (ashlar_pfn)(base >> ASHLAR_PAGE_SHIFT);
+    if (bytes == 0 || base + bytes < base || frame != base >> ASHLAR_PAGE_SHIFT) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    ashlar_status status = ashlar_linear_status(NULL, pages, frame, flags);
+    if (status == ASHLAR_OK) {
+        status = ashlar_range_open(RANGE_DEVICE, pages, name, 1, &range, &cursor);
+    }
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    ashlar_cursor_map_linear(&cursor, frame, pages, flags & ~ASHLAR_MAP_LARGE);
+    close_range(&cursor, &range);
+    *address = ashlar_page_address(range.first) + (uintptr_t)(base & (ASHLAR_PAGE_BYTES - 1u));
+    return ASHLAR_OK;
+}
+
+void ashlar_space_unmap_mmio(uintptr_t address)
+{
+    struct ashlar_range_info range = ashlar_arena_held(ashlar_address_page(address), ASHLAR_CALLER());
+    struct ashlar_gather gather;
+    ashlar_arena_check_kind(&range, RANGE_DEVICE, ASHLAR_CALLER());
+    ashlar_gather_init(&gather, NULL);
+    hide_range(&range, &gather, ASHLAR_CALLER());
+    ashlar_gather_finish(&gather);
+    (void)ashlar_range_empty(&range, false);
+    ashlar_arena_give(&ashlar_half.general, range.first, ASHLAR_CALLER());
+}

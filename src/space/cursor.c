@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: 0BSD */
+/* cursor.c - a transaction over a range of pages.
+ *
+ * begin looks at every entry that decides about the range, refuses what does
+ * not fit the intent, and reserves each table that the change can need. After
+ * that nothing fails. The work itself is done in runs over one table, so that
+ * format and width are decided once a run and not once an entry.
+ *
+ * There is no array of frames: *absent entries are the journal*. Unmapping is
+ *
+ *     begin(CHANGE)  hide ... end    entries are absent, the frame numbers stay
+ *     finish the gather              every TLB has let go
+ *     begin(COLLECT) collect ... end frame numbers out, entries empty
+ *
+ * so one flush serves any length, and a range in between cannot be mapped again.
+ *
+ * A large page that the range covers only in part is split by begin: exchanged
+ * for identical small ones, flushed, and looked at again.
+ *
+ * Locking: a cursor on a user space holds that space's lock from begin to end.
+ * In the kernel half the holder of a range is alone with its entries, and only
+ * linking a table takes a lock; the cursor keeps its CPU.
+ */
+#include "space/internal.h"
+
+#include "arch/entry.h"
+
+/* --- begin ------------------------------------------------------------------- */
+
+static ashlar_status range_status(const struct ashlar_space *space, ashlar_vpn first, size_t pages)
+{
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
+    if (!ashlar_paging_range_is_valid(ashlar_half.paging, first, pages)) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    if (space == NULL) {
+        return first >= layout->kernel_first ? ASHLAR_OK : ASHLAR_REFUSED;
+    }
+    return first + pages - 1u < ashlar_user_pages() ? ASHLAR_OK : ASHLAR_REFUSED;
+}
+
+static void enter(struct ashlar_cursor *cursor)
+{
+    if (cursor->space != NULL) {
+        cursor->interrupts = ashlar_lock_take(&cursor->space->lock);
+    } else {
+        ashlar_port_pin();
+    }
+}
+
+static void leave(struct ashlar_cursor *cursor)
+{
+    if (cursor->space != NULL) {
+        ashlar_lock_give(&cursor->space->lock, cursor->interrupts);
+    } else {
+        ashlar_port_unpin();
+    }
+}
+
+/* Tables below an empty entry of this level that mapping so many pages from page on needs: at each level those spanned,
+ * less those whose whole extent is one large page. */
+static size_t missing_tables(unsigned level, ashlar_vpn page, size_t pages, unsigned large_level)
+{
+    size_t tables = 0;
+    for (unsigned below = level - 1u; below != 0; below--) {
+        unsigned shift = ashlar_entry_shift(ashlar_half.paging, below + 1u);
+        ashlar_vpn first_whole = (page + (((size_t)1 << shift) - 1u)) >> shift;
+        ashlar_vpn end_whole = (page + pages) >> shift;
+        tables += ((page + pages - 1u) >> shift) - (page >> shift) + 1u;
+        if (below < large_level && end_whole > first_whole) {
+            tables -= end_whole - first_whole;
+        }
+    }
+    return tables;
+}
+
+/* What one entry, or the run of level-1 entries from it on, means for a cursor that maps. */
+static ashlar_status plan_map_at(const struct ashlar_spot *spot, ashlar_vpn page, size_t pages, unsigned large_level,
+                                 size_t *tables)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    if (spot->level == 1) {
+        unsigned count = (unsigned)pages;
+        return ashlar_run_first_nonempty(paging, spot->table, spot->index, count) == count ? ASHLAR_OK : ASHLAR_EXISTS;
+    }
+    if (spot->entry != 0) {
+        return ASHLAR_EXISTS;
+    }
+    *tables += missing_tables(spot->level, page, pages, large_level);
+    return ASHLAR_OK;
+}
+
+/* Does the cursor's range cover only a part of the large page at this spot? */
+static bool cuts(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page)
+{
+    size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, spot->level);
+    ashlar_vpn start = round_down(page, whole);
+    return spot->level != 1 && (start < cursor->next || start + whole > cursor->next + cursor->pages);
+}
+
+/* A split at both edges takes a table for each level below, twice at most. */
+static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page,
+                                    size_t pages, size_t *tables)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    if (spot->level == 1) {
+        unsigned count = (unsigned)pages;
+        return ashlar_run_first_absent(paging, spot->table, spot->index, count) == count ? ASHLAR_OK : ASHLAR_ABSENT;
+    }
+    if (!ashlar_entry_is_present(spot->entry)) {
+        return ASHLAR_ABSENT;
+    }
+    *tables += cuts(cursor, spot, page) ? 2u * (spot->level - 1u) : 0;
+    return ASHLAR_OK;
+}
+
+/* The open table, moved on to the cursor's next page; found anew where another decides. */
+static struct ashlar_spot *seek(struct ashlar_cursor *cursor, ashlar_vpn page)
+{
+    struct ashlar_spot *spot = &cursor->spot;
+    unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
+    if (spot->table != NULL && spot->level == 1 && (page ^ cursor->spot_page) >> shift == 0) {
+        spot->index = (unsigned)(page & (((size_t)1 << shift) - 1u));
+        return spot;
+    }
+    ashlar_spot_close(spot);
+    ashlar_spot_find(cursor->space, page, 1, spot);
+    cursor->spot_page = page;
+    return spot;
+}
+
+/* Look at the whole range: does it fit the intent, and how many tables can it need? */
+static ashlar_status plan(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level, size_t *tables)
+{
+    ashlar_vpn page = cursor->next;
+    size_t left = cursor->pages;
+    ashlar_status status = ASHLAR_OK;
+    *tables = 0;
+    while (left != 0 && status == ASHLAR_OK) {
+        const struct ashlar_spot *spot = seek(cursor, page);
+        size_t step = ashlar_spot_pages(spot, page, left);
+        status = intent == ASHLAR_INTENT_MAP ? plan_map_at(spot, page, step, large_level, tables)
+                                             : plan_change_at(cursor, spot, page, step, tables);
+        page += step;
+        left -= step;
+    }
+    return status;
+}
+
+/* Split the large page at this edge of the range, down to where the edge lies. Reserved beforehand: nothing fails. */
+static void split_edge(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_gather *gather)
+{
+    while (cuts(cursor, seek(cursor, page), page)) {
+        ashlar_tables_split(cursor, page, &cursor->spot, gather);
+        ashlar_spot_close(&cursor->spot);
+    }
+}
+
+static ashlar_status prepare(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level,
+                             struct ashlar_gather *gather)
+{
+    size_t tables;
+    if (intent == ASHLAR_INTENT_COLLECT) {
+        return ASHLAR_OK;
+    }
+    ashlar_status status = plan(cursor, intent, large_level, &tables);
+    if (status != ASHLAR_OK || tables == 0) {
+        return status;
+    }
+    status = ashlar_tables_reserve(cursor, tables);
+    if (status == ASHLAR_OK && intent == ASHLAR_INTENT_CHANGE) {
+        split_edge(cursor, cursor->next, gather);
+        split_edge(cursor, cursor->next + cursor->pages - 1u, gather);
+        ashlar_tables_release(cursor);
+    }
+    return status;
+}
+
+ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                 size_t pages, ashlar_intent intent, unsigned large_level)
+{
+    ashlar_status status = range_status(space, first, pages);
+    if (status == ASHLAR_OK && BUILT_GROWTH && space == NULL && intent == ASHLAR_INTENT_MAP) {
+        status = ashlar_kernel_grow(first, pages);
+    }
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    cursor->space = space;
+    cursor->next = first;
+    cursor->pages = pages;
+    cursor->spares = ASHLAR_PFN_NONE;
+    cursor->spare_count = 0;
+    cursor->spot.table = NULL;
+    cursor->spot.window = 0;
+    for (;;) {
+        struct ashlar_gather gather;
+        ashlar_gather_init(&gather, space);
+        enter(cursor);
+        status = prepare(cursor, intent, large_level, &gather);
+        if (status == ASHLAR_OK && gather.runs == 0) {
+            return ASHLAR_OK;
+        }
+        ashlar_spot_close(&cursor->spot);
+        leave(cursor);
+        if (status == ASHLAR_NO_FRAMES && ashlar_purge_helps()) {
+            continue;
+        }
+        if (status != ASHLAR_OK) {
+            return status;
+        }
+        ashlar_gather_finish(&gather); /* split pages, forgotten as large ones; look again: the lock was open */
+    }
+}
+
+ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                  size_t pages, ashlar_intent intent)
+{
+    return ashlar_cursor_open(cursor, space, first, pages, intent, 1);
+}
+
+void ashlar_cursor_end(struct ashlar_cursor *cursor)
+{
+    ashlar_spot_close(&cursor->spot);
+    ashlar_tables_release(cursor);
+    leave(cursor);
+}
+
+/* --- map ---------------------------------------------------------------------- */
+
+static void count_mapped(const struct ashlar_cursor *cursor, size_t more, size_t fewer)
+{
+    if (cursor->space != NULL) {
+        cursor->space->mapped_pages += more - fewer;
+    }
+}
+
+static void advance(struct ashlar_cursor *cursor, size_t pages)
+{
+    ASHLAR_ASSERT(pages <= cursor->pages);
+    cursor->next += pages;
+    cursor->pages -= pages;
+}
+
+/* The spot of the next page at this level or below, tables linked down to it. */
+static struct ashlar_spot *seek_linked(struct ashlar_cursor *cursor, unsigned level)
+{
+    while (seek(cursor, cursor->next)->level > level) {
+        ashlar_tables_link(cursor, cursor->next, &cursor->spot);
+        ashlar_spot_close(&cursor->spot);
+    }
+    return &cursor->spot;
+}
+
+static uint64_t leaf_bits(const struct ashlar_cursor *cursor, unsigned level, unsigned flags)
+{
+    unsigned whose = cursor->space != NULL ? ASHLAR_MAP_USER : ASHLAR_MAP_GLOBAL;
+    return ashlar_entry_leaf_bits(ashlar_half.paging, ashlar_half.options.features, level, flags | whose);
+}
+
+/* There is no pool yet while the kernel half is laid. */
+static void note_frames(ashlar_pfn first, size_t frames, void (*note)(struct ashlar_frames *, ashlar_pfn))
+{
+    for (size_t i = 0; i < frames && ashlar_half.pool != NULL; i++) {
+        note(ashlar_half.pool, first + i);
+    }
+}
+
+void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, size_t pages, unsigned flags)
+{
+    uint64_t bits = leaf_bits(cursor, 1, flags);
+    while (pages != 0) {
+        struct ashlar_spot *spot = seek_linked(cursor, 1);
+        size_t step = ashlar_spot_pages(spot, cursor->next, pages);
+        ashlar_run_set(ashlar_half.paging, spot->table, spot->index, (unsigned)step, frames, bits);
+        for (size_t i = 0; ASHLAR_DEBUG && i < step; i++) {
+            note_frames(frames[i], 1, ashlar_frames_note_mapped);
+        }
+        count_mapped(cursor, step, 0);
+        advance(cursor, step);
+        frames += step;
+        pages -= step;
+    }
+}
+
+/* The highest level, up to limit, at which one entry can map from here on. */
+static unsigned level_for(ashlar_vpn page, ashlar_pfn frame, size_t pages, unsigned limit)
+{
+    unsigned level = limit;
+    while (level > 1) {
+        size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, level);
+        if (pages >= whole && ((page | frame) & (whole - 1u)) == 0) {
+            break;
+        }
+        level--;
+    }
+    return level;
+}
+
+unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn first, ashlar_pfn frame, unsigned flags)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned level = ashlar_paging_large_level(paging, ashlar_half.options.features);
+    if ((flags & ASHLAR_MAP_LARGE) == 0) {
+        return 1;
+    }
+    if (space == NULL && level == ashlar_paging_levels(paging)) {
+        level--; /* a top-level entry: every root would have to get it, and lose it */
+    }
+    while (level > 1 && ((first ^ frame) & (((size_t)1 << ashlar_entry_shift(paging, level)) - 1u)) != 0) {
+        level--;
+    }
+    return level;
+}
+
+void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned large_level = ashlar_large_level(cursor->space, cursor->next, first, flags);
+    while (pages != 0) {
+        unsigned found = seek(cursor, cursor->next)->level;
+        unsigned level = level_for(cursor->next, first, pages, found < large_level ? found : large_level);
+        struct ashlar_spot *spot = seek_linked(cursor, level);
+        size_t step = ashlar_spot_pages(spot, cursor->next, pages);
+        ashlar_run_set_linear(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u, first,
+                              leaf_bits(cursor, level, flags));
+        if (ASHLAR_DEBUG) {
+            note_frames(first, step, ashlar_frames_note_mapped);
+        }
+        count_mapped(cursor, step, 0);
+        advance(cursor, step);
+        first += step;
+        pages -= step;
+    }
+}
+
+void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note)
+{
+    struct ashlar_spot *spot = seek_linked(cursor, 1);
+    ashlar_entry_note(ashlar_half.paging, spot->table, spot->index, note);
+    advance(cursor, 1);
+}
+
+/* --- change -------------------------------------------------------------------- */
+
+void ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather)
+{
+    while (pages != 0) {
+        struct ashlar_spot *spot = seek(cursor, cursor->next);
+        size_t step = ashlar_spot_pages(spot, cursor->next, pages);
+        (void)ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u);
+        ashlar_gather_add(gather, cursor->next, step);
+        advance(cursor, step);
+        pages -= step;
+    }
+}
+
+void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags, struct ashlar_gather *gather)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    while (pages != 0) {
+        struct ashlar_spot *spot = seek(cursor, cursor->next);
+        size_t step = ashlar_spot_pages(spot, cursor->next, pages);
+        uint64_t set = leaf_bits(cursor, spot->level, flags) & ashlar_entry_permission_bits(paging);
+        ashlar_run_change(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u,
+                          ashlar_entry_permission_bits(paging) & ~set, set);
+        ashlar_gather_add(gather, cursor->next, step);
+        advance(cursor, step);
+        pages -= step;
+    }
+}
+
+size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages, struct collected *out)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    struct ashlar_spot *spot = seek(cursor, cursor->next);
+    size_t step = ashlar_spot_pages(spot, cursor->next, cursor->pages);
+    out->large_pages = 0;
+    out->frames = 0;
+    if (spot->level == 1) {
+        step = step < pages ? step : pages;
+        out->frames = ashlar_run_collect(paging, spot->table, spot->index, (unsigned)step, frames);
+    } else if (ashlar_run_collect(paging, spot->table, spot->index, 1, &out->large_first) != 0) {
+        out->large_pages = step;
+    }
+    for (size_t i = 0; ASHLAR_DEBUG && i < out->frames; i++) {
+        note_frames(frames[i], 1, ashlar_frames_note_unmapped);
+    }
+    if (ASHLAR_DEBUG) {
+        note_frames(out->large_first, out->large_pages, ashlar_frames_note_unmapped);
+    }
+    count_mapped(cursor, 0, out->frames + out->large_pages);
+    advance(cursor, step);
+    return step;
+}
+
+size_t ashlar_cursor_collect(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages)
+{
+    size_t count = 0;
+    while (pages != 0) {
+        struct collected found;
+        pages -= ashlar_cursor_collect_step(cursor, frames + count, pages, &found);
+        count += found.frames;
+        for (size_t i = 0; i < found.large_pages; i++) {
+            frames[count++] = found.large_first + i;
+        }
+    }
+    return count;
+}

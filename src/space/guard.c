@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: 0BSD */
+/* guard.c - absent entries that say whose they are.
+ *
+ * The entry of a guard page, and of a page that comes on demand, is absent and
+ * holds a number: its range's descriptor, and which arena that lies in.
+ *
+ *     note:   | descriptor index | 1: stacks |
+ *
+ * Whoever faults there finds the culprit with one read of a table and one of
+ * the strip: no search, no lock, on the double-fault stack as well. Writing or
+ * clearing a note never needs a flush, for the entry is absent before and after.
+ */
+#include "space/internal.h"
+
+#include "arch/entry.h"
+
+_Static_assert((uint64_t)STRIP_PAGES_MAX * 256u * 2u <= ASHLAR_ENTRY_NOTE_MAX, "every descriptor can be named");
+
+uintptr_t ashlar_guard_note(const struct ashlar_range_info *range)
+{
+    return (uintptr_t)range->index << 1 | (ashlar_arena_of(range->first) == &ashlar_half.stacks);
+}
+
+bool ashlar_note_range(uintptr_t note, struct ashlar_range_info *range)
+{
+    const struct arena *arena = (note & 1u) != 0 ? &ashlar_half.stacks : &ashlar_half.general;
+    return ashlar_ranges_by_index(&arena->ranges, (uint32_t)(note >> 1), range);
+}
+
+bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range)
+{
+    struct ashlar_spot spot;
+    if (page < ashlar_half.layout.kernel_first) {
+        return false;
+    }
+    ashlar_port_pin();
+    ashlar_spot_find(NULL, page, 1, &spot);
+    ashlar_spot_close(&spot);
+    ashlar_port_unpin();
+    uintptr_t note = spot.level == 1 ? ashlar_entry_note_of(ashlar_half.paging, spot.entry) : 0;
+    return note != 0 && ashlar_note_range(note, range);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: 0BSD */
+/* internal.h - what the files of the space floor share.
+ *
+ * There is one kernel half on a machine, and so one `ashlar_half`. Lock letters:
+ *   b  set by boot, constant afterwards
+ *   k  half.lock (rank KERNEL)
+ *   r  the arena's own lock (rank RANGES)
+ *   s  the address space's lock (rank SPACE)
+ *   n  counters for people: approximate on several CPUs
+ */
+#ifndef ASHLAR_SPACE_INTERNAL_H
+#define ASHLAR_SPACE_INTERNAL_H
+
+#include "arch/paging.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "space/ranges.h"
+#include <ashlar/space.h>
+
+/* Addresses of a strip, at most: their tables exist from boot. */
+#define STRIP_PAGES_MAX ((size_t)16384)
+
+/* Compiled for size: called seldom, or by people. */
+#define COLD __attribute__((cold))
+
+#define CPU_WORDS ((ASHLAR_MAX_CPUS + 31u) / 32u)
+
+/* What a range is for: its note in the arena. The tag is its name. */
+enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE, RANGE_DEMAND };
+
+#define RANGE_KIND_MASK 0x7fu
+#define RANGE_GIVEN 0x80u /* given back, waits for a purge: the tag is the next one's index */
+
+struct arena {
+    struct ashlar_ranges ranges; /* r */
+    struct ashlar_lock lock;
+    const char *name;       /* b */
+    ashlar_vpn strip_first; /* b */
+    size_t strip_pages;     /* b: addresses */
+    uint32_t given;         /* r: chain of ranges that wait for a purge */
+    size_t given_pages;     /* r: in it */
+};
+
+/* A sharing policy: when entries come into roots. */
+struct ashlar_sharing {
+    const char *name;
+    uint8_t step; /* slots that one growth adds: SHARING_... */
+    bool push;    /* written into all roots */
+    bool pull_on_fault;
+    bool pull_on_switch;
+};
+
+#define SHARING_ALL 0u /* at boot: no growth */
+#define SHARING_ONE 1u
+#define SHARING_LINE 2u /* as many entries as a cache line holds */
+
+/* Is any policy with this property built in? Folds to a constant. */
+#define BUILT_PUSH ((ASHLAR_SHARING_BUILT & (1 << ASHLAR_SHARING_EAGER | 1 << ASHLAR_SHARING_HYBRID)) != 0)
+#define BUILT_PULL ((ASHLAR_SHARING_BUILT & (1 << ASHLAR_SHARING_LAZY | 1 << ASHLAR_SHARING_SEQ)) != 0)
+#define BUILT_SEQ ((ASHLAR_SHARING_BUILT & 1 << ASHLAR_SHARING_SEQ) != 0)
+#define BUILT_GROWTH (ASHLAR_SHARING_BUILT != 1)
+
+#define GROWTH_SLOTS_MAX 16u
+
+/* Entries on their way into the roots: whoever joins meanwhile gets them, too. */
+struct growth {
+    unsigned first; /* slot */
+    unsigned count;
+    uint64_t entry[GROWTH_SLOTS_MAX];
+};
+
+/* What others ask a CPU to forget. */
+struct shootdown {
+    struct ashlar_lock lock;
+    struct ashlar_gather pending; /* under its lock */
+    int online;                   /* under its lock */
+    volatile uint32_t asked;      /* under its lock: requests so far */
+    volatile uint32_t answered;   /* the CPU's own: requests that it has met */
+};
+
+struct ashlar_half {
+    const struct ashlar_paging *paging;   /* b */
+    const struct ashlar_sharing *sharing; /* b */
+    struct ashlar_space_options options;  /* b */
+    struct ashlar_space_layout layout;    /* b */
+    struct ashlar_frames *pool;           /* b; NULL until ashlar_space_init */
+    ashlar_phys root;                     /* b: the reference root */
+    char *array;                          /* b: the linear array; NULL where all RAM is mapped */
+    char *directory;                      /* b: level-2 tables of the kernel half behind the array */
+    ashlar_vpn directory_page;            /* b: where they are shown */
+    void *root_page;                      /* b: the reference root behind them */
+    ashlar_vpn directory_first;           /* b: first page that they cover */
+    struct ashlar_lock lock;
+    struct ashlar_link spaces;    /* k */
+    size_t space_count;           /* k */
+    struct growth pending;        /* k */
+    volatile uint32_t growing;    /* 1 while a thread adds top-level slots */
+    volatile uint32_t generation; /* counts growths; written by the grower, after the reference */
+    uint64_t pulls;               /* n */
+    uint64_t purges;              /* n */
+    size_t purge_pages;           /* b: so many wait at most */
+    struct arena general;
+    struct arena stacks;
+    struct ashlar_space *volatile current[ASHLAR_MAX_CPUS]; /* each CPU writes its own */
+    struct shootdown cpus[ASHLAR_MAX_CPUS];
+    volatile uint32_t online[CPU_WORDS]; /* CPUs that take part: those that may hold kernel translations */
+    size_t table_frames;                 /* k: kernel tables made after boot */
+    size_t strip_frames;                 /* n */
+    uint64_t flush_pages;                /* n */
+    uint64_t flush_alls;                 /* n */
+    uint64_t kicks;                      /* n: CPUs that were asked */
+    uint64_t root_writes;                /* k */
+};
+
+extern struct ashlar_half ashlar_half;
+
+/* --- addresses ------------------------------------------------------------- */
+
+/* The address of a page: page numbers have no sign extension, addresses do. */
+static inline uintptr_t ashlar_page_address(ashlar_vpn page)
+{
+    return ashlar_paging_address(ashlar_half.paging, page);
+}
+
+static inline ashlar_vpn ashlar_address_page(uintptr_t address)
+{
+    return ashlar_paging_page(ashlar_half.paging, address);
+}
+
+/* --- arena.c ---------------------------------------------------------------- */
+
+struct range_request {
+    size_t pages; /* guards included */
+    size_t align_pages;
+    enum range_kind kind;
+    const char *name;
+};
+
+void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn first, size_t pages);
+struct arena *ashlar_arena_of(ashlar_vpn page);
+ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
+                                struct ashlar_range_info *info);
+/* caller: for the message where no range begins at first. */
+void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller);
+/* The range that begins at first; fatal if none does, or if it was given back. */
+struct ashlar_range_info ashlar_arena_held(ashlar_vpn first, const void *caller);
+void ashlar_arena_check_kind(const struct ashlar_range_info *range, enum range_kind kind, const void *caller);
+/* Bits above the kind, in the range's note. */
+void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags);
+/* By a range's note. */
+const char *ashlar_range_kind_text(uint32_t note);
+size_t ashlar_range_guards_below(uint32_t note);
+size_t ashlar_range_guards_above(uint32_t note);
+/* Guards not counted. */
+size_t ashlar_range_pages(const struct ashlar_range_info *range);
+
+/* --- backing.c ---------------------------------------------------------------- */
+
+ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, unsigned large_level,
+                                struct ashlar_range_info *range, struct ashlar_cursor *cursor);
+
+/* --- purge.c ------------------------------------------------------------------ */
+
+void ashlar_purge_init(size_t ram_frames);
+/* The range's pages are hidden. May purge. */
+void ashlar_purge_add(const struct ashlar_range_info *range);
+/* Purge, if this context can: for whoever is short. True if anything came of it. */
+bool ashlar_purge_helps(void);
+/* Hidden pages and guards of a range become empty entries; frames go to the pool, or nowhere. Returns how many. */
+size_t ashlar_range_empty(const struct ashlar_range_info *range, bool to_pool);
+
+/* --- demand.c ----------------------------------------------------------------- */
+
+/* Bring a page of a demand region; false if it is none. The caller is pinned. */
+bool ashlar_demand_fault(ashlar_vpn page);
+void ashlar_demand_give(const struct ashlar_range_info *range);
+
+/* --- reach.c ---------------------------------------------------------------- */
+
+/* The entry that decides about a page, in a table of this level or of one above where nothing is linked further down.
+ * The caller is pinned, and holds the lock of a user space. */
+void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot);
+void ashlar_spot_close(struct ashlar_spot *spot);
+/* Pages from this one on about which the spot's table (level 1) or entry (above) decides, at most limit. */
+size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit);
+/* Show a table of the kernel half, of level 1 or 2, that covers this page, in the linear array, if there is one. */
+void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table);
+/* Point the absent entry of a kernel page whose table exists at a frame, writable. */
+void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame);
+
+/* --- cursor.c --------------------------------------------------------------- */
+
+/* As ashlar_cursor_begin, for pages up to this level. */
+ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                 size_t pages, ashlar_intent intent, unsigned large_level);
+/* The highest level of page with which these frames can be mapped there. */
+unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn first, ashlar_pfn frame, unsigned flags);
+/* Leave a number in the next page's entry, which is absent, or empty it (0). */
+void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note);
+
+struct collected {
+    size_t frames; /* single ones, in the caller's array */
+    ashlar_pfn large_first;
+    size_t large_pages; /* or one large page */
+};
+/* Collect from at most one table; returns the pages that were passed. */
+size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages,
+                                  struct collected *out);
+
+/* --- tables.c --------------------------------------------------------------- */
+
+/* Spares for the cursor: all of them, or ASHLAR_NO_FRAMES and none. */
+ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t tables);
+void ashlar_tables_release(struct ashlar_cursor *cursor);
+/* Link a spare at this spot, whose entry is empty. */
+void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot);
+void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot,
+                         struct ashlar_gather *gather);
+/* Give back the empty tables of a user half that cover these pages. Thread context. */
+void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages);
+
+/* --- gather.c, shootdown.c --------------------------------------------------- */
+
+/* On this CPU: pinned, or with interrupts off. */
+void ashlar_gather_flush(const struct ashlar_gather *gather);
+/* The runs of one more gather. */
+void ashlar_gather_merge(struct ashlar_gather *gather, const struct ashlar_gather *more);
+void ashlar_shootdown_init(void);
+/* On every CPU that may know translations of the gather's space; returns when all have let go. */
+void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller);
+
+/* --- guard.c ---------------------------------------------------------------- */
+
+/* The number that guards of a range hold, and the range that it names. */
+uintptr_t ashlar_guard_note(const struct ashlar_range_info *range);
+bool ashlar_note_range(uintptr_t note, struct ashlar_range_info *range);
+/* The range whose guard page this is, found without a search or a lock; false if it is none. Any context. */
+bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range);
+
+/* --- mapping.c -------------------------------------------------------------- */
+
+/* Out of reach of every CPU once the gather is finished, the frame numbers kept in the entries. ASHLAR_ABSENT. */
+ashlar_status ashlar_space_hide(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                struct ashlar_gather *gather);
+/* May these frames be mapped so? */
+ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t pages, ashlar_pfn frame, unsigned flags);
+
+/* --- sharing.c -------------------------------------------------------------- */
+
+extern const struct ashlar_sharing ashlar_sharing_rows[];
+/* Top-level entries for these pages of the kernel half, in the reference root and as the policy has it.
+ * ASHLAR_NO_FRAMES, ASHLAR_MAY_NOT_WAIT. */
+ashlar_status ashlar_kernel_grow(ashlar_vpn first, size_t pages);
+bool ashlar_sharing_is_built(ashlar_sharing_policy policy);
+/* Pages of the user half: all below the kernel's first top-level slot. */
+size_t ashlar_user_pages(void);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: 0BSD */
+/* mapping.c - whole operations on mappings: map, unmap, protect, query.
+ *
+ * Each is a cursor with what belongs around it. Unmapping takes three steps
+ * (hide, flush, collect), and the frames are nobody's until the flush is done;
+ * see cursor.c.
+ */
+#include "space/internal.h"
+
+#include "arch/entry.h"
+
+#define BATCH_FRAMES 32u
+
+ashlar_status ashlar_map_flags_status(unsigned flags)
+{
+    const unsigned known = ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER | ASHLAR_MAP_GLOBAL |
+                           ASHLAR_MAP_CACHE_MASK | ASHLAR_MAP_LARGE;
+    if ((flags & ~known) != 0) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    if ((flags & ASHLAR_MAP_WRITE) != 0 && (flags & ASHLAR_MAP_EXEC) != 0) {
+        return ASHLAR_REFUSED; /* where the format has no NX as well: the same code runs on every machine */
+    }
+    if ((flags & ASHLAR_MAP_USER) != 0 && (flags & ASHLAR_MAP_GLOBAL) != 0) {
+        return ASHLAR_REFUSED;
+    }
+    return ASHLAR_OK;
+}
+
+/* Whose page it is goes with the space: a user page in the kernel half, or the reverse, is refused. */
+static ashlar_status flags_status(const struct ashlar_space *space, unsigned flags)
+{
+    if (space == NULL ? (flags & ASHLAR_MAP_USER) != 0 : (flags & ASHLAR_MAP_GLOBAL) != 0) {
+        return ASHLAR_REFUSED;
+    }
+    return ashlar_map_flags_status(flags);
+}
+
+static bool frame_is_addressable(ashlar_pfn frame)
+{
+    return frame < ashlar_paging_frame_limit(ashlar_half.paging, ashlar_half.options.features);
+}
+
+ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, size_t pages, const ashlar_pfn *frames,
+                               unsigned flags)
+{
+    struct ashlar_cursor cursor;
+    ashlar_status status = flags_status(space, flags);
+    for (size_t i = 0; i < pages && status == ASHLAR_OK; i++) {
+        status = frame_is_addressable(frames[i]) ? ASHLAR_OK : ASHLAR_BAD_ARGUMENT;
+    }
+    if (status == ASHLAR_OK) {
+        status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_MAP);
+    }
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    ashlar_cursor_map(&cursor, frames, pages, flags);
+    ashlar_cursor_end(&cursor);
+    return ASHLAR_OK;
+}
+
+ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t pages, ashlar_pfn frame, unsigned flags)
+{
+    ashlar_status status = flags_status(space, flags);
+    if (status == ASHLAR_OK &&
+        (pages == 0 || frame + (pages - 1u) < frame || !frame_is_addressable(frame + (pages - 1u)))) {
+        status = ASHLAR_BAD_ARGUMENT;
+    }
+    return status;
+}
+
+ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn frame,
+                                      unsigned flags)
+{
+    struct ashlar_cursor cursor;
+    ashlar_status status = ashlar_linear_status(space, pages, frame, flags);
+    if (status == ASHLAR_OK) {
+        status = ashlar_cursor_open(&cursor, space, first, pages, ASHLAR_INTENT_MAP,
+                                    ashlar_large_level(space, first, frame, flags));
+    }
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    ashlar_cursor_map_linear(&cursor, frame, pages, flags);
+    ashlar_cursor_end(&cursor);
+    return ASHLAR_OK;
+}
+
+/* --- unmap --------------------------------------------------------------------- */
+
+ashlar_status ashlar_space_hide(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                struct ashlar_gather *gather)
+{
+    struct ashlar_cursor cursor;
+    ashlar_status status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    ashlar_cursor_hide(&cursor, pages, gather);
+    ashlar_cursor_end(&cursor);
+    return ASHLAR_OK;
+}
+
+static void begin_collect(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages)
+{
+    ashlar_status status = ashlar_cursor_begin(cursor, space, first, pages, ASHLAR_INTENT_COLLECT);
+    ASHLAR_CHECK(status == ASHLAR_OK, "space: hidden pages at %p cannot be collected: %s",
+                 (void *)ashlar_page_address(first), ashlar_status_text(status));
+}
+
+static void collect_to_pool(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+{
+    struct ashlar_cursor cursor;
+    begin_collect(&cursor, space, first, pages);
+    while (cursor.pages != 0) {
+        ashlar_pfn frames[BATCH_FRAMES];
+        struct collected found;
+        (void)ashlar_cursor_collect_step(&cursor, frames, BATCH_FRAMES, &found);
+        if (found.frames != 0) {
+            ashlar_frames_give_bulk(ashlar_half.pool, frames, found.frames);
+        }
+        if (found.large_pages != 0) {
+            ashlar_frames_give(ashlar_half.pool, found.large_first, word_log2(found.large_pages));
+        }
+    }
+    ashlar_cursor_end(&cursor);
+}
+
+static void collect_to_caller(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
+{
+    struct ashlar_cursor cursor;
+    begin_collect(&cursor, space, first, pages);
+    (void)ashlar_cursor_collect(&cursor, frames, pages);
+    ashlar_cursor_end(&cursor);
+}
+
+ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
+{
+    struct ashlar_gather gather;
+    ashlar_gather_init(&gather, space);
+    ashlar_status status = ashlar_space_hide(space, first, pages, &gather);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    ashlar_gather_finish(&gather);
+    if (frames != NULL) {
+        collect_to_caller(space, first, pages, frames);
+    } else {
+        collect_to_pool(space, first, pages);
+    }
+    if (space != NULL) {
+        ashlar_tables_prune(space, first, pages);
+    }
+    return ASHLAR_OK;
+}
+
+/* --- protect and query ------------------------------------------------------------ */
+
+ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages, unsigned flags)
+{
+    struct ashlar_cursor cursor;
+    struct ashlar_gather gather;
+    ashlar_status status = flags_status(space, flags);
+    if (status == ASHLAR_OK) {
+        status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
+    }
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    ashlar_gather_init(&gather, space);
+    ashlar_cursor_protect(&cursor, pages, flags, &gather);
+    ashlar_cursor_end(&cursor);
+    ashlar_gather_finish(&gather);
+    return ASHLAR_OK;
+}
+
+ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page, struct ashlar_mapping *mapping)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    struct ashlar_spot spot;
+    if (!ashlar_paging_range_is_valid(paging, page, 1)) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    uintptr_t interrupts = ashlar_port_irq_save();
+    ashlar_spot_find(space, page, 1, &spot);
+    ashlar_spot_close(&spot);
+    ashlar_port_irq_restore(interrupts);
+    if (!ashlar_entry_is_present(spot.entry)) {
+        return ASHLAR_ABSENT;
+    }
+    size_t whole = spot.level == 1 ? 1 : (size_t)1 << ashlar_entry_shift(paging, spot.level);
+    mapping->frame = ashlar_entry_leaf_frame(paging, spot.level, spot.entry) + (page & (whole - 1u));
+    mapping->page_pages = whole;
+    mapping->flags = ashlar_entry_flags(paging, spot.level, spot.entry);
+    return ASHLAR_OK;
+}

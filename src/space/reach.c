@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: 0BSD */
+/* reach.c - finding the entry that decides about a page.
+ *
+ * A *spot* is an entry in an open table. Tables of user halves, and all tables
+ * where RAM is mapped directly, are opened frame by frame, hand over hand, two
+ * at a time. On 32-bit machines the kernel's own tables need no window: they
+ * stand one behind the other in the *linear array*, and their directories
+ * right behind it, so that the entry of a page is an addition away:
+ *
+ *     array:      | table of pages 0.. | table of pages 1024.. | ... |
+ *     directory:  | entries of the level-2 tables of the kernel half |
+ *
+ * The directory is read first: under PAE a table may not be there yet, and the
+ * array has a hole in its place.
+ */
+#include "space/internal.h"
+
+#include "arch/entry.h"
+
+/* The spot of a kernel page through the array: level 1 where a table is linked, else its directory entry; or the root's,
+ * where the directory itself is not there yet. */
+static void find_in_array(ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned shift = ashlar_entry_shift(paging, 2);
+    spot->window = false;
+    if (ashlar_half.root_page != NULL) {
+        spot->level = 3;
+        spot->table = ashlar_half.root_page;
+        spot->index = ashlar_entry_index(paging, 3, page);
+        spot->entry = ashlar_entry_load(paging, spot->table, spot->index);
+        if (!ashlar_entry_is_link(paging, 3, spot->entry)) {
+            return;
+        }
+    }
+    size_t slot = (page - ashlar_half.directory_first) >> shift;
+    size_t entries = ashlar_table_entries(paging, 2);
+    spot->level = 2;
+    spot->table = ashlar_half.directory + slot / entries * ASHLAR_PAGE_BYTES;
+    spot->index = (unsigned)(slot % entries);
+    spot->entry = ashlar_entry_load(paging, spot->table, spot->index);
+    if (lowest == 1 && ashlar_entry_is_link(paging, 2, spot->entry)) {
+        spot->level = 1;
+        spot->table = ashlar_half.array + ((page - ashlar_half.layout.kernel_first) >> shift) * ASHLAR_PAGE_BYTES;
+        spot->index = (unsigned)(page & (((size_t)1 << shift) - 1u));
+        spot->entry = ashlar_entry_load(paging, spot->table, spot->index);
+    }
+}
+
+void ashlar_spot_close(struct ashlar_spot *spot)
+{
+    if (spot->window) {
+        ashlar_port_close_frame(spot->table);
+        spot->window = false;
+    }
+    spot->table = NULL;
+}
+
+void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    ashlar_phys root = ashlar_space_root(space);
+    if (space == NULL && ashlar_half.array != NULL && lowest <= 2) {
+        find_in_array(page, lowest, spot);
+        return;
+    }
+    spot->window = true;
+    spot->level = ashlar_paging_levels(paging);
+    spot->table = ashlar_port_open_frame((ashlar_pfn)(root >> ASHLAR_PAGE_SHIFT));
+    for (;;) {
+        spot->index = ashlar_entry_index(paging, spot->level, page);
+        spot->entry = ashlar_entry_load(paging, spot->table, spot->index);
+        if (spot->level == lowest || !ashlar_entry_is_link(paging, spot->level, spot->entry)) {
+            return;
+        }
+        void *below = ashlar_port_open_frame(ashlar_entry_frame(paging, spot->entry));
+        ashlar_port_close_frame(spot->table);
+        spot->table = below;
+        spot->level--;
+    }
+}
+
+size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned shift = ashlar_entry_shift(paging, spot->level == 1 ? 2 : spot->level);
+    size_t pages = ((size_t)1 << shift) - (page & (((size_t)1 << shift) - 1u));
+    return pages < limit ? pages : limit;
+}
+
+void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table)
+{
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
+    unsigned shift = ashlar_entry_shift(ashlar_half.paging, level + 1u);
+    if (layout->array_pages == 0) {
+        return;
+    }
+    if (level == 1) {
+        ashlar_kernel_set_page(layout->array_first + ((page - layout->kernel_first) >> shift), table);
+    } else if (level == 2) {
+        ashlar_kernel_set_page(ashlar_half.directory_page + ((page - ashlar_half.directory_first) >> shift), table);
+    }
+}
+
+void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame)
+{
+    struct ashlar_spot spot;
+    uint64_t bits = ashlar_entry_leaf_bits(ashlar_half.paging, ashlar_half.options.features, 1,
+                                           ASHLAR_MAP_WRITE | ASHLAR_MAP_GLOBAL);
+    ashlar_port_pin();
+    ashlar_spot_find(NULL, page, 1, &spot);
+    ASHLAR_ASSERT(spot.level == 1);
+    ashlar_run_set(ashlar_half.paging, spot.table, spot.index, 1, &frame, bits);
+    ashlar_spot_close(&spot);
+    ashlar_port_unpin();
+}

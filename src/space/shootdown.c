@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: 0BSD */
+/* shootdown.c - making other CPUs forget, and knowing that they have.
+ *
+ * Each CPU has a box: the runs that it is asked to flush, and two counters.
+ *
+ *     shooter                              CPU that is asked
+ *     flush here                           (the kick interrupts it)
+ *     lock its box; merge runs;            lock; take the runs; n = asked; unlock
+ *       asked++; unlock; kick              flush them
+ *     wait until answered reaches asked    answered = n
+ *
+ * Requests of several shooters merge, so one interrupt may answer many. Nobody
+ * waits with interrupts off or with a lock held: two CPUs that ask each other
+ * both still answer. A box's lock is held for a few instructions.
+ *
+ * Whom to ask? For the kernel half each CPU that takes part; for a user half
+ * those that may hold translations of it. Entries are changed before the mask
+ * is read, and a CPU sets its bit before it loads the root; both by
+ * read-modify-writes, so one of the two sees the other: either the CPU is asked,
+ * or it walks the changed tables. Likewise a CPU that joins flushes everything
+ * after its bit is set. One that leaves does so under its box's lock, and answers
+ * what came before; later requests pass it by.
+ *
+ * Source: Black, Rashid, Golub, Hill, Baron, "Translation Lookaside Buffer
+ * Consistency: A Software Approach" (ASPLOS 1989); there, every CPU waits.
+ */
+#include "space/internal.h"
+
+#include "base/atomic.h"
+
+void ashlar_shootdown_init(void)
+{
+    unsigned cpu = ashlar_port_cpu();
+    for (unsigned i = 0; i < ASHLAR_MAX_CPUS; i++) {
+        ashlar_lock_init(&ashlar_half.cpus[i].lock, ASHLAR_RANK_SHOOTDOWN, "shootdown");
+    }
+    ashlar_half.cpus[cpu].online = 1;
+    ashlar_half.online[cpu / 32u] = 1u << (cpu % 32u);
+}
+
+/* --- asking ------------------------------------------------------------------- */
+
+/* False if that CPU takes no part any more. */
+static bool ask(struct shootdown *box, const struct ashlar_gather *gather)
+{
+    uintptr_t interrupts = ashlar_lock_take(&box->lock);
+    bool online = box->online != 0;
+    if (online) {
+        ashlar_gather_merge(&box->pending, gather);
+        atomic_store_u32(&box->asked, box->asked + 1u);
+    }
+    ashlar_lock_give(&box->lock, interrupts);
+    return online;
+}
+
+/* Ask those in the mask; the others' bits are cleared. Returns how many. */
+static unsigned ask_all(uint32_t *mask, const struct ashlar_gather *gather)
+{
+    unsigned asked = 0;
+    for (unsigned word = 0; word < CPU_WORDS; word++) {
+        for (uint32_t left = mask[word]; left != 0; left &= left - 1u) {
+            unsigned bit = u32_ctz(left);
+            if (ask(&ashlar_half.cpus[word * 32u + bit], gather)) {
+                asked++;
+            } else {
+                mask[word] &= ~(1u << bit);
+            }
+        }
+    }
+    return asked;
+}
+
+/* What was asked of a CPU until now includes our request; later ones need not be waited for. */
+static void wait_for(const struct shootdown *box)
+{
+    uint32_t asked = atomic_load_u32(&box->asked);
+    while ((int32_t)(atomic_load_u32(&box->answered) - asked) < 0) {
+        ashlar_port_relax();
+    }
+}
+
+static void wait_for_all(const uint32_t *mask)
+{
+    for (unsigned word = 0; word < CPU_WORDS; word++) {
+        for (uint32_t left = mask[word]; left != 0; left &= left - 1u) {
+            wait_for(&ashlar_half.cpus[word * 32u + u32_ctz(left)]);
+        }
+    }
+}
+
+/* CPUs that may know translations of this space, this one left out. Read by a read-modify-write: not before the
+ * entries were changed. */
+static void read_mask(struct ashlar_space *space, unsigned cpu, uint32_t *mask)
+{
+    volatile uint32_t *cpus = space != NULL ? space->cpus : ashlar_half.online;
+    for (unsigned word = 0; word < CPU_WORDS; word++) {
+        mask[word] = atomic_fetch_or_u32(&cpus[word], 0);
+    }
+    mask[cpu / 32u] &= ~(1u << (cpu % 32u));
+}
+
+void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller)
+{
+    uint32_t mask[CPU_WORDS];
+    const char *held = ashlar_lock_held_name();
+    ASHLAR_CHECK(held == NULL, "space: flush awaited while holding lock %s, by %p", held, caller);
+    unsigned cpu = ashlar_port_pin();
+    ashlar_gather_flush(gather);
+    read_mask(gather->space, cpu, mask);
+    unsigned asked = ask_all(mask, gather);
+    if (asked != 0) {
+        ASHLAR_CHECK((ashlar_port_context() & ASHLAR_CONTEXT_IRQS_OFF) == 0,
+                     "space: flush on %u other CPUs awaited with interrupts off, by %p", asked, caller);
+        ashlar_half.kicks += asked;
+        ashlar_half.options.kick(mask, CPU_WORDS);
+    }
+    ashlar_port_unpin();
+    wait_for_all(mask);
+}
+
+/* --- answering ------------------------------------------------------------------ */
+
+void ashlar_space_answer(void)
+{
+    struct shootdown *box = &ashlar_half.cpus[ashlar_port_cpu()];
+    struct ashlar_gather gather;
+    if (atomic_load_u32(&box->asked) == box->answered) {
+        return;
+    }
+    uintptr_t interrupts = ashlar_lock_take(&box->lock);
+    uint32_t asked = box->asked;
+    gather = box->pending;
+    ashlar_gather_init(&box->pending, NULL);
+    ashlar_lock_give(&box->lock, interrupts);
+    ashlar_gather_flush(&gather);
+    atomic_store_u32(&box->answered, asked);
+}
+
+static void set_online(struct shootdown *box, int online)
+{
+    uintptr_t interrupts = ashlar_lock_take(&box->lock);
+    box->online = online;
+    ashlar_lock_give(&box->lock, interrupts);
+}
+
+void ashlar_space_cpu_join(void)
+{
+    unsigned cpu = ashlar_port_cpu();
+    ASHLAR_CHECK(cpu < ashlar_half.options.max_cpus, "space: CPU %u joins, but boot named %u at most", cpu,
+                 ashlar_half.options.max_cpus);
+    set_online(&ashlar_half.cpus[cpu], 1);
+    (void)atomic_fetch_or_u32(&ashlar_half.online[cpu / 32u], 1u << (cpu % 32u));
+    ashlar_port_flush_all();
+}
+
+void ashlar_space_cpu_leave(void)
+{
+    unsigned cpu = ashlar_port_cpu();
+    ashlar_space_switch(NULL);
+    (void)atomic_fetch_and_u32(&ashlar_half.online[cpu / 32u], ~(1u << (cpu % 32u)));
+    set_online(&ashlar_half.cpus[cpu], 0);
+    ashlar_space_answer();
+}

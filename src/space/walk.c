@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: 0BSD */
+/* walk.c - what is mapped, as runs of equal pages.
+ *
+ * Looks at one table after another; a user space's lock is held for one table at
+ * a time, never while the visitor runs. What changes meanwhile may be told of as
+ * it was before or as it is after. Neighbouring pages are one run where flags
+ * and page size agree, whatever their frames.
+ *
+ * Cost: O(tables + entries in them).
+ */
+#include "space/internal.h"
+
+#include "arch/entry.h"
+
+struct run {
+    ashlar_vpn first;
+    size_t pages;
+    bool present;
+    struct ashlar_mapping mapping;
+};
+
+COLD static void describe(const struct ashlar_spot *spot, ashlar_vpn page, uint64_t entry,
+                          struct ashlar_mapping *mapping)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    mapping->page_pages = spot->level == 1 ? 1 : (size_t)1 << ashlar_entry_shift(paging, spot->level);
+    mapping->frame = ashlar_entry_leaf_frame(paging, spot->level, entry) + (page & (mapping->page_pages - 1u));
+    mapping->flags = ashlar_entry_flags(paging, spot->level, entry);
+}
+
+/* Entries of the spot's table from this one on that are present alike, or absent. */
+COLD static size_t equal_entries(const struct ashlar_spot *spot, size_t most, struct run *run)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned count = (unsigned)most;
+    if (!run->present) {
+        return ashlar_run_first_present(paging, spot->table, spot->index, count);
+    }
+    unsigned present = ashlar_run_first_absent(paging, spot->table, spot->index, count);
+    unsigned equal = 1;
+    while (equal < present &&
+           ashlar_entry_flags(paging, 1, ashlar_entry_load(paging, spot->table, spot->index + equal)) ==
+               run->mapping.flags) {
+        equal++;
+    }
+    return equal;
+}
+
+/* What begins at page, at most limit pages long. */
+COLD static void look(struct ashlar_space *space, ashlar_vpn page, size_t limit, struct run *run)
+{
+    struct ashlar_spot spot;
+    uintptr_t interrupts = space != NULL ? ashlar_lock_take(&space->lock) : ashlar_port_irq_save();
+    ashlar_spot_find(space, page, 1, &spot);
+    size_t pages = ashlar_spot_pages(&spot, page, limit);
+    run->first = page;
+    run->present = ashlar_entry_is_present(spot.entry);
+    if (run->present) {
+        describe(&spot, page, spot.entry, &run->mapping);
+    }
+    run->pages = spot.level == 1 ? equal_entries(&spot, pages, run) : pages;
+    ashlar_spot_close(&spot);
+    if (space != NULL) {
+        ashlar_lock_give(&space->lock, interrupts);
+    } else {
+        ashlar_port_irq_restore(interrupts);
+    }
+}
+
+COLD static bool continues(const struct run *run, const struct run *next)
+{
+    return run->present == next->present && (!run->present || (run->mapping.flags == next->mapping.flags &&
+                                                               run->mapping.page_pages == next->mapping.page_pages));
+}
+
+COLD static int tell(const struct run *run, ashlar_mapping_visitor visit, void *context)
+{
+    return run->present && run->pages != 0 ? visit(context, run->first, run->pages, &run->mapping) : 0;
+}
+
+COLD void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visitor visit, void *context)
+{
+    ashlar_vpn page = space != NULL ? 0 : ashlar_half.layout.kernel_first;
+    size_t left = space != NULL ? ashlar_user_pages() : ashlar_half.layout.kernel_pages;
+    struct run run = {page, 0, false, {0, 0, 0}};
+    while (left != 0) {
+        struct run next;
+        look(space, page, left, &next);
+        if (continues(&run, &next)) {
+            run.pages += next.pages;
+        } else if (tell(&run, visit, context) != 0) {
+            return;
+        } else {
+            run = next;
+        }
+        page += next.pages;
+        left -= next.pages;
+    }
+    (void)tell(&run, visit, context);
+}
