@@ -19,6 +19,7 @@ TESTS = $(if $(T),$(foreach t,$(ALL_TESTS),$(if $(findstring $(T),$t),$t)),$(ALL
 # What scripts look at, by their folder; tests of the house look at everything.
 SCRIPT_NEEDS_qemu := $(BUILD)/i386/kernel.elf $(BUILD)/i386/example.elf $(TOOLS)
 SCRIPT_NEEDS_tools := $(TOOLS)
+SCRIPT_NEEDS_examples := $(EXAMPLES)
 SCRIPT_NEEDS_all := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(KERNELS:%=$(BUILD)/%/example.elf) $(TOOLS) $(BENCHES) $(EXAMPLES) $(call archives,clang64,$(seen))
 script_needs = $(or $(SCRIPT_NEEDS_$(call floor_of,$1)),$(SCRIPT_NEEDS_all))
 
