@@ -130,7 +130,7 @@ struct ashlar_heap {
     struct run_pool empty, bare;                                          /* L */
     size_t empty_units;                                                   /* L; others may peek */
     size_t backed_units;                                                  /* L */
-    size_t peak_bytes;                                                    /* L */
+    size_t peak_bytes;                                                    /* T */
     size_t slab_units, large_units, slab_count, large_count, cache_count; /* L */
     size_t grows, shrinks;                                                /* L */
     size_t failures, borrows;                                             /* A */
@@ -405,6 +405,7 @@ struct owner *ashlar_heap_claim(struct ashlar_heap *heap);
 void ashlar_heap_unclaim(struct owner *owner);
 bool ashlar_heap_is_nmi(void);
 void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want);
+void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin);
 bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want);
 void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, uintptr_t object);
 void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner);

@@ -125,16 +125,17 @@ void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct slab *run)
     poke(&run->state, RUN_MOVING);
 }
 
-/* The neighbours, or number 0, which is in no state. */
+/* The neighbours, or number 0, which is in no state. A neighbour may be a slab whose owner is just changing it, but not
+ * into an empty or bare run: so only the state is read of it, and that atomically. */
 struct slab *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct slab *run)
 {
-    return slab_at(heap, run->first != 0 ? heap->map[run->first - 1u] : 0);
+    return slab_at(heap, run->first != 0 ? peek(&heap->map[run->first - 1u]) : 0);
 }
 
 struct slab *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct slab *run)
 {
     uint32_t end = run->first + run->units;
-    return slab_at(heap, end < heap->limit ? heap->map[end] : 0);
+    return slab_at(heap, end < heap->limit ? peek(&heap->map[end]) : 0);
 }
 
 /* Give a run in RUN_MOVING to a pool, merged with its neighbours there. */
@@ -143,7 +144,7 @@ void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run, enu
     struct slab *before = ashlar_heap_run_before_locked(heap, run);
     struct slab *after = ashlar_heap_run_after_locked(heap, run);
     poke(&run->fast, NULL);
-    if (before->state == state) {
+    if (peek(&before->state) == state) {
         ashlar_heap_run_unfile_locked(heap, before);
         before->units += run->units;
         before->clean &= run->clean;
@@ -154,7 +155,7 @@ void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run, enu
         ashlar_heap_forget_locked(heap, run);
         run = before;
     }
-    if (after->state == state) {
+    if (peek(&after->state) == state) {
         ashlar_heap_run_unfile_locked(heap, after);
         run->clean &= after->clean;
         if (state == RUN_BARE) {

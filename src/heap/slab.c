@@ -149,7 +149,7 @@ COLD static void broken_list(struct owner *owner, const struct slab *slab)
 }
 
 /* From the slabs that the bin has: NULL if none has a free object. Each turn links, or unlists a slab that is full. */
-static void *refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
+void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
 {
     for (;;) {
         struct slab *slab = bin->current;
@@ -237,9 +237,9 @@ COLD void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owne
 {
     struct bin *bin = bin_of(owner, want->cache, want->class);
     ashlar_heap_drain(heap, owner);
-    void *object = refill(heap, owner, bin);
-    if (object == NULL && want->stride != 0 && ashlar_heap_add_slab(heap, owner, want)) {
-        object = refill(heap, owner, bin);
+    void *object = ashlar_heap_refill(heap, owner, bin);
+    if (object == NULL && ashlar_heap_add_slab(heap, owner, want)) {
+        object = ashlar_heap_refill(heap, owner, bin);
     }
     return object;
 }
