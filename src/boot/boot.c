@@ -206,7 +206,7 @@ static void init_heap(struct plan *plan)
     ashlar_status status = ashlar_space_reserve(plan->heap_pages, 1, "heap", &heap_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: an address range of %zu MiB for the heap: %s", plan->heap_pages >> 8,
                  ashlar_status_text(status));
-    source.base = ashlar_paging_address(plan->boot->paging, heap_first);
+    source.base = (uintptr_t)ashlar_port_pointer(ashlar_paging_address(plan->boot->paging, heap_first));
     source.pages = plan->heap_pages;
     status = ashlar_heap_init(storage_at(plan, to_pages(plan->frames_bytes)), plan->heap_bytes, &plan->heap_options,
                               &source, &booted->heap);
