@@ -87,7 +87,7 @@ static ashlar_vpn kernel_first(const struct plan *plan)
     }
     bytes = bytes != 0 ? bytes : usual_space_bytes(plan);
     ASHLAR_CHECK(bytes % SPACE_UNIT_BYTES == 0 && bytes >= SPACE_LEAST_BYTES &&
-                     bytes >> ASHLAR_PAGE_SHIFT <= ashlar_paging_last_page(paging) / 4u * 3u + 1u,
+                     bytes >> ASHLAR_PAGE_SHIFT <= (ashlar_paging_last_page(paging) + 1u) / 4u * 3u,
                  "boot: kernel_space_bytes is 0x%zx: not a multiple of 4 MiB from 128 MiB to three quarters of all",
                  bytes);
     return ashlar_paging_last_page(paging) - (bytes >> ASHLAR_PAGE_SHIFT) + 1u;
