@@ -111,7 +111,7 @@ void *sim_window_open(unsigned cpu, uint64_t frame)
 void sim_window_close(unsigned cpu, void *pointer)
 {
     char *host = (char *)((uintptr_t)pointer & ~(uintptr_t)(FRAME_BYTES - 1u));
-    for (unsigned i = 1; i <= state.places; i++) { /* mostly one of the last that were opened */
+    for (unsigned i = 1; i <= state.places; i++) { /* the latest first */
         struct window *window = &state.windows[cpu * state.places + (state.turn[cpu] - i) % state.places];
         if (window->open && window->host == host) {
             window->open = false;

@@ -87,7 +87,7 @@ static ashlar_vpn kernel_first(const struct plan *plan)
     }
     bytes = bytes != 0 ? bytes : usual_space_bytes(plan);
     ASHLAR_CHECK(bytes % SPACE_UNIT_BYTES == 0 && bytes >= SPACE_LEAST_BYTES &&
-                     bytes >> ASHLAR_PAGE_SHIFT <= ashlar_paging_last_page(paging) / 4u * 3u + 1u,
+                     bytes >> ASHLAR_PAGE_SHIFT <= (ashlar_paging_last_page(paging) + 1u) / 4u * 3u,
                  "boot: kernel_space_bytes is 0x%zx: not a multiple of 4 MiB from 128 MiB to three quarters of all",
                  bytes);
     return ashlar_paging_last_page(paging) - (bytes >> ASHLAR_PAGE_SHIFT) + 1u;
@@ -207,7 +207,7 @@ static void init_heap(struct plan *plan)
     ashlar_status status = ashlar_space_reserve(plan->heap_pages, 1, "heap", &heap_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: an address range of %zu MiB for the heap: %s", plan->heap_pages >> 8,
                  ashlar_status_text(status));
-    source.base = ashlar_paging_address(plan->boot->paging, heap_first);
+    source.base = (uintptr_t)ashlar_port_pointer(ashlar_paging_address(plan->boot->paging, heap_first));
     source.pages = plan->heap_pages;
     status = ashlar_heap_init(storage_at(plan, to_pages(plan->frames_bytes)), plan->heap_bytes, &plan->heap_options,
                               &source, &booted->heap);

@@ -76,7 +76,7 @@ ashlar_status ashlar_space_commit(ashlar_vpn first, size_t pages, unsigned flags
 {
     struct ashlar_cursor cursor;
     struct supply supply;
-    ashlar_status status = ashlar_map_flags_status(flags);
+    ashlar_status status = ashlar_flags_status(NULL, flags);
     if (status == ASHLAR_OK) {
         status = get_supply(&supply, pages);
     }
@@ -166,7 +166,7 @@ static ashlar_status fill_range(enum range_kind kind, size_t pages, const char *
 static ashlar_status take_pages(enum range_kind kind, size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
     struct supply supply;
-    ashlar_status status = ashlar_map_flags_status(flags);
+    ashlar_status status = ashlar_flags_status(NULL, flags);
     if (pages == 0 || pages > ashlar_half.layout.kernel_pages) {
         return ASHLAR_BAD_ARGUMENT;
     }

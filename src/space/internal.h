@@ -379,6 +379,8 @@ bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range);
 /* Out of reach of every CPU once the gather is finished, the frame numbers kept in the entries. ASHLAR_ABSENT. */
 ashlar_status ashlar_space_hide(struct ashlar_space *space, ashlar_vpn first, size_t pages,
                                 struct ashlar_gather *gather);
+/* ashlar_map_flags_status, and whether they go with this space (NULL: the kernel half). */
+ashlar_status ashlar_flags_status(const struct ashlar_space *space, unsigned flags);
 /* May these frames be mapped so? */
 ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t pages, ashlar_pfn frame, unsigned flags);
 
@@ -389,7 +391,7 @@ extern const struct ashlar_sharing ashlar_sharing_rows[];
  * ASHLAR_NO_FRAMES, ASHLAR_MAY_NOT_WAIT. */
 ashlar_status ashlar_kernel_grow(ashlar_vpn first, size_t pages);
 bool ashlar_sharing_is_built(ashlar_sharing_policy policy);
-/* Pages of the user half: all below the kernel's first top-level slot. */
+/* Pages of the user half: all below the kernel's first top-level slot, and below the canonical hole. */
 size_t ashlar_user_pages(void);
 
 #endif

@@ -28,7 +28,7 @@ ashlar_status ashlar_map_flags_status(unsigned flags)
 }
 
 /* Whose page it is goes with the space: a user page in the kernel half, or the reverse, is refused. */
-static ashlar_status flags_status(const struct ashlar_space *space, unsigned flags)
+ashlar_status ashlar_flags_status(const struct ashlar_space *space, unsigned flags)
 {
     if (space == NULL ? (flags & ASHLAR_MAP_USER) != 0 : (flags & ASHLAR_MAP_GLOBAL) != 0) {
         return ASHLAR_REFUSED;
@@ -45,7 +45,7 @@ ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, siz
                                unsigned flags)
 {
     struct ashlar_cursor cursor;
-    ashlar_status status = flags_status(space, flags);
+    ashlar_status status = ashlar_flags_status(space, flags);
     for (size_t i = 0; i < pages && status == ASHLAR_OK; i++) {
         status = frame_is_addressable(frames[i]) ? ASHLAR_OK : ASHLAR_BAD_ARGUMENT;
     }
@@ -63,7 +63,7 @@ ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, siz
 COLD ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t pages, ashlar_pfn frame,
                                         unsigned flags)
 {
-    ashlar_status status = flags_status(space, flags);
+    ashlar_status status = ashlar_flags_status(space, flags);
     if (status == ASHLAR_OK &&
         (pages == 0 || frame + (pages - 1u) < frame || !frame_is_addressable(frame + (pages - 1u)))) {
         status = ASHLAR_BAD_ARGUMENT;
@@ -162,7 +162,7 @@ COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn f
 {
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
-    ashlar_status status = flags_status(space, flags);
+    ashlar_status status = ashlar_flags_status(space, flags);
     if (status == ASHLAR_OK) {
         status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
     }

@@ -76,7 +76,10 @@ ashlar_phys ashlar_space_root(const struct ashlar_space *space)
 
 size_t ashlar_user_pages(void)
 {
-    return round_down(ashlar_half.layout.kernel_first, (size_t)1 << ashlar_slot_shift(ashlar_half.paging));
+    unsigned shift = ashlar_slot_shift(ashlar_half.paging);
+    size_t below = round_down(ashlar_half.layout.kernel_first, (size_t)1 << shift);
+    size_t lower_half = (size_t)ashlar_paging_kernel_slot(ashlar_half.paging) << shift;
+    return lower_half != 0 && lower_half < below ? lower_half : below;
 }
 
 /* --- slots of a root ---------------------------------------------------------- */

@@ -87,7 +87,7 @@ static void test_size(const struct world_format *format, uint64_t kernel_bytes, 
 {
     const struct world_options options = {.kernel_bytes = kernel_bytes,
                                           .policy = policy,
-                                          .guarded = kernel_bytes % (512u * MIB) == 0};
+                                          .guarded = kernel_bytes <= 256u * MIB};
     char name[80];
     world_start(format, &options);
     snprintf(name, sizeof name, "%s, %llu MiB, %s", world.name, (unsigned long long)(kernel_bytes >> 20),
