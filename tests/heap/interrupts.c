@@ -15,7 +15,7 @@
 #define TRAP_FLAG 0x100
 #define CPUS 2u
 #define VICTIMS 3u
-#define TRAPS_MOST 10000ul /* an operation: how many places are tried depends on its length */
+#define TRAPS_MOST 4000ul /* an operation: how many places are tried depends on its length */
 #define BYTES 64u
 
 #if defined(__x86_64__) || defined(__i386__)
