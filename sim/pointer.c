@@ -161,7 +161,7 @@ void sim_pointer_check_frame(uint64_t frame, const char *event)
         if (kernel.list[i].frame == frame) {
             sim_violate(SIM_STALE_FRAME, "frame 0x%llx %s while kernel page 0x%llx is still in use",
                         (unsigned long long)frame, event,
-                        (unsigned long long)(kernel.first + kernel.list[i].page * (uint64_t)FRAME_BYTES));
+                        (unsigned long long)kernel.first + kernel.list[i].page * (uint64_t)FRAME_BYTES);
         }
     }
 }
