@@ -462,7 +462,7 @@ static void compare_sizes(const struct cached *small, const struct cached *large
          small->executable != large->executable || small->pat_index != large->pat_index)) {
         sim_violate(SIM_MIXED_SIZES, "0x%llx is cached as 0x%llx by an entry of level %u, and as 0x%llx of level %u",
                     (unsigned long long)address, (unsigned long long)small->target, small->level,
-                    (unsigned long long)(large->target + offset), large->level);
+                    (unsigned long long)large->target + offset, large->level);
     }
 }
 
@@ -529,7 +529,7 @@ static void be_adverse(unsigned cpu_index, uint64_t address)
         }
     }
     if (options->speculate_one_in != 0 && random_of(cpu) % options->speculate_one_in == 0) {
-        sim_tlb_fill(cpu_index, address + (random_of(cpu) % 9u) * FRAME_BYTES - 4u * FRAME_BYTES);
+        sim_tlb_fill(cpu_index, address + (random_of(cpu) % 9u) * FRAME_BYTES - (uintptr_t)4 * FRAME_BYTES);
     }
 }
 
