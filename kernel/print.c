@@ -202,7 +202,7 @@ struct size_text size_text(uint64_t bytes)
         bytes >>= 10;
         unit++;
     }
-    struct size_text result;
+    struct size_text result = {""};
     print_to(result.text, sizeof result.text, "%llu %s", (unsigned long long)bytes, units[unit]);
     return result;
 }

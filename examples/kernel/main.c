@@ -73,7 +73,7 @@ void kernel_main(uint32_t magic, uint32_t information)
                                .paging = &ashlar_paging_two_level,
                                .max_cpus = 1,
                                .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
-                               .image_bytes = (size_t)(image_end - image_start),
+                               .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
                                .image_address = IMAGE_OFFSET};
     struct ashlar_booted booted;
     ashlar_x86_windows_init(page_table, sizeof page_table[0], IMAGE_OFFSET);

@@ -152,7 +152,7 @@ LOOP unsigned hide_loop(bool wide, const struct ashlar_paging *paging, volatile 
 {
     const struct bits bits = bits_of(paging);
     const uint32_t toggle = bits.present | bits.hidden;
-    const unsigned stride = wide ? 2 : 1;
+    const size_t stride = wide ? 2 : 1;
     unsigned hidden = count;
     for (; count >= 4; count -= 4, low += 4 * stride) {
         uint32_t a = entry_load_32(low), b = entry_load_32(low + stride);
@@ -286,10 +286,10 @@ unsigned ashlar_run_change(const struct ashlar_paging *paging, void *table, unsi
 static unsigned first_where(const struct ashlar_paging *paging, const void *table, unsigned index, unsigned count,
                             uint32_t flip, uint32_t mask)
 {
-    unsigned stride = paging_fold(paging)->entry_bytes / 4u;
-    const volatile uint32_t *low = (const volatile uint32_t *)table + (size_t)index * stride;
+    size_t stride = paging_fold(paging)->entry_bytes / 4u;
+    const volatile uint32_t *low = (const volatile uint32_t *)table + index * stride;
     unsigned i = 0;
-    for (; i + 4 <= count; i += 4, low += (size_t)4 * stride) {
+    for (; i + 4 <= count; i += 4, low += 4 * stride) {
         uint32_t a = entry_load_32(low) ^ flip, b = entry_load_32(low + stride) ^ flip;
         uint32_t c = entry_load_32(low + 2 * stride) ^ flip, d = entry_load_32(low + 3 * stride) ^ flip;
         if (((a | b | c | d) & mask) != 0) {

@@ -35,7 +35,7 @@ COLD static unsigned cpus_of(const struct ashlar_heap_options *options)
 
 COLD static size_t owners_bytes(unsigned cpus)
 {
-    return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + 2u * cpus * sizeof(struct owner);
+    return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + (size_t)2 * cpus * sizeof(struct owner);
 }
 
 COLD size_t ashlar_heap_footprint_bytes(const struct ashlar_heap_options *options, size_t source_pages)

@@ -28,7 +28,7 @@
 #define FIXED_PAGES_MAX ((size_t)32768)  /* 128 MiB */
 #define FIRST_ALIGN_PAGES ((size_t)1024) /* a multiple of what one table of level 1 covers, in every format */
 #define GAP_PAGES ((size_t)1)
-#define STRIPS 2u
+#define STRIPS ((size_t)2)
 
 struct ashlar_half ashlar_half;
 
