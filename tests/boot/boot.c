@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: 0BSD */
+/* boot.c - ashlar_boot_up on a simulated machine, in every format: sizes, what is kept out of the pool, what is refused. */
+#include "boot/internal.h"
+#include "space/world.h"
+
+#include <ashlar/kmalloc.h>
+
+static struct ashlar_boot boot;
+static struct ashlar_booted booted;
+
+/* The machine is on, and the usual is asked for. */
+static void prepare(const struct world_format *format, uint64_t ram_bytes)
+{
+    struct world_options options = {.ram_bytes = ram_bytes, .unwatched = ram_bytes > 256u * MIB};
+    options = world_usual(format, &options);
+    if (ashlar_paging_virtual_bits(format->paging) > 32u) {
+        options.kernel_bytes = (uint64_t)1 << (ashlar_paging_virtual_bits(format->paging) - 1u);
+    }
+    world_power_on(format, &options);
+    ashlar_boot_unseal();
+    memset(&booted, 0, sizeof booted);
+    memset(&boot, 0, sizeof boot);
+    boot.map = &world.map;
+    boot.paging = format->paging;
+    boot.features = WORLD_FEATURES | ASHLAR_FEATURE_PHYSICAL_BITS(format->physical_bits);
+    boot.max_cpus = WORLD_CPUS;
+    boot.image_base = IMAGE_FRAME * 4096u;
+    boot.image_bytes = IMAGE_FRAMES * 4096u;
+    boot.image_address = world.image_address;
+    boot.stack_address = world.image_address + STACK_OFFSET_PAGES * 4096u;
+    boot.stack_bytes = STACK_FRAMES * 4096u;
+    boot.kick = world_kick;
+}
+
+static void up(void)
+{
+    struct world_options options = {.unwatched = world.ram_frames > PAGES_OF(256u * MIB)};
+    ashlar_boot_up(&boot, &booted);
+    world.pool = booted.frames;
+    world.layout = *ashlar_space_layout();
+    world.options.policy = booted.policy;
+    world.options.image_first = ashlar_paging_page(world.paging, world.image_address);
+    world_watch(&options);
+}
+
+static void check_heap(void)
+{
+    char *block[64];
+    size_t wrong = 0;
+    struct ashlar_frames_stats before, after;
+    ashlar_frames_stats(booted.frames, &before);
+    for (unsigned i = 0; i < 64; i++) {
+        block[i] = ashlar_kmalloc(3000u * (i % 8u + 1u));
+        wrong += block[i] == NULL;
+        if (block[i] != NULL) {
+            memset(block[i], (int)i, 3000u * (i % 8u + 1u));
+        }
+    }
+    is_u(wrong, 0, "%s: the heap serves", world.name);
+    ashlar_frames_stats(booted.frames, &after);
+    ok(after.free_frames < before.free_frames, "%s: and has grown", world.name);
+    for (unsigned i = 0; i < 64; i++) {
+        wrong += block[i][0] != (char)i || block[i][3000u * (i % 8u + 1u) - 1u] != (char)i;
+        ashlar_kfree(block[i]);
+    }
+    is_u(wrong, 0, "%s: nothing overlaps", world.name);
+    (void)ashlar_heap_shrink(booted.heap, 0);
+    is_str(ashlar_heap_audit(booted.heap), NULL, "the heap is sound");
+}
+
+/* What one space's thread allocates, another's reads. */
+static void check_shared(void)
+{
+    static struct ashlar_space spaces[2];
+    char *block = NULL;
+    uint32_t value = 0, got = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        is_u(ashlar_space_create(&spaces[i]), ASHLAR_OK, "%s: a space", world.name);
+    }
+    ashlar_space_switch(&spaces[0]);
+    block = ashlar_kzalloc(200000);
+    ok(block != NULL, "%s: a large block, allocated in one space", world.name);
+    uint64_t address = sim_pointer_address(block + 150000);
+    value = 0xabcdef;
+    memcpy(block + 150000, &value, sizeof value);
+    for (unsigned cpu = 0; cpu < WORLD_CPUS; cpu++) {
+        sim_set_cpu(cpu);
+        ashlar_space_switch(&spaces[1]);
+        is_u(world_access(cpu, (uintptr_t)address, &got, SIM_READ), 0, "%s: CPU %u finds it in another", world.name,
+             cpu);
+        is_u(got, value, "%s: with what was written", world.name);
+        ashlar_space_switch(NULL);
+    }
+    sim_set_cpu(0);
+    ashlar_kfree(block);
+    ashlar_space_destroy(&spaces[0]);
+    ashlar_space_destroy(&spaces[1]);
+}
+
+static bool is_usable(ashlar_pfn frame)
+{
+    return ashlar_frames_state(booted.frames, frame) != ASHLAR_FRAME_FOREIGN;
+}
+
+static void check_reserved(void)
+{
+    size_t wrong = 0;
+    for (ashlar_pfn i = 0; i < IMAGE_FRAMES; i++) {
+        wrong += is_usable(IMAGE_FRAME + i);
+    }
+    is_u(wrong, 0, "%s: [fault 13] the image is nobody's to take", world.name);
+    for (ashlar_pfn i = 0; i < STACK_FRAMES; i++) {
+        wrong += is_usable(STACK_FRAME + i);
+    }
+    is_u(wrong, 0, "%s: nor is the stack", world.name);
+    for (ashlar_pfn frame = LOADER_FRAME; frame < world.loader_end; frame++) {
+        wrong += is_usable(frame);
+    }
+    is_u(wrong, 0, "%s: nor are the loader's tables, outside of the image", world.name);
+    ok(is_usable(STACK_FRAME - 1u) && is_usable(STACK_FRAME + STACK_FRAMES) && is_usable(LOADER_FRAME - 1u) &&
+           is_usable(world.loader_end),
+       "%s: all around them is", world.name);
+    for (size_t i = 0; i < booted.carve_frames; i++) {
+        wrong += is_usable(booted.carve_first + i);
+    }
+    is_u(wrong, 0, "%s: nor is the carve", world.name);
+    ok(!is_usable(0), "%s: [fault 19] nor is frame 0", world.name);
+}
+
+static void check_parts(void)
+{
+    size_t wrong = 0;
+    for (unsigned i = 0; i < booted.parts; i++) {
+        size_t pages = PAGES_OF(booted.part[i].bytes + 4095u);
+        for (unsigned j = 0; j < i && booted.part[i].address != 0; j++) {
+            wrong += booted.part[j].address - booted.part[i].address < booted.part[i].bytes;
+        }
+        struct ashlar_mapping m;
+        bool is_table = strcmp(booted.part[i].what, "page tables") == 0 || strcmp(booted.part[i].floor, "space") == 0;
+        for (size_t page = 0; !is_table && page < pages; page++) {
+            ashlar_vpn at = ashlar_address_page(booted.part[i].address) + page;
+            wrong +=
+                ashlar_space_query(NULL, at, &m) != ASHLAR_OK || m.frame - booted.carve_first >= booted.carve_frames;
+        }
+    }
+    ok(booted.parts == 4 && wrong == 0, "%s: the parts are mapped, out of the carve, and apart", world.name);
+    ok(booted.heap_first >= world.layout.arena_first &&
+           booted.heap_first + booted.heap_pages <= world.layout.arena_first + world.layout.arena_pages,
+       "%s: the heap lies in the arena", world.name);
+}
+
+static void test_size(const struct world_format *format, uint64_t ram_bytes, size_t want_space)
+{
+    prepare(format, ram_bytes);
+    up();
+    size_t least = PAGES_OF(ram_bytes) - IMAGE_FRAMES - 512u;
+    ok(booted.ram_frames >= least && booted.ram_frames < PAGES_OF(ram_bytes), "%s: %llu MiB of RAM", world.name,
+       (unsigned long long)(ram_bytes >> 20));
+    if (!world_is_64()) {
+        is_u(world.layout.kernel_pages, PAGES_OF(want_space), "%s: so much kernel space for it", world.name);
+    }
+    ok(booted.policy != ASHLAR_SHARING_AUTO, "%s: a policy is in force", world.name);
+    check_reserved();
+    check_parts();
+    check_heap();
+    check_shared();
+    world_ok("%llu MiB", (unsigned long long)(ram_bytes >> 20));
+}
+
+static void test_sizes(const struct world_format *format)
+{
+    test_size(format, 16u * MIB, 128u * MIB);
+    test_size(format, 128u * MIB, 128u * MIB);
+    test_size(format, 160u * MIB, 512u * MIB);
+    test_size(format, (uint64_t)3584 << 20, 512u * MIB);
+    if (format->physical_bits > 32) {
+        test_size(format, (uint64_t)6 << 30, 512u * MIB);
+    }
+}
+
+/* The same RAM, other choices. */
+static void test_choices(const struct world_format *format)
+{
+    static const uint64_t sizes[] = {128, 256, 1024, 2048, 3072};
+    bool wide = ashlar_paging_virtual_bits(format->paging) > 32u;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        uint64_t bytes = (sizes[i] << 20) * (wide ? 32u : 1u);
+        struct world_options options = {.kernel_bytes = bytes};
+        options = world_usual(format, &options);
+        prepare(format, 64u * MIB);
+        struct ashlar_boot choice = boot;
+        world_power_on(format, &options);
+        boot = choice;
+        boot.kernel_space_bytes = (size_t)bytes;
+        boot.policy = ASHLAR_SHARING_AUTO;
+        boot.heap_bytes = 48u * MIB;
+        boot.stacks = 10;
+        up();
+        is_u(world.layout.kernel_pages, bytes >> 12, "%s: kernel space as asked for", world.name);
+        is_u(booted.heap_pages, PAGES_OF(48u * MIB), "%s: a heap as asked for", world.name);
+        is_u(world.layout.stacks_pages, 60, "%s: ten stacks", world.name);
+        check_heap();
+        world_ok("%llu MiB of kernel space", (unsigned long long)(bytes >> 20));
+    }
+}
+
+/* --- what is fatal -------------------------------------------------------------------------------- */
+
+static void fails_with(const struct world_format *format, const char *text, const char *name)
+{
+    (void)format;
+    like(SIM_FATAL(ashlar_boot_up(&boot, &booted)), text, name);
+    ok(sim_pins() == 0 && sim_windows_open(0) == 0, "%s: no window was open", world.name);
+}
+
+static void empty_map(void)
+{
+    ashlar_memmap_init(&world.map, world.entries, sizeof world.entries / sizeof world.entries[0], 0, NULL, NULL);
+}
+
+static void test_bad_maps(const struct world_format *format)
+{
+    prepare(format, 64u * MIB);
+    empty_map();
+    fails_with(format, "boot: memory map: ", "[fault 1] an empty map");
+    prepare(format, 64u * MIB);
+    empty_map();
+    ashlar_memmap_add(&world.map, 0, 64u * MIB, ASHLAR_MEMMAP_ACPI);
+    fails_with(format, "boot: memory map: ", "[fault 2] no usable RAM");
+    prepare(format, 64u * MIB);
+    ashlar_memmap_add(&world.map, 0, 64u * MIB, ASHLAR_MEMMAP_RESERVED);
+    fails_with(format, "boot: memory map: ", "[fault 3] all reserved");
+    prepare(format, 64u * MIB);
+    ashlar_memmap_init(&world.map, world.entries, 2, 0, NULL, NULL);
+    for (unsigned i = 0; i < 9; i++) {
+        ashlar_memmap_add(&world.map, (ashlar_phys)i * 4u * MIB, 2u * MIB, ASHLAR_MEMMAP_USABLE);
+    }
+    fails_with(format, "entries", "[fault 16] more entries than storage, with the count");
+    prepare(format, 64u * MIB);
+    empty_map();
+    for (unsigned i = 0; i < 12; i++) {
+        ashlar_memmap_add(&world.map, 8u * MIB + i * 0x20000u, 0x4000u, ASHLAR_MEMMAP_USABLE);
+    }
+    fails_with(format, "boot: no room for the bookkeeping: ", "[fault 17] nowhere in one piece, with the size");
+}
+
+static void test_bad_options(const struct world_format *format)
+{
+    prepare(format, 64u * MIB);
+    boot.max_cpus = 0;
+    fails_with(format, "max_cpus is 0", "no CPUs");
+    boot.max_cpus = ASHLAR_MAX_CPUS + 1u;
+    fails_with(format, "max_cpus is ", "too many CPUs");
+    boot.max_cpus = 2;
+    boot.kick = NULL;
+    fails_with(format, "no kick", "two CPUs and no kick");
+    boot.kick = world_kick;
+    boot.image_address += 4096u;
+    fails_with(format, "image_address is ", "an image that is not on 4 MiB");
+    boot.image_address -= 4096u;
+    boot.kernel_space_bytes = 5u * MIB;
+    fails_with(format, "kernel_space_bytes is 0x500000", "kernel space that is no multiple of 4 MiB");
+    prepare(format, 64u * MIB);
+    boot.kernel_space_bytes = 124u * MIB;
+    fails_with(format, "kernel_space_bytes is ", "less than 128 MiB of it");
+    prepare(format, 64u * MIB);
+    boot.stacks = (size_t)1 << (sizeof(size_t) == 8 ? 40 : 18);
+    fails_with(format, "cannot hold", "stacks for which there is no room");
+    prepare(format, 64u * MIB);
+    boot.policy = (ashlar_sharing_policy)9;
+    fails_with(format, "is not built in", "a policy that there is not");
+    prepare(format, 64u * MIB);
+    boot.heap_bytes = ~(size_t)0 >> 1;
+    fails_with(format, "boot: ", "a heap that fits nowhere");
+    if (ashlar_paging_virtual_bits(format->paging) == 32) {
+        prepare(format, 64u * MIB);
+        boot.kernel_space_bytes = (size_t)3076u * MIB;
+        fails_with(format, "kernel_space_bytes is ", "more than 3 GiB of it");
+        prepare(format, 64u * MIB);
+        boot.image_address = 0x00400000u;
+        fails_with(format, "boot: ", "an image below kernel space");
+    }
+}
+
+static void test_twice(const struct world_format *format)
+{
+    prepare(format, 64u * MIB);
+    like(SIM_FATAL((void)!ashlar_kmalloc(16)), "before", "[fault 88] kmalloc before boot is fatal");
+    up();
+    fails_with(format, "a second time", "boot is sealed");
+    ok(ashlar_kmalloc(16) != NULL, "%s: what it brought up goes on", world.name);
+    world_ok("sealed");
+}
+
+int main(void)
+{
+    FOR_EACH_FORMAT(format)
+    {
+        test_sizes(format);
+        test_choices(format);
+        test_bad_maps(format);
+        test_bad_options(format);
+        test_twice(format);
+    }
+    return done_testing();
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: 0BSD */
+/* backing.c - pages, stacks, demand regions and device memory: taken, used, given back; purges and magazines. */
+#include "space/world.h"
+
+static void start(const struct world_format *format)
+{
+    world_start_usual(format);
+}
+
+static size_t usable(ashlar_vpn first, size_t pages, uint32_t word)
+{
+    size_t good = 0;
+    for (size_t i = 0; i < pages; i++) {
+        good += world_write((unsigned)i % 2u, first + i, word + (uint32_t)i, 0) == 0;
+    }
+    for (size_t i = 0; i < pages; i++) {
+        good += world_read(1u - (unsigned)i % 2u, first + i, 0) == word + i;
+    }
+    return good / 2u;
+}
+
+static size_t absent(ashlar_vpn first, size_t pages)
+{
+    size_t gone = 0;
+    for (size_t i = 0; i < pages; i++) {
+        struct ashlar_mapping m;
+        gone += ashlar_space_query(NULL, first + i, &m) == ASHLAR_ABSENT;
+    }
+    return gone;
+}
+
+static void test_take(void)
+{
+    static const size_t sizes[] = {1, 2, 31, 32, 33, 64, 65, 200};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        ashlar_vpn first;
+        size_t before = world_free_frames();
+        is_u(ashlar_space_take(sizes[i], ASHLAR_MAP_WRITE, "pages", &first), ASHLAR_OK, "%s: take %zu pages",
+             world.name, sizes[i]);
+        is_u(usable(first, sizes[i], 7), sizes[i], "%s: all can be used on both CPUs", world.name);
+        is_u(absent(first + sizes[i], 1), 1, "%s: a guard behind", world.name);
+        struct ashlar_frames_stats stats;
+        ashlar_frames_stats(world.pool, &stats);
+        ok(stats.free_frames + sizes[i] <= before && stats.reserved_frames == 0, "%s: no promise is left", world.name);
+        ashlar_space_give(first);
+        is_u(absent(first, sizes[i]), sizes[i], "%s: given back: gone at once", world.name);
+        is_u(world_stats().purge_pages, sizes[i] + 1u, "%s: and waiting", world.name);
+        is_u(ashlar_space_purge(), sizes[i] + 1u, "%s: purged", world.name);
+        is_u(ashlar_space_purge(), 0, "%s: once", world.name);
+        world_ok("%zu pages", sizes[i]);
+    }
+}
+
+static void test_commit(void)
+{
+    ashlar_vpn first;
+    size_t before = world_free_frames();
+    is_u(ashlar_space_reserve(100, 1, "range", &first), ASHLAR_OK, "%s: reserve", world.name);
+    is_u(ashlar_space_commit(first + 10u, 40, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
+    is_u(usable(first + 10u, 40, 9), 40, "%s: all of it", world.name);
+    is_u(absent(first, 10) + absent(first + 50u, 50), 60, "%s: and no more", world.name);
+    is_u(ashlar_space_commit(first + 49u, 2, ASHLAR_MAP_WRITE), ASHLAR_EXISTS, "%s: [fault 34] over what is there",
+         world.name);
+    like(SIM_FATAL(ashlar_space_decommit(first + 40u, 11)), "decommit of 11 pages", "decommit of a hole");
+    ashlar_space_decommit(first + 20u, 10);
+    is_u(absent(first + 20u, 10), 10, "%s: a part of it decommitted", world.name);
+    ashlar_space_decommit(first + 10u, 10);
+    ashlar_space_decommit(first + 30u, 20);
+    ashlar_space_unreserve(first);
+    ok(world_free_frames() + 4u >= before, "%s: the frames are back", world.name);
+    world_ok("commit");
+}
+
+static void test_stacks(void)
+{
+    uintptr_t top[4];
+    for (unsigned i = 0; i < 4; i++) {
+        is_u(ashlar_space_take_stack(i + 1u, "stack", &top[i]), ASHLAR_OK, "%s: a stack of %u", world.name, i + 1u);
+        ashlar_vpn low = ashlar_address_page(top[i]) - (i + 1u);
+        is_u(usable(low, i + 1u, 3), i + 1u, "%s: can be used", world.name);
+        is_u(absent(low - 1u, 1) + absent(low + i + 1u, 1), 2, "%s: guards on both sides", world.name);
+        ok(low - world.layout.stacks_first < world.layout.stacks_pages, "%s: where stacks are", world.name);
+    }
+    is_u(world_stats().stacks, 4, "%s: four stacks", world.name);
+    for (unsigned i = 0; i < 4; i++) {
+        ashlar_space_give_stack(top[i]);
+    }
+    like(SIM_FATAL(ashlar_space_give_stack(top[0])), "was given back already", "a stack given back twice");
+    (void)ashlar_space_purge();
+    like(SIM_FATAL(ashlar_space_give_stack(top[3])), "was given back already", "also while it is kept ready");
+    like(SIM_FATAL(ashlar_space_give_stack(top[0])), "is the top of no stack", "and when its addresses are free");
+    is_u(world_stats().stacks, 0, "%s: none", world.name);
+    uintptr_t again;
+    is_u(ashlar_space_take_stack(4, "again", &again), ASHLAR_OK, "%s: another of the same size", world.name);
+    is_u(again, top[3], "%s: is the one that was kept ready", world.name);
+    ashlar_space_give_stack(again);
+    world_ok("stacks");
+}
+
+static void test_demand(void)
+{
+    ashlar_vpn first;
+    struct ashlar_frames_stats stats;
+    size_t before = world_free_frames();
+    is_u(ashlar_space_take_demand(20, ASHLAR_MAP_WRITE, "region", &first), ASHLAR_OK, "%s: a demand region",
+         world.name);
+    is_u(absent(first, 20), 20, "%s: nothing is there", world.name);
+    ashlar_frames_stats(world.pool, &stats);
+    is_u(stats.reserved_frames, 20, "%s: all is promised", world.name);
+    is_u(world_read(1, first + 7u, 0), 0, "%s: a page comes zeroed", world.name);
+    is_u(world_write(0, first + 7u, 5, 0), 0, "%s: once", world.name);
+    is_u(world_read(1, first + 7u, 0), 5, "%s: for both CPUs", world.name);
+    is_u(world_write(0, first + 19u, 5, 0), 0, "%s: the last one", world.name);
+    is_u(world_read(0, first + 20u, 0), 0xdead0000u, "%s: and no further", world.name);
+    ashlar_frames_stats(world.pool, &stats);
+    is_u(stats.reserved_frames, 18, "%s: two promises were kept", world.name);
+    ashlar_frames_fail_nth(world.pool, 1, 1);
+    is_u(world_write(1, first, 5, 0), 0, "%s: with no memory as well", world.name);
+    ashlar_frames_fail_nth(world.pool, 0, 0);
+    is_u(world_write(0, first + 3u, 5, SIM_USER), SIM_FAULT | SIM_WRITE | SIM_USER, "%s: not for users", world.name);
+    ashlar_space_give(first);
+    ashlar_frames_stats(world.pool, &stats);
+    is_u(stats.reserved_frames, 0, "%s: no promise is left", world.name);
+    is_u(world_read(0, first + 7u, 0), 0xdead0000u, "%s: it is gone", world.name);
+    ok(world_free_frames() + 3u >= before, "%s: so are its frames", world.name);
+    is_u(ashlar_space_take_demand(3, 0, "read only", &first), ASHLAR_OK, "%s: one to read", world.name);
+    is_u(world_read(0, first, 0), 0, "%s: zeros", world.name);
+    is_u(world_write(0, first, 1, 0), SIM_FAULT | SIM_PRESENT | SIM_WRITE, "%s: only", world.name);
+    ashlar_space_give(first);
+    world_ok("demand");
+}
+
+static void test_mmio(void)
+{
+    struct sim_translation t;
+    uintptr_t address;
+    is_u(ashlar_space_map_mmio(0xfebf0ffcu, 8, ASHLAR_MAP_WRITE | ASHLAR_MAP_CACHE_UC, "device", &address), ASHLAR_OK,
+         "%s: registers across two pages", world.name);
+    for (unsigned i = 0; i < 2; i++) {
+        sim_mmu_inspect(0, address + i * 4u, &t);
+        ok(t.fault == 0 && t.physical == 0xfebf0ffcu + i * 4u && t.pat_index == 3 && t.writable && !t.user,
+           "%s: uncached, at their own address", world.name);
+    }
+    size_t before = world_free_frames();
+    ashlar_space_unmap_mmio(address);
+    is_u(world_free_frames(), before, "%s: no frame comes of it", world.name);
+    sim_mmu_inspect(0, address, &t);
+    ok(t.fault != 0, "%s: gone", world.name);
+    like(SIM_FATAL(ashlar_space_unmap_mmio(address)), "no range begins at", "unmapped twice");
+    world_ok("device memory");
+}
+
+static void test_wrong_gives(void)
+{
+    ashlar_vpn pages, range;
+    uintptr_t device;
+    is_u(ashlar_space_take(3, ASHLAR_MAP_WRITE, "three", &pages), ASHLAR_OK, "%s: pages", world.name);
+    is_u(ashlar_space_reserve(3, 1, "numbers", &range), ASHLAR_OK, "%s: addresses", world.name);
+    is_u(ashlar_space_map_mmio(0xfee00000u, 4096, 0, "device", &device), ASHLAR_OK, "%s: a device", world.name);
+    like(SIM_FATAL(ashlar_space_give(range)), "range numbers at", "give of what is only reserved");
+    like(SIM_FATAL(ashlar_space_unreserve(pages)), "is a range of pages, given back as a reserved range",
+         "unreserve of pages");
+    like(SIM_FATAL(ashlar_space_unmap_mmio(world_address(pages))), "given back as a device mapping",
+         "unmap of pages as a device");
+    like(SIM_FATAL(ashlar_space_give(pages + 1u)), "no range begins at", "give of its second page");
+    like(SIM_FATAL(ashlar_space_give(5)), "no range begins at", "give of a user page");
+    ashlar_pfn frame;
+    is_u(ashlar_space_unmap(NULL, pages + 1u, 1, &frame), ASHLAR_OK, "%s: unmap one of them", world.name);
+    like(SIM_FATAL(ashlar_space_give(pages)), "with 1 of its 3 pages missing", "give with a page missing");
+}
+
+static void test_purge(const struct world_format *format)
+{
+    ashlar_vpn first;
+    start(format);
+    size_t limit = ashlar_half.purge_pages;
+    uint64_t purges = world_stats().purges;
+    size_t given = 0;
+    ok(limit >= 200 && limit <= 8192, "%s: a share of RAM waits", world.name);
+    while (given + 11u < limit) {
+        is_u(ashlar_space_take(10, ASHLAR_MAP_WRITE, "ten", &first), ASHLAR_OK, "%s: ten pages", world.name);
+        ashlar_space_give(first);
+        given += 11u;
+    }
+    is_u(world_stats().purges, purges, "%s: nothing is flushed before", world.name);
+    is_u(world_stats().purge_pages, given, "%s: all of them wait", world.name);
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    is_u(ashlar_space_take(10, ASHLAR_MAP_WRITE, "ten", &first), ASHLAR_OK, "%s: ten more", world.name);
+    ashlar_space_give(first);
+    is_u(world_stats().purges, purges, "%s: an interrupt does not purge", world.name);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    is_u(ashlar_space_take(1, ASHLAR_MAP_WRITE, "one", &first), ASHLAR_OK, "%s: and one", world.name);
+    ashlar_space_give(first);
+    is_u(world_stats().purges, purges + 1u, "%s: the next thread does, once", world.name);
+    is_u(world_stats().purge_pages, 0, "%s: all of it", world.name);
+    world_ok("purge");
+}
+
+/* What waits is used before there is none. */
+static void test_short(const struct world_format *format)
+{
+    static ashlar_pfn hoard[65536];
+    ashlar_vpn first;
+    size_t count = 0;
+    start(format);
+    is_u(ashlar_space_take(50, ASHLAR_MAP_WRITE, "fifty", &first), ASHLAR_OK, "%s: fifty pages", world.name);
+    while (ashlar_frames_take(world.pool, 0, &hoard[count]) == ASHLAR_OK) {
+        count++;
+    }
+    ashlar_vpn more = 77;
+    is_u(ashlar_space_take(40, ASHLAR_MAP_WRITE, "more", &more), ASHLAR_NO_FRAMES, "%s: no frame is free", world.name);
+    is_u(more, 77, "%s: no output was touched", world.name);
+    ashlar_space_give(first);
+    is_u(ashlar_space_take(40, ASHLAR_MAP_WRITE, "more", &more), ASHLAR_OK, "%s: those that waited are", world.name);
+    ashlar_space_give(more);
+    ashlar_frames_give_bulk(world.pool, hoard, count);
+    world_ok("short of frames");
+}
+
+int main(void)
+{
+    FOR_EACH_FORMAT(format)
+    {
+        start(format);
+        test_take();
+        test_commit();
+        test_stacks();
+        test_demand();
+        test_mmio();
+        test_wrong_gives();
+        test_purge(format);
+        test_short(format);
+    }
+    return done_testing();
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: 0BSD */
+/* gather.c - how much is flushed, on which CPUs, and that nothing is where nothing need be. */
+#include "space/world.h"
+
+#define MOST 40u
+
+static struct ashlar_space space;
+static ashlar_pfn run;
+
+static void start(const struct world_format *format)
+{
+    world_start_usual(format);
+    if (ashlar_space_create(&space) != ASHLAR_OK) {
+        world_bail("start", ASHLAR_NO_FRAMES);
+    }
+    run = world_frames(MOST, 1);
+    ashlar_space_switch(&space);
+    is_u(ashlar_space_map_linear(&space, 10, MOST, run, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: some pages", world.name);
+}
+
+struct counts {
+    uint64_t pages;
+    uint64_t alls;
+    uint64_t kicks;
+};
+
+static struct counts since(struct counts before)
+{
+    struct ashlar_space_stats s = world_stats();
+    return (struct counts){s.flush_pages - before.pages, s.flush_alls - before.alls, s.kicks - before.kicks};
+}
+
+static struct counts now(void)
+{
+    return since((struct counts){0, 0, 0});
+}
+
+static void expect(struct counts before, uint64_t pages, uint64_t alls, uint64_t kicks, const char *name)
+{
+    struct counts got = since(before);
+    ok(got.pages == pages && got.alls == alls && got.kicks == kicks, "%s: %s", world.name, name);
+    if (got.pages != pages || got.alls != alls || got.kicks != kicks) {
+        printf("#   %" PRIu64 " pages, %" PRIu64 " alls, %" PRIu64 " kicks\n", got.pages, got.alls, got.kicks);
+    }
+}
+
+static void protect(size_t pages, unsigned flags)
+{
+    is_u(ashlar_space_protect(&space, 10, pages, flags), ASHLAR_OK, "%s: protect %zu", world.name, pages);
+}
+
+static void test_counts(void)
+{
+    struct counts before = now();
+    protect(1, 0);
+    expect(before, 1, 0, 0, "one page, one flush");
+    before = now();
+    protect(32, ASHLAR_MAP_WRITE);
+    expect(before, 32, 0, 0, "32 pages are flushed one by one");
+    before = now();
+    protect(ASHLAR_FLUSH_THRESHOLD_PAGES, 0);
+    expect(before, 0, 1, 0, "33 all at once");
+    before = now();
+    is_u(ashlar_space_map_linear(&space, 500, 20, run, 0), ASHLAR_OK, "%s: map", world.name);
+    ashlar_vpn kernel;
+    is_u(ashlar_space_take(20, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
+    expect(before, 0, 0, 0, "absent to present: none at all");
+    before = now();
+    ashlar_space_give(kernel);
+    expect(before, 0, 0, 0, "nor when pages are given back: that waits");
+    (void)ashlar_space_purge();
+    expect(before, 2u * 21u, 0, 1, "until a purge serves them, on both CPUs");
+    world_ok("counts");
+}
+
+static void test_cpus(void)
+{
+    struct counts before = now();
+    sim_set_cpu(1);
+    ashlar_space_switch(&space);
+    sim_set_cpu(0);
+    protect(3, 0);
+    expect(before, 6, 0, 1, "a CPU that runs in the space is asked");
+    sim_set_cpu(1);
+    ashlar_space_switch(NULL);
+    sim_set_cpu(0);
+    before = now();
+    protect(3, ASHLAR_MAP_WRITE);
+    expect(before, 3, 0, 0, "one that has left it is not");
+    ashlar_vpn kernel;
+    is_u(ashlar_space_take(5, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
+    sim_set_cpu(1);
+    ashlar_space_cpu_leave();
+    sim_set_cpu(0);
+    before = now();
+    is_u(ashlar_space_protect(NULL, kernel, 5, 0), ASHLAR_OK, "%s: protect kernel pages", world.name);
+    expect(before, 5, 0, 0, "[fault 50] a CPU that takes no part is not awaited");
+    sim_set_cpu(1);
+    ashlar_space_cpu_join();
+    sim_set_cpu(0);
+    before = now();
+    is_u(ashlar_space_protect(NULL, kernel, 5, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: again", world.name);
+    expect(before, 10, 0, 1, "once it has joined, it is");
+    ashlar_space_give(kernel);
+    world_ok("CPUs");
+}
+
+/* The gather itself: runs merge, a fifth is everything. */
+static void test_runs(void)
+{
+    struct ashlar_gather g;
+    struct counts before = now();
+    ashlar_gather_init(&g, &space);
+    ashlar_gather_finish(&g);
+    expect(before, 0, 0, 0, "an empty gather flushes nothing");
+    for (ashlar_vpn page = 10; page < 20; page++) {
+        ashlar_gather_add(&g, page, 1);
+    }
+    ok(g.runs == 1 && g.pages == 10, "%s: neighbours are one run", world.name);
+    for (ashlar_vpn page = 30; page < 36; page += 2) {
+        ashlar_gather_add(&g, page, 1);
+    }
+    is_u(g.runs, ASHLAR_GATHER_RUNS, "%s: four runs", world.name);
+    ashlar_gather_finish(&g);
+    expect(before, 13, 0, 0, "are flushed page by page");
+    ok(g.runs == 0 && g.pages == 0, "%s: it is empty afterwards", world.name);
+    for (ashlar_vpn page = 10; page < 20; page += 2) {
+        ashlar_gather_add(&g, page, 1);
+    }
+    before = now();
+    ashlar_gather_finish(&g);
+    expect(before, 0, 1, 0, "a fifth run makes it everything");
+    struct ashlar_gather all;
+    ashlar_gather_init(&all, &space);
+    for (ashlar_vpn page = 10; page < 30; page += 2) {
+        ashlar_gather_add(&all, page, 1);
+    }
+    ashlar_gather_merge(&g, &all);
+    before = now();
+    ashlar_gather_finish(&g);
+    expect(before, 0, 1, 0, "and stays so when it is merged into another");
+    world_ok("runs");
+}
+
+/* What is still in a TLB is not used again: the machine counts each frame that is. */
+static void test_order(void)
+{
+    ashlar_pfn frames[8];
+    is_u(ashlar_frames_take_bulk(world.pool, frames, 8, 0), ASHLAR_OK, "%s: frames of the pool", world.name);
+    is_u(ashlar_space_map(&space, 1000, 8, frames, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: mapped", world.name);
+    for (ashlar_vpn page = 1000; page < 1008; page++) {
+        is_u(world_write(0, page, 7, SIM_USER), 0, "%s: used", world.name);
+    }
+    is_u(ashlar_space_unmap(&space, 1000, 8, NULL), ASHLAR_OK, "%s: unmapped, to the pool", world.name);
+    is_u(sim_violations_all(), 0, "%s: [fault 49] each was flushed before it was free", world.name);
+    is_u(world_read(0, 1003, SIM_USER), 0xdead0000u | SIM_USER, "%s: [fault 47] nothing stale is left", world.name);
+    world_ok("order");
+}
+
+static void test_waits(void)
+{
+    struct ashlar_gather g;
+    uintptr_t interrupts;
+    ashlar_gather_init(&g, NULL);
+    ashlar_gather_add(&g, world.layout.arena_first, 1);
+    interrupts = ashlar_port_irq_save();
+    like(SIM_FATAL(ashlar_gather_finish(&g)), "with interrupts off", "other CPUs awaited with interrupts off");
+    ashlar_port_irq_restore(interrupts);
+    if (ASHLAR_DEBUG) {
+        interrupts = ashlar_lock_take(&space.lock);
+        like(SIM_FATAL(ashlar_gather_finish(&g)), "while holding lock address space", "or with a lock held");
+        space.lock.held = 0;
+        ashlar_port_irq_restore(interrupts);
+    }
+    sim_set_cpu(1);
+    interrupts = ashlar_port_irq_save();
+    ashlar_space_answer();
+    ashlar_port_irq_restore(interrupts);
+    sim_set_cpu(0);
+    ashlar_gather_finish(&g);
+    world_ok("waits");
+}
+
+int main(void)
+{
+    FOR_EACH_FORMAT(format)
+    {
+        start(format);
+        test_counts();
+        test_cpus();
+        test_runs();
+        test_order();
+        test_waits();
+    }
+    return done_testing();
+}
