@@ -10,8 +10,9 @@
  * back come after unclaim, and whoever grew looks again, perhaps on another CPU.
  *
  * A size is exact: objects move when their class changes, so that a sized free
- * can be checked. Only where memory was short (`borrows`) may an object be of a
- * class up to four times larger; from then on sized frees accept that.
+ * can be checked. Only where memory was short (`borrows`), or in a range of up to
+ * 64 KiB, may an object be of a class up to four times larger; from then on sized
+ * frees accept that.
  *
  * Cost: the fast paths are in internal.h. Slow: O(1) but for growth, and one
  * look at each class when memory is short.
@@ -187,26 +188,14 @@ COLD static void *take_once(struct ashlar_heap *heap, const struct want *want)
     return object;
 }
 
-/* From a slab that this CPU has of a class up to four times as large and aligned as well. */
+/* Memory is short: from a slab that this CPU has of a larger class. */
 COLD static void *borrow(struct ashlar_heap *heap, const struct want *want)
 {
     void *object = NULL;
     struct owner *owner = ashlar_heap_claim(heap);
-    if (owner == NULL) {
-        return NULL;
-    }
-    for (uint32_t class = want->class + 1u; class < CLASS_COUNT && object == NULL; class ++) {
-        uint32_t bytes = ashlar_heap_class_bytes(class);
-        if (bytes > want->stride * BORROW_TIMES) {
-            break;
-        }
-        if (natural_align(bytes) >= want->align) {
-            object = ashlar_heap_refill(heap, owner, &owner->bin[class]);
-        }
-    }
-    ashlar_heap_unclaim(owner);
-    if (object != NULL) {
-        count_up(&heap->borrows);
+    if (owner != NULL) {
+        object = ashlar_heap_borrow_claimed(heap, owner, want, want->stride * BORROW_TIMES);
+        ashlar_heap_unclaim(owner);
     }
     return object;
 }

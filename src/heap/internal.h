@@ -28,7 +28,7 @@
 #define SLAB_MOST_BYTES 65536u /* offsets in a slab have 16 bits */
 #define ALIGN_MOST_BYTES 4096u /* by class; more is a large block's */
 #define BOUND 32u              /* objects drained, links made, in one call */
-#define PAGE_UNIT_SHIFT ASHLAR_PAGE_SHIFT
+#define UNIT_SHIFT_LEAST 9u
 #define RUN_BINS 64u
 #define RECLAIMERS 4u
 
@@ -406,6 +406,8 @@ void ashlar_heap_unclaim(struct owner *owner);
 bool ashlar_heap_is_nmi(void);
 void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want);
 void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin);
+void *ashlar_heap_borrow_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want,
+                                 uint32_t most_bytes);
 bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want);
 void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, uintptr_t object);
 void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner);
