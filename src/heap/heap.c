@@ -319,9 +319,16 @@ COLD void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const vo
     ashlar_heap_settle(heap);
 }
 
+void ashlar_heap_give(struct ashlar_heap *heap, void *object, const void *caller)
+{
+    if (__builtin_expect(!give_fast(heap, (uintptr_t)object), 0) && object != NULL) {
+        ashlar_heap_give_slow(heap, object, caller);
+    }
+}
+
 void ashlar_heap_free(struct ashlar_heap *heap, void *object)
 {
-    give(heap, object, ASHLAR_CALLER());
+    ashlar_heap_give(heap, object, ASHLAR_CALLER());
 }
 
 /* Can an object of this run have been asked for with so many bytes, at some alignment? */
@@ -353,7 +360,7 @@ COLD void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t 
     ASHLAR_CHECK(size_suits(heap, slab, bytes),
                  "heap: sized free of %p with %zu bytes: the object has %zu; called from %p", object, bytes,
                  ashlar_heap_object_bytes(heap, slab), caller);
-    give(heap, object, caller);
+    ashlar_heap_give(heap, object, caller);
 }
 
 COLD void ashlar_heap_free_sized(struct ashlar_heap *heap, void *object, size_t bytes)
