@@ -172,7 +172,7 @@ struct ashlar_heap_stats {
     size_t grows;    /* successful calls to commit pages for objects, since init; they wrap */
     size_t shrinks;  /* decommits of such pages */
     size_t failures; /* allocations that returned NULL for want of memory */
-    size_t borrows;  /* objects given from a larger class, as there was no memory for a slab */
+    size_t borrows;  /* objects given from a larger class, as there was no memory for a slab, or little */
 };
 /* O(slabs and blocks), without a lock. */
 void ashlar_heap_stats(struct ashlar_heap *heap, struct ashlar_heap_stats *stats);

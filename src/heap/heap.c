@@ -10,8 +10,9 @@
  * back come after unclaim, and whoever grew looks again, perhaps on another CPU.
  *
  * A size is exact: objects move when their class changes, so that a sized free
- * can be checked. Only where memory was short (`borrows`) may an object be of a
- * class up to four times larger; from then on sized frees accept that.
+ * can be checked. Only where memory was short (`borrows`), or in a range of up to
+ * 64 KiB, may an object be of a class up to four times larger; from then on sized
+ * frees accept that.
  *
  * Cost: the fast paths are in internal.h. Slow: O(1) but for growth, and one
  * look at each class when memory is short.
@@ -187,26 +188,14 @@ COLD static void *take_once(struct ashlar_heap *heap, const struct want *want)
     return object;
 }
 
-/* From a slab that this CPU has of a class up to four times as large and aligned as well. */
+/* Memory is short: from a slab that this CPU has of a larger class. */
 COLD static void *borrow(struct ashlar_heap *heap, const struct want *want)
 {
     void *object = NULL;
     struct owner *owner = ashlar_heap_claim(heap);
-    if (owner == NULL) {
-        return NULL;
-    }
-    for (uint32_t class = want->class + 1u; class < CLASS_COUNT && object == NULL; class ++) {
-        uint32_t bytes = ashlar_heap_class_bytes(class);
-        if (bytes > want->stride * BORROW_TIMES) {
-            break;
-        }
-        if (natural_align(bytes) >= want->align) {
-            object = ashlar_heap_refill(heap, owner, &owner->bin[class]);
-        }
-    }
-    ashlar_heap_unclaim(owner);
-    if (object != NULL) {
-        count_up(&heap->borrows);
+    if (owner != NULL) {
+        object = ashlar_heap_borrow_claimed(heap, owner, want, want->stride * BORROW_TIMES);
+        ashlar_heap_unclaim(owner);
     }
     return object;
 }
@@ -330,9 +319,16 @@ COLD void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const vo
     ashlar_heap_settle(heap);
 }
 
+void ashlar_heap_give(struct ashlar_heap *heap, void *object, const void *caller)
+{
+    if (__builtin_expect(!give_fast(heap, (uintptr_t)object), 0) && object != NULL) {
+        ashlar_heap_give_slow(heap, object, caller);
+    }
+}
+
 void ashlar_heap_free(struct ashlar_heap *heap, void *object)
 {
-    give(heap, object, ASHLAR_CALLER());
+    ashlar_heap_give(heap, object, ASHLAR_CALLER());
 }
 
 /* Can an object of this run have been asked for with so many bytes, at some alignment? */
@@ -364,7 +360,7 @@ COLD void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t 
     ASHLAR_CHECK(size_suits(heap, slab, bytes),
                  "heap: sized free of %p with %zu bytes: the object has %zu; called from %p", object, bytes,
                  ashlar_heap_object_bytes(heap, slab), caller);
-    give(heap, object, caller);
+    ashlar_heap_give(heap, object, caller);
 }
 
 COLD void ashlar_heap_free_sized(struct ashlar_heap *heap, void *object, size_t bytes)

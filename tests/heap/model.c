@@ -530,7 +530,7 @@ static const char *run_caught(uint64_t number)
 
 int main(void)
 {
-    unsigned long seeds = tap_seeds(280);
+    unsigned long seeds = tap_seeds(210);
     unsigned long i = 0;
     const char *fatal = NULL;
     for (; i < seeds && broken == NULL && fatal == NULL; i++) {
