@@ -450,7 +450,8 @@ int ashlar_space_fault(uintptr_t address, unsigned error)
     }
     ashlar_port_pin();
     ashlar_phys root = ashlar_port_get_root();
-    bool retry = pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page);
+    bool retry = pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page) ||
+                 is_allowed(root, page, error); /* another CPU brought it between the two */
     if (retry && ashlar_paging_root_needs_reload(paging)) {
         ashlar_port_set_root(root);
     }
