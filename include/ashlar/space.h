@@ -310,7 +310,8 @@ void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes);
 
 /* The space floor's share of a page fault; error is the CPU's error code. Nonzero: try the access again. It brings in
  * what the sharing policy left out of the root in use, and pages of demand regions; and sees that a page that another
- * CPU has mapped meanwhile is there. Takes no lock but, for a demand page, that of the frames. Any context but NMI. */
+ * CPU has mapped meanwhile is there; under PAE in the user half as well, so call it for every fault. Takes no lock but,
+ * for a demand page, that of the frames. Any context but NMI. */
 int ashlar_space_fault(uintptr_t address, unsigned error);
 
 struct ashlar_space_stats {

@@ -437,15 +437,35 @@ static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
     ashlar_walk(ashlar_half.paging, root, page, &found);
     unsigned wanted = (error & ERROR_WRITE) != 0 ? ASHLAR_MAP_WRITE : 0u;
     wanted |= (error & ERROR_FETCH) != 0 ? ASHLAR_MAP_EXEC : 0u;
+    wanted |= (error & ERROR_USER) != 0 ? ASHLAR_MAP_USER : 0u;
     return found.frame != ASHLAR_PFN_NONE && (found.flags & wanted) == wanted;
+}
+
+/* Under PAE the CPU has kept an absent entry of the root, while memory has one by now: load it again. Also of a user half,
+ * whose tables cannot go while interrupts are off: whoever unlinks one waits for this CPU. */
+static bool reload_user(ashlar_vpn page, unsigned error)
+{
+    uintptr_t interrupts = ashlar_port_irq_save();
+    ashlar_phys root = ashlar_port_get_root();
+    bool retry = is_allowed(root, page, error);
+    if (retry) {
+        ashlar_port_set_root(root);
+    }
+    ashlar_port_irq_restore(interrupts);
+    return retry;
 }
 
 int ashlar_space_fault(uintptr_t address, unsigned error)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     ashlar_vpn page = ashlar_paging_page(paging, address);
-    if ((error & (ERROR_PRESENT | ERROR_USER | ERROR_RESERVED)) != 0 ||
-        !ashlar_paging_address_is_valid(paging, address) || page < ashlar_half.layout.kernel_first) {
+    if ((error & (ERROR_PRESENT | ERROR_RESERVED)) != 0 || !ashlar_paging_address_is_valid(paging, address)) {
+        return 0;
+    }
+    if (page < ashlar_user_pages()) {
+        return ashlar_paging_root_needs_reload(paging) && reload_user(page, error);
+    }
+    if ((error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first) {
         return 0;
     }
     ashlar_port_pin();
