@@ -155,6 +155,9 @@ static void unlink_if_empty(struct prune *prune, struct ashlar_spot *spot, struc
         ashlar_entry_clear(paging, spot->table, spot->index);
         prune->frames[prune->count++] = ashlar_entry_frame(paging, spot->entry);
         ashlar_gather_add(gather, prune->next, 1);
+        if (spot->level == ashlar_paging_levels(paging) && ashlar_paging_root_needs_reload(paging)) {
+            gather->runs = ASHLAR_GATHER_RUNS + 1u; /* everything: only that loads the root's entries anew */
+        }
         prune->space->table_frames--;
     }
 }
