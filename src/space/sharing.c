@@ -441,16 +441,20 @@ COLD static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
     ashlar_walk(ashlar_half.paging, root, page, &found);
     unsigned wanted = (error & ERROR_WRITE) != 0 ? ASHLAR_MAP_WRITE : 0u;
     wanted |= (error & ERROR_FETCH) != 0 ? ASHLAR_MAP_EXEC : 0u;
+    wanted |= (error & ERROR_USER) != 0 ? ASHLAR_MAP_USER : 0u;
     return found.frame != ASHLAR_PFN_NONE && (found.flags & wanted) == wanted;
 }
 
-/* Is a page of the user half mapped through a root entry that this CPU has not read yet? If it allows less than was
- * wanted, the next fault says so. With interrupts off no table is given back meanwhile: that waits for this CPU's
- * answer. */
-COLD static bool is_unread(ashlar_phys root, ashlar_vpn page)
+/* Under PAE the CPU has kept an absent entry of the root, while memory has one by now: load it again. Also of a user half,
+ * whose tables cannot go while interrupts are off: whoever unlinks one waits for this CPU. */
+COLD static bool reload_user(ashlar_vpn page, unsigned error)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
-    bool retry = is_allowed(root, page, 0);
+    ashlar_phys root = ashlar_port_get_root();
+    bool retry = is_allowed(root, page, error);
+    if (retry) {
+        ashlar_port_set_root(root);
+    }
     ashlar_port_irq_restore(interrupts);
     return retry;
 }
@@ -459,16 +463,19 @@ COLD int ashlar_space_fault(uintptr_t address, unsigned error)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     ashlar_vpn page = ashlar_paging_page(paging, address);
-    bool user_half = page < ashlar_user_pages();
-    if ((error & (ERROR_PRESENT | ERROR_RESERVED)) != 0 || !ashlar_paging_address_is_valid(paging, address) ||
-        (user_half ? !ashlar_paging_root_needs_reload(paging)
-                   : (error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first)) {
+    if ((error & (ERROR_PRESENT | ERROR_RESERVED)) != 0 || !ashlar_paging_address_is_valid(paging, address)) {
+        return 0;
+    }
+    if (page < ashlar_user_pages()) {
+        return ashlar_paging_root_needs_reload(paging) && reload_user(page, error);
+    }
+    if ((error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first) {
         return 0;
     }
     ashlar_port_pin();
     ashlar_phys root = ashlar_port_get_root();
-    bool retry = user_half ? is_unread(root, page)
-                           : pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page);
+    bool retry = pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page) ||
+                 is_allowed(root, page, error); /* another CPU brought it between the two */
     if (retry && ashlar_paging_root_needs_reload(paging)) {
         ashlar_port_set_root(root);
     }
