@@ -25,6 +25,9 @@ extern struct kernel_memory kernel_memory;
 /* From the loader's tables to kmalloc. Panics where there is no way on. */
 void memory_init(uint32_t magic, uint32_t information);
 
+/* What follows a word's beginning on the command line, such as `cpus=`; NULL: there is no such word. */
+const char *memory_option(const char *beginning);
+
 /* Copies out of physical memory through a window: what the loader left lies anywhere. */
 void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes);
 
