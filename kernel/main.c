@@ -5,7 +5,7 @@
  * of each space: `audit`, `fault=0x10`, `test=heap,space`. With none of them, and
  * without `monitor`, it is the tour. The word `exit` ends the machine afterwards
  * with the worst of their statuses; otherwise the monitor waits at the prompt.
- * `map=module` and `paging=FORMAT` are words of memory.c.
+ * `map=module`, `paging=FORMAT` and `cpus=N` are words of memory.c.
  *
  * The thread that booted becomes the idle task: the rest runs on a guarded stack.
  */
@@ -15,6 +15,7 @@
 #include "percpu.h"
 #include "print.h"
 #include "serial.h"
+#include "smp.h"
 #include "string.h"
 #include "task.h"
 #include "timer.h"
@@ -51,6 +52,8 @@ static void main_thread(void *argument)
     unsigned commands = 0;
     int status = EXIT_GOOD;
     (void)argument;
+    smp_start();
+    print("%u CPU%s\n", smp_count(), smp_count() == 1 ? "" : "s");
     memcpy(line, kernel_memory.line, sizeof line);
     unsigned count = text_split(line, words, WORDS_MAX);
     for (unsigned i = 1; i < count; i++) { /* the first word is the image's name */

@@ -15,6 +15,7 @@
 #include "machine.h"
 #include "percpu.h"
 #include "print.h"
+#include "smp.h"
 #include "string.h"
 #include "task.h"
 #include "trap.h"
@@ -182,17 +183,25 @@ static void replace_map(void)
     }
 }
 
+static unsigned most_cpus(void)
+{
+    uint32_t most;
+    const char *word = memory_option("cpus=");
+    return word != NULL && text_number(word, &most) && most != 0 ? most : CPUS_MAX;
+}
+
 static void boot_up(void)
 {
     struct ashlar_boot boot = {
         .map = &kernel_memory.map,
         .paging = image_mode()->paging,
         .features = feature_flags(),
-        .max_cpus = 1,
+        .max_cpus = kernel_memory.cpus,
         .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
         .image_bytes = (size_t)(image_end - image_start),
         .image_address = IMAGE_SLOT_ADDRESS,
         .policy = ASHLAR_SHARING_PREALLOCATE,
+        .kick = smp_kick,
     };
     uint64_t before = x86_rdtsc();
     ashlar_boot_up(&boot, &kernel_memory.booted);
@@ -210,6 +219,7 @@ void memory_init(uint32_t magic, uint32_t information)
     if (line_has("map=module")) {
         replace_map();
     }
+    kernel_memory.cpus = smp_plan(&kernel_memory.map, 0, most_cpus());
     keep_firmware_map();
     boot_up();
     explain_use_space();

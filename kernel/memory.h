@@ -17,6 +17,7 @@ struct kernel_memory {
     unsigned firmware_count;
     unsigned firmware_total;
     uint64_t boot_cycles;         /* TSC ticks from the first line of C to the end of ashlar_boot_up */
+    unsigned cpus;                /* that there can be */
     char line[MEMORY_LINE_BYTES]; /* the kernel's command line */
 };
 

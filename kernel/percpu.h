@@ -23,6 +23,7 @@ struct cpu {
     struct ashlar_space *loaded; /* under the scheduler's lock; NULL: the reference root */
     struct ashlar_space *leave;  /* the same: one to be left, whose tasks are done */
     struct task idle;
+    char idle_name[8];
     uint32_t apic_id;
     volatile uint32_t online;
     struct descriptors descriptors;

@@ -46,6 +46,8 @@ static void check_page(struct process *process)
     x86_user_access_end();
     process->mismatches += wrong;
     process->checks++;
+    process->cpus |= UINT32_C(1) << ashlar_port_pin();
+    ashlar_port_unpin();
 }
 
 static void process_thread(void *argument)

@@ -15,6 +15,7 @@ struct process {
     uint32_t pattern;
     volatile uint32_t checks;
     volatile uint32_t mismatches;
+    volatile uint32_t cpus; /* that it has checked its page on */
     volatile bool stop;
     /* What the process is asked to do in its own address space; NULL: nothing, or done. */
     void (*volatile job)(void *argument);

@@ -8,9 +8,11 @@
 #include "command.h"
 #include "machine.h"
 #include "memory.h"
+#include "percpu.h"
 #include "print.h"
 #include "process.h"
 #include "ram.h"
+#include "smp.h"
 #include "string.h"
 #include "trap.h"
 #include <ashlar/kmalloc.h>
@@ -298,6 +300,24 @@ static void run_out(struct tour *tour)
     print("   (%lu KiB of frames fewer are free than before: reserves)\n", kib(before - free_frames()));
 }
 
+/* With several CPUs: who ran where. */
+static void show_cpus(struct tour *tour)
+{
+    uint32_t all = 0;
+    for (unsigned i = 0; i < PROCESSES; i++) {
+        char text[CPUS_MAX * 3 + 1] = "";
+        size_t length = 0;
+        for (unsigned cpu = 0; cpu < smp_count(); cpu++) {
+            if ((tour->process[i]->cpus >> cpu & 1) != 0) {
+                length += print_to(text + length, sizeof text - length, " %u", cpu);
+            }
+        }
+        print("     %-8s ran on CPU%s\n", tour->process[i]->task.name, text);
+        all |= tour->process[i]->cpus;
+    }
+    expect(tour, (all & (all - 1)) != 0, "the processes ran on more than one CPU");
+}
+
 static void stop_processes(struct tour *tour)
 {
     heading(9, "The end");
@@ -306,6 +326,9 @@ static void stop_processes(struct tour *tour)
         checks += tour->process[i]->checks;
     }
     print("   Meanwhile the processes were switched to, and checked their pages, %lu times.\n", checks);
+    if (smp_count() > 1) {
+        show_cpus(tour);
+    }
     expect(tour, processes_are_well(tour), "each process always found its own page");
     for (unsigned i = 0; i < PROCESSES; i++) {
         process_stop(tour->process[i]);
@@ -320,7 +343,9 @@ int tour_run(unsigned count, char **words)
     (void)count;
     (void)words;
     tour = (struct tour){0};
-    print("\nAshlar is the memory manager below this kernel. What it does, in nine stops:\n");
+    print("\nAshlar is the memory manager below this kernel. What it does, in nine stops.\n"
+          "This machine: %s paging in a kernel of %u bits, %u CPU%s.\n",
+          ashlar_paging_name(image_mode()->paging), KERNEL_WIDTH_BITS, smp_count(), smp_count() == 1 ? "" : "s");
     show_map(&tour);
     show_bookkeeping(&tour);
     show_mapped(&tour);

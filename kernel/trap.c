@@ -23,10 +23,12 @@
 #include "machine.h"
 #include "percpu.h"
 #include "print.h"
+#include "smp.h"
 #include "task.h"
 #include "timer.h"
 #include <ashlar/space.h>
 
+#define VECTOR_NMI 2u
 #define VECTOR_DOUBLE_FAULT 8u
 #define VECTOR_PAGE_FAULT 14u
 #define VECTOR_FIRST_LINE 32u
@@ -35,10 +37,12 @@
 #define MESSAGE_BYTES 240u
 #define NEAR_STACK_BYTES 8192u
 
+#define STOP_SPINS 10000u /* others take an NMI within a few instructions */
 #define FAULT_STACK_BYTES 8192u
 
-static unsigned reports;    /* begun: a second one is a fault in a report */
-static bool on_fault_stack; /* it cannot be entered again */
+static volatile uint32_t reporter; /* the CPU that reports, plus 1: all others stop */
+static unsigned reports;           /* begun: a second one is a fault in a report */
+static bool on_fault_stack;        /* it cannot be entered again */
 static uintptr_t nested_ip;
 static volatile uint32_t page_faults;
 static bool probes_report;
@@ -199,10 +203,37 @@ static ASHLAR_NORETURN void report(const char *message, uintptr_t ip, uintptr_t 
     machine_exit(EXIT_PANIC);
 }
 
+static ASHLAR_NORETURN void stop(void)
+{
+    for (;;) {
+        x86_irq_disable();
+        x86_halt();
+    }
+}
+
+/* Only one CPU reports, while no other one does anything. Returns how many reports it had begun before. */
+static unsigned claim_report(void)
+{
+    uint32_t me = cpu_index() + 1;
+    uint32_t nobody = 0;
+    bool first = __atomic_compare_exchange_n(&reporter, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    if (!first && nobody != me) {
+        stop();
+    }
+    if (first) {
+        smp_stop_others();
+        for (unsigned i = 0; i < STOP_SPINS; i++) {
+            x86_pause();
+        }
+        print_unlock();
+    }
+    return reports++;
+}
+
 /* The first report goes on; a second one goes to the double fault's stack, which is surely good; a third one is silence. */
 static void begin_report(uintptr_t ip)
 {
-    if (reports++ == 0) {
+    if (claim_report() == 0) {
         return;
     }
     if (!on_fault_stack) {
@@ -299,13 +330,13 @@ static void exception(struct trap_frame *frame)
     }
     if (frame->vector == VECTOR_PAGE_FAULT) {
         if (space_is_up && reports == 0 && ashlar_space_fault(address, (unsigned)frame->error)) {
-            page_faults++;
+            __atomic_fetch_add(&page_faults, 1, __ATOMIC_RELAXED);
             return;
         }
         if (take_probe(frame, address)) {
             return;
         }
-        page_faults++;
+        __atomic_fetch_add(&page_faults, 1, __ATOMIC_RELAXED);
     }
     begin_report(frame->ip);
     describe(frame, address, text, sizeof text);
@@ -315,14 +346,20 @@ static void exception(struct trap_frame *frame)
 void trap_entry(struct trap_frame *frame)
 {
     struct cpu *cpu = cpu_self();
+    unsigned vector = (unsigned)frame->vector;
+    if (vector == VECTOR_NMI && reporter != 0) {
+        stop();
+    }
     cpu->depth++;
-    if (frame->vector < VECTOR_FIRST_LINE) {
+    if (vector < VECTOR_FIRST_LINE) {
         exception(frame);
+    } else if (vector < VECTOR_TICK) {
+        timer_interrupt(vector - VECTOR_FIRST_LINE);
     } else {
-        timer_interrupt((unsigned)frame->vector - VECTOR_FIRST_LINE);
+        smp_interrupt(vector);
     }
     cpu->depth--;
-    if (frame->vector >= VECTOR_FIRST_LINE) {
+    if (vector == VECTOR_FIRST_LINE || vector == VECTOR_TICK) {
         task_preempt();
     }
 }
@@ -334,7 +371,7 @@ void double_fault_report(uintptr_t ip, uintptr_t sp)
     uintptr_t address = x86_read_cr2();
     cpu_self()->depth++;
     on_fault_stack = true;
-    if (reports++ != 0) {
+    if (claim_report() != 0) {
         print("\npanic: fault inside the fault handler, at 0x%08lx; this is the double-fault stack\n",
               (unsigned long)address);
         print("  where   ip 0x%08lx, sp 0x%08lx\n", (unsigned long)(nested_ip != 0 ? nested_ip : ip),

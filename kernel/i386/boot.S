@@ -13,6 +13,8 @@
 #define CR0_PG_WP 0x80010000
 #define CR0_PG 0x80000000
 #define STACK_BYTES 16384
+#define SELECTOR_CODE 0x08
+#define SELECTOR_DATA 0x10
 #define MSR_EFER 0xC0000080
 
     .section .multiboot, "a"
@@ -83,6 +85,60 @@ load_paging:
 paging_switched:
     popl %esi
     ret
+
+
+/* Copied to a page below 1 MiB, where another CPU begins in real mode: nothing here may depend on where it lies. */
+    .code16
+    .global ap_trampoline, ap_trampoline_end
+ap_trampoline:
+    cli
+    cld
+    lgdtl %cs:(ap_segments_pointer - ap_trampoline)
+    movl %cr0, %eax
+    orl $1, %eax
+    movl %eax, %cr0
+    ljmpl $SELECTOR_CODE, $PHYSICAL(ap_start)
+ap_segments_pointer:
+    .word boot_segments_end - boot_segments - 1
+    .long PHYSICAL(boot_segments)
+ap_trampoline_end:
+
+    .code32
+ap_start:
+    movl $SELECTOR_DATA, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movl PHYSICAL(ap_values + 8), %ebx
+    testl %ebx, %ebx
+    jz ap_paging
+    movl $MSR_EFER, %ecx
+    rdmsr
+    orl %ebx, %eax
+    wrmsr
+ap_paging:
+    movl PHYSICAL(ap_values), %edx
+    movl PHYSICAL(ap_values + 4), %ecx
+    movl $ap_high, %esi
+    jmp load_paging
+ap_high:
+    movl ap_values + 16, %eax
+    movl %eax, %cr3
+    movl ap_values + 20, %esp
+    xorl %ebp, %ebp
+    pushl $0
+    pushl $0
+    call ap_main
+    jmp halt
+
+    .section .data
+    .align 16
+boot_segments:
+    .quad 0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF
+boot_segments_end:
+    .global ap_values
+ap_values: /* as in smp.c */
+    .long 0, 0, 0, 0, 0, 0
 
     .section .bss
     .align 4096

@@ -115,6 +115,52 @@ load_wide:
     addq $IMAGE_OFFSET, %rsi
     jmp *%rsi
 
+
+/* Copied to a page below 1 MiB, where another CPU begins in real mode: nothing here may depend on where it lies. */
+    .code16
+    .global ap_trampoline, ap_trampoline_end
+ap_trampoline:
+    cli
+    cld
+    lgdtl %cs:(ap_segments_pointer - ap_trampoline)
+    movl %cr0, %eax
+    orl $1, %eax
+    movl %eax, %cr0
+    ljmpl $SELECTOR_CODE_32, $PHYSICAL(ap_start)
+ap_segments_pointer:
+    .word boot_segments_end - boot_segments - 1
+    .long PHYSICAL(boot_segments)
+ap_trampoline_end:
+
+    .code32
+ap_start:
+    movl $SELECTOR_DATA, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movl PHYSICAL(ap_values + 8), %ebx
+    testl %ebx, %ebx
+    jz ap_paging
+    movl $MSR_EFER, %ecx
+    rdmsr
+    orl %ebx, %eax
+    wrmsr
+ap_paging:
+    movl PHYSICAL(ap_values), %edx
+    movl PHYSICAL(ap_values + 4), %ecx
+    movl $PHYSICAL(ap_high), %esi
+    jmp load_paging
+    .code64
+ap_high:
+    movq ap_values + 16(%rip), %rax
+    movq %rax, %cr3
+    movq ap_values + 24(%rip), %rsp
+    xorl %ebp, %ebp
+    pushq $0
+    pushq $0
+    call ap_main
+    jmp halt
+
     .section .data
     .align 4096
 start_root: /* level 4 */
@@ -130,14 +176,18 @@ start_directory: /* level 2 */
     .fill 508, 8, 0
     .quad LARGE_FLAGS, 0x200000 + LARGE_FLAGS
 
-    .global boot_segments_pointer
     .align 16
 boot_segments:
     .quad 0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF, 0x00CF9B000000FFFF
+boot_segments_end:
 boot_segments_pointer:
-    .word boot_segments_pointer - boot_segments - 1
+    .word boot_segments_end - boot_segments - 1
     .long PHYSICAL(boot_segments)
     .align 8
+    .global ap_values
+ap_values: /* as in smp.c */
+    .long 0, 0, 0, 0
+    .quad 0, 0
 saved_stack:
     .quad 0
 
