@@ -10,6 +10,7 @@
  */
 #include "ram.h"
 
+#include "machine.h"
 #include "memory.h"
 #include "print.h"
 #include "string.h"
@@ -47,7 +48,7 @@ bool ram_take_all(struct ram_hoard *hoard)
     if (ashlar_space_take(bitmap_pages(hoard), ASHLAR_MAP_WRITE, "list of frames", &hoard->taken_first) != ASHLAR_OK) {
         return false;
     }
-    hoard->taken = ashlar_port_pointer((uintptr_t)hoard->taken_first << ASHLAR_PAGE_SHIFT);
+    hoard->taken = ashlar_port_pointer(address_of_page(hoard->taken_first));
     memset(hoard->taken, 0, bitmap_pages(hoard) << ASHLAR_PAGE_SHIFT);
     for (size_t size = BULK; size != 0; size = size == BULK ? 1 : 0) {
         while (ashlar_frames_take_bulk(kernel_memory.frames, batch, size, ASHLAR_FRAMES_MAY_USE_RESERVE) == ASHLAR_OK) {

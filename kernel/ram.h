@@ -6,6 +6,9 @@
 #include <ashlar/types.h>
 #include <stdbool.h>
 
+/* Frames of page tables that the list of frames leaves behind, at most. */
+#define RAM_RESERVES_MAX 8u
+
 struct ram_hoard {
     uint32_t *taken; /* a bit for each frame of RAM */
     ashlar_vpn taken_first;

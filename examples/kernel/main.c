@@ -76,7 +76,7 @@ void kernel_main(uint32_t magic, uint32_t information)
                                .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
                                .image_address = IMAGE_OFFSET};
     struct ashlar_booted booted;
-    ashlar_x86_windows_init(page_table, sizeof page_table[0], IMAGE_OFFSET);
+    ashlar_x86_windows_init(page_table, sizeof page_table[0], IMAGE_OFFSET, 0);
     ashlar_memmap_init(&map, entries, 128, (ashlar_phys)1 << 32, NULL, NULL);
     if (ashlar_multiboot1_add(&map, &loader) != ASHLAR_OK) {
         ashlar_port_fatal(loader.problem);

@@ -25,7 +25,8 @@
 #include "cpu.h"
 #include <ashlar/port.h>
 
-#define ENTRY_FLAGS 0x63u /* present, writable, accessed, dirty: the MMU never writes the entry */
+#define ENTRY_FLAGS 0x63u      /* present, writable, accessed, dirty: the MMU never writes the entry */
+#define NO_EXECUTE 0x80000000u /* in the upper half of an entry of 64 bits */
 #define INTERRUPT_WINDOWS 0xf000u
 #define THREAD_WINDOWS 0x0fffu
 
@@ -33,14 +34,16 @@ static struct {
     volatile void *entries;
     unsigned entry_bytes;
     uintptr_t address;
+    uint32_t high_flags;
     uint32_t open[ASHLAR_X86_WINDOW_CPUS];
 } windows;
 
-void ashlar_x86_windows_init(volatile void *entries, unsigned entry_bytes, uintptr_t address)
+void ashlar_x86_windows_init(volatile void *entries, unsigned entry_bytes, uintptr_t address, int no_execute)
 {
     windows.entries = entries;
     windows.entry_bytes = entry_bytes;
     windows.address = address;
+    windows.high_flags = entry_bytes == 8 && no_execute ? NO_EXECUTE : 0;
 }
 
 /* The library's formatter is not the port's to use: a panic here must not depend on it. */
@@ -69,7 +72,7 @@ static void set_entry(unsigned index, ashlar_pfn frame)
     }
     volatile uint32_t *half = (volatile uint32_t *)windows.entries + (size_t)index * 2;
     ashlar_phys entry = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT | ENTRY_FLAGS;
-    half[1] = (uint32_t)(entry >> 32);
+    half[1] = (uint32_t)(entry >> 32) | windows.high_flags;
     half[0] = (uint32_t)entry;
 }
 

@@ -10,9 +10,11 @@
 
 /* entries: page table entries, at least 16 for each CPU, that map pages from
  * `address` on and lie where the kernel can write them for good. entry_bytes:
- * 4 (two-level paging) or 8. All of them absent. Needs nothing but memory that
- * is zeroed: call it in the first lines of C. */
-void ashlar_x86_windows_init(volatile void *entries, unsigned entry_bytes, uintptr_t address);
+ * 4 (two-level paging) or 8. All of them absent. no_execute: EFER.NXE is set, so
+ * that windows, which can be written, need not be executable. Needs nothing but
+ * memory that is zeroed: call it in the first lines of C, and again, with no
+ * window open, if the tables change. */
+void ashlar_x86_windows_init(volatile void *entries, unsigned entry_bytes, uintptr_t address, int no_execute);
 
 /* How many of this CPU's windows are open; interrupts: those of interrupts. A
  * scheduler asks: a thread must not be switched away with one open. */

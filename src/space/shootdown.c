@@ -102,9 +102,9 @@ static void read_mask(struct ashlar_space *space, unsigned cpu, uint32_t *mask)
 void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller)
 {
     uint32_t mask[CPU_WORDS];
+    unsigned cpu = ashlar_port_pin(); /* before the question: it is about this CPU */
     const char *held = ashlar_lock_held_name();
     ASHLAR_CHECK(held == NULL, "space: flush awaited while holding lock %s, by %p", held, caller);
-    unsigned cpu = ashlar_port_pin();
     ashlar_gather_flush(gather);
     read_mask(gather->space, cpu, mask);
     unsigned asked = ask_all(mask, gather);
