@@ -123,6 +123,19 @@ static void test_frames(void)
     ok_audit("taking and giving");
 }
 
+/* What the map has above 4 GiB, where the carve never lies. */
+static size_t high_frames_of_map(void)
+{
+    size_t index = 0;
+    size_t frames;
+    size_t sum = 0;
+    ashlar_pfn first;
+    while (ashlar_memmap_next_usable(&kernel_memory.map, &index, &first, &frames)) {
+        sum += first >= 0x100000 ? frames : 0;
+    }
+    return sum;
+}
+
 static void test_ram(void)
 {
     struct ram_hoard hoard;
@@ -134,6 +147,8 @@ static void test_ram(void)
     }
     is_number(frames_now().free_frames, 0, "all frames are taken");
     is_number(hoard.twice, 0, "none of them twice");
+    is_number(ram_high_frames(&hoard), high_frames_of_map(), "all that lie above 4 GiB are among them");
+    print("# %zu frames lie above 4 GiB\n", high_frames_of_map());
     is_number(ashlar_frames_take(kernel_memory.frames, 0, &frame), ASHLAR_NO_FRAMES, "[fault 27] one more is an error");
     print("# writing and reading %zu frames ", hoard.frames);
     ram_write(&hoard);
