@@ -80,7 +80,7 @@ static int run_space(unsigned count, char **words)
     (void)count;
     (void)words;
     ashlar_space_stats(&stats);
-    print("kernel space, sharing by %s:\n", ashlar_sharing_text(ASHLAR_SHARING_PREALLOCATE));
+    print("kernel space, sharing by %s:\n", ashlar_sharing_text(kernel_memory.booted.policy));
     print_area("all of it", layout->kernel_first, layout->kernel_pages);
     print_area("general ranges: heap, MMIO, spans", layout->arena_first, layout->arena_pages);
     print_area("kernel stacks", layout->stacks_first, layout->stacks_pages);

@@ -29,6 +29,7 @@ ASHLAR_NORETURN void kernel_main(uint32_t magic, uint32_t information);
 static bool is_option(const char *word)
 {
     return text_equal(word, "exit") || text_equal(word, "monitor") || text_after(word, "map=") != NULL ||
+           text_after(word, "policy=") != NULL || text_after(word, "kernel-space=") != NULL ||
            text_after(word, "paging=") != NULL || text_after(word, "cpus=") != NULL;
 }
 

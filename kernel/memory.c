@@ -19,6 +19,7 @@
 #include "string.h"
 #include "task.h"
 #include "trap.h"
+#include "window.h"
 #include <ashlar/multiboot1.h>
 #include <ashlar/port.h>
 #include <ashlar/textmap.h>
@@ -36,9 +37,9 @@ void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes)
         size_t part = ASHLAR_PAGE_BYTES - offset;
         part = part < bytes ? part : bytes;
         ashlar_port_pin();
-        char *window = ashlar_port_open_frame((ashlar_pfn)(address >> ASHLAR_PAGE_SHIFT));
+        char *window = ashlar_x86_window_open((ashlar_pfn)(address >> ASHLAR_PAGE_SHIFT));
         memcpy(to, window + offset, part);
-        ashlar_port_close_frame(window);
+        ashlar_x86_window_close(window);
         ashlar_port_unpin();
         to += part;
         address += part;
@@ -190,6 +191,52 @@ static unsigned most_cpus(void)
     return word != NULL && text_number(word, &most) && most != 0 ? most : CPUS_MAX;
 }
 
+static bool same_letters(const char *word, const char *name)
+{
+    while (*word != '\0' && (*word | 0x20) == (*name | 0x20)) {
+        word++;
+        name++;
+    }
+    return *word == *name;
+}
+
+static ashlar_sharing_policy named_policy(void)
+{
+    const char *word = memory_option("policy=");
+    if (word == NULL) {
+        return ASHLAR_SHARING_AUTO;
+    }
+    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy <= ASHLAR_SHARING_AUTO; policy++) {
+        if (same_letters(word, ashlar_sharing_text((ashlar_sharing_policy)policy))) {
+            return (ashlar_sharing_policy)policy;
+        }
+    }
+    ashlar_port_fatal("policy=: preallocate, eager, lazy, hybrid, seq or auto");
+}
+
+/* In MiB; 0: whatever boot thinks right. */
+static size_t named_kernel_space(void)
+{
+    uint32_t mib = 0;
+    const char *word = memory_option("kernel-space=");
+    if (word != NULL && !text_number(word, &mib)) {
+        ashlar_port_fatal("kernel-space=: a number of MiB");
+    }
+    return (size_t)mib << 20;
+}
+
+/* On 64-bit: what the library opens lies in the direct map, or in the image. */
+static void use_direct_map(void)
+{
+    const struct ashlar_space_layout *layout = ashlar_space_layout();
+    uintptr_t image_physical = (uintptr_t)image_start - IMAGE_OFFSET;
+    if (layout->direct_pages != 0) {
+        ashlar_x86_direct_map(ashlar_space_address(layout->direct_first), layout->direct_pages, (uintptr_t)image_start,
+                              image_physical >> ASHLAR_PAGE_SHIFT,
+                              ((uintptr_t)image_end - (uintptr_t)image_start) >> ASHLAR_PAGE_SHIFT);
+    }
+}
+
 static void boot_up(void)
 {
     struct ashlar_boot boot = {
@@ -198,15 +245,17 @@ static void boot_up(void)
         .features = feature_flags(),
         .max_cpus = kernel_memory.cpus,
         .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
-        .image_bytes = (size_t)(image_end - image_start),
+        .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
         .image_address = IMAGE_SLOT_ADDRESS,
-        .policy = ASHLAR_SHARING_PREALLOCATE,
+        .policy = named_policy(),
+        .kernel_space_bytes = named_kernel_space(),
         .kick = smp_kick,
     };
     uint64_t before = x86_rdtsc();
     ashlar_boot_up(&boot, &kernel_memory.booted);
     kernel_memory.boot_cycles = x86_rdtsc() - before;
     kernel_memory.frames = kernel_memory.booted.frames;
+    use_direct_map();
 }
 
 void memory_init(uint32_t magic, uint32_t information)

@@ -23,6 +23,7 @@
 #include "string.h"
 #include "timer.h"
 #include "trap.h"
+#include "window.h"
 #include <ashlar/port.h>
 
 #define LOW_MEMORY_END 0xa0000u
@@ -124,9 +125,9 @@ unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most)
 static void copy_trampoline(void)
 {
     ashlar_port_pin();
-    char *page = ashlar_port_open_frame(smp.trampoline);
+    char *page = ashlar_x86_window_open(smp.trampoline);
     memcpy(page, ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
-    ashlar_port_close_frame(page);
+    ashlar_x86_window_close(page);
     ashlar_port_unpin();
 }
 
