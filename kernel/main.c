@@ -30,7 +30,8 @@ static bool is_option(const char *word)
 {
     return text_equal(word, "exit") || text_equal(word, "monitor") || text_after(word, "map=") != NULL ||
            text_after(word, "policy=") != NULL || text_after(word, "kernel-space=") != NULL ||
-           text_after(word, "paging=") != NULL || text_after(word, "cpus=") != NULL;
+           text_after(word, "heap-space=") != NULL || text_after(word, "paging=") != NULL ||
+           text_after(word, "cpus=") != NULL;
 }
 
 static int run_word(char *word)

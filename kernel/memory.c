@@ -215,12 +215,12 @@ static ashlar_sharing_policy named_policy(void)
 }
 
 /* In MiB; 0: whatever boot thinks right. */
-static size_t named_kernel_space(void)
+static size_t named_bytes(const char *option)
 {
     uint32_t mib = 0;
-    const char *word = memory_option("kernel-space=");
+    const char *word = memory_option(option);
     if (word != NULL && !text_number(word, &mib)) {
-        ashlar_port_fatal("kernel-space=: a number of MiB");
+        ashlar_port_fatal("kernel-space= and heap-space= take a number of MiB");
     }
     return (size_t)mib << 20;
 }
@@ -248,7 +248,8 @@ static void boot_up(void)
         .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
         .image_address = IMAGE_SLOT_ADDRESS,
         .policy = named_policy(),
-        .kernel_space_bytes = named_kernel_space(),
+        .kernel_space_bytes = named_bytes("kernel-space="),
+        .heap_bytes = named_bytes("heap-space="),
         .kick = smp_kick,
     };
     uint64_t before = x86_rdtsc();
