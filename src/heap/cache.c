@@ -12,12 +12,14 @@
  */
 #include "heap/internal.h"
 
+#include "base/mem.h"
+
 #define CANARY_LEAST_BYTES 8u
 #define CANARY_BYTE 0xa5u
 
 COLD static size_t cache_bytes(const struct ashlar_heap *heap)
 {
-    return sizeof(struct ashlar_cache) + 2u * heap->max_cpus * sizeof(struct bin);
+    return sizeof(struct ashlar_cache) + (size_t)2 * heap->max_cpus * sizeof(struct bin);
 }
 
 COLD static void set_up(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t object_bytes, size_t align_bytes,
@@ -31,7 +33,7 @@ COLD static void set_up(struct ashlar_heap *heap, struct ashlar_cache *cache, si
     cache->stride = (uint16_t)round_up(bytes, align);
     cache->align = (uint16_t)align;
     cache->flags = flags;
-    ashlar_heap_bin_init(cache->bin, 2u * heap->max_cpus);
+    ashlar_heap_bin_init(cache->bin, (size_t)2 * heap->max_cpus);
 }
 
 COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *name, size_t object_bytes,

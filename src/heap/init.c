@@ -13,6 +13,8 @@
  */
 #include "heap/internal.h"
 
+#include "base/mem.h"
+
 #define KEEP_BYTES_USUAL ((size_t)256 << 10)
 #define GROW_BYTES_USUAL ((size_t)64 << 10)
 #define SOURCE_LEAST_PAGES 16u
@@ -36,7 +38,7 @@ COLD static unsigned cpus_of(const struct ashlar_heap_options *options)
 
 COLD static size_t owners_bytes(unsigned cpus)
 {
-    return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + 2u * cpus * sizeof(struct owner);
+    return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + (size_t)2 * cpus * sizeof(struct owner);
 }
 
 COLD size_t ashlar_heap_footprint_bytes(const struct ashlar_heap_options *options, size_t source_pages)
