@@ -22,11 +22,11 @@ struct ashlar_boot {
     unsigned max_cpus;                  /* that there can ever be */
     ashlar_phys image_base;             /* the kernel image in RAM: reserved */
     size_t image_bytes;
-    uintptr_t image_address;            /* where it is linked, within the top 128 MiB on 32-bit */
-    size_t kernel_space_bytes;          /* default: 512 MiB, 128 MiB with up to 128 MiB of RAM */
-    size_t heap_bytes;                  /* address range of the heap; default: three quarters of the general arena */
-    size_t heap_keep_bytes;             /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
-    size_t stacks;                      /* kernel stacks of 4 pages that fit; default 128 */
+    uintptr_t image_address;   /* where it is linked, within the top 128 MiB on 32-bit */
+    size_t kernel_space_bytes; /* default: 512 MiB, 128 MiB with up to 128 MiB of RAM */
+    size_t heap_bytes;         /* address range of the heap; default: three quarters of the general arena */
+    size_t heap_keep_bytes;    /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
+    size_t stacks;             /* kernel stacks of 4 pages that fit; default 128 */
     ashlar_sharing_policy policy;
 };
 
@@ -34,13 +34,13 @@ struct ashlar_boot {
 struct ashlar_booted {
     struct ashlar_frames *frames;
     struct ashlar_heap *heap;
-    size_t ram_frames;            /* usable RAM, before the carve */
-    ashlar_pfn carve_first;       /* physical */
+    size_t ram_frames;      /* usable RAM, before the carve */
+    ashlar_pfn carve_first; /* physical */
     size_t carve_frames;
     struct {
-        const char *floor;        /* "frames", "space", "heap" */
-        const char *what;         /* "bitmap and counters", "page tables", ... */
-        uintptr_t address;        /* 0: not mapped in one piece */
+        const char *floor; /* "frames", "space", "heap" */
+        const char *what;  /* "bitmap and counters", "page tables", ... */
+        uintptr_t address; /* 0: not mapped in one piece */
         size_t bytes;
     } part[6];
     unsigned parts;

@@ -41,8 +41,8 @@ struct ashlar_space_options {
     ashlar_vpn kernel_first; /* start of kernel space; a multiple of a top-level slot */
     ashlar_vpn image_first;  /* where the image's top-level slot is mapped; the fixed area ends there */
     size_t image_pages;
-    size_t carve_pages;  /* pages of carved storage that lay maps, tables not counted */
-    size_t stack_pages;  /* arena of kernel stacks, guard pages included */
+    size_t carve_pages; /* pages of carved storage that lay maps, tables not counted */
+    size_t stack_pages; /* arena of kernel stacks, guard pages included */
 };
 
 /* Where everything lies, for people and for the fault path. */
@@ -86,8 +86,8 @@ struct ashlar_space {
     struct ashlar_link link; /* in the list of spaces */
     struct ashlar_lock lock;
     ashlar_phys root;
-    size_t table_frames;  /* user tables, the root not counted */
-    size_t mapped_pages;  /* user pages mapped, of 4 KiB */
+    size_t table_frames;                                 /* user tables, the root not counted */
+    size_t mapped_pages;                                 /* user pages mapped, of 4 KiB */
     volatile uint32_t cpus[(ASHLAR_MAX_CPUS + 31) / 32]; /* that may hold translations of it */
 };
 
@@ -137,12 +137,12 @@ typedef enum ashlar_intent {
  * interrupts off, from begin to end. */
 struct ashlar_cursor {
     struct ashlar_space *space;
-    ashlar_vpn next;      /* first page not yet worked on */
-    size_t pages;         /* left */
+    ashlar_vpn next; /* first page not yet worked on */
+    size_t pages;    /* left */
     uintptr_t interrupts;
-    ashlar_pfn spares;    /* reserved tables, chained through their first word */
+    ashlar_pfn spares; /* reserved tables, chained through their first word */
     size_t spare_count;
-    void *table;          /* open table, or NULL */
+    void *table; /* open table, or NULL */
     ashlar_vpn table_first;
     unsigned table_level;
     int table_is_window;
@@ -191,9 +191,9 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, a
                                                    unsigned flags);
 
 struct ashlar_mapping {
-    ashlar_pfn frame;    /* of this page, within a large page as well */
-    size_t page_pages;   /* 1, or the pages of the large page that maps it */
-    unsigned flags;      /* ASHLAR_MAP_... */
+    ashlar_pfn frame;  /* of this page, within a large page as well */
+    size_t page_pages; /* 1, or the pages of the large page that maps it */
+    unsigned flags;    /* ASHLAR_MAP_... */
 };
 /* ASHLAR_ABSENT. Any context. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page,
@@ -233,23 +233,23 @@ void ashlar_space_unmap_mmio(uintptr_t address);
 /* --- faults and reports -------------------------------------------------- */
 
 typedef enum ashlar_place_kind {
-    ASHLAR_PLACE_USER,    /* the user half */
-    ASHLAR_PLACE_NULL,    /* the first page */
-    ASHLAR_PLACE_FREE,    /* kernel space that nobody holds */
-    ASHLAR_PLACE_RANGE,   /* in a range, at offset bytes */
-    ASHLAR_PLACE_GUARD,   /* guard page; offset counts the bytes below the range's first page */
-    ASHLAR_PLACE_STACK,   /* in a stack */
-    ASHLAR_PLACE_FIXED,   /* array, strip, carve */
+    ASHLAR_PLACE_USER,  /* the user half */
+    ASHLAR_PLACE_NULL,  /* the first page */
+    ASHLAR_PLACE_FREE,  /* kernel space that nobody holds */
+    ASHLAR_PLACE_RANGE, /* in a range, at offset bytes */
+    ASHLAR_PLACE_GUARD, /* guard page; offset counts the bytes below the range's first page */
+    ASHLAR_PLACE_STACK, /* in a stack */
+    ASHLAR_PLACE_FIXED, /* array, strip, carve */
     ASHLAR_PLACE_IMAGE
 } ashlar_place_kind;
 
 struct ashlar_place {
     ashlar_place_kind kind;
-    const char *name;  /* of the range, stack or area; never NULL */
-    ashlar_vpn first;  /* its first page that is no guard, and how many */
+    const char *name; /* of the range, stack or area; never NULL */
+    ashlar_vpn first; /* its first page that is no guard, and how many */
     size_t pages;
-    size_t offset;     /* bytes from first; for a guard, bytes below it */
-    int mapped;        /* does the kernel half translate it now? */
+    size_t offset; /* bytes from first; for a guard, bytes below it */
+    int mapped;    /* does the kernel half translate it now? */
 };
 
 /* What is this address? Takes no lock; may be called from any fault handler, on
@@ -270,9 +270,9 @@ struct ashlar_space_stats {
     size_t stacks;
     size_t kernel_table_frames;
     size_t strip_frames;
-    uint64_t flush_pages;   /* single-page flushes, all flushes, since init */
+    uint64_t flush_pages; /* single-page flushes, all flushes, since init */
     uint64_t flush_alls;
-    uint64_t root_writes;   /* entries written into roots after the first space existed */
+    uint64_t root_writes; /* entries written into roots after the first space existed */
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);
 
