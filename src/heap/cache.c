@@ -12,6 +12,8 @@
  */
 #include "heap/internal.h"
 
+#include "base/mem.h"
+
 #define CANARY_LEAST_BYTES 8u
 #define CANARY_BYTE 0xa5u
 

@@ -25,6 +25,8 @@
  */
 #include "heap/internal.h"
 
+#include "base/mem.h"
+
 #define ZONE_SHIFT 7u /* units of 4 KiB to a zone: 4096 bytes * 8 bits * 16 bytes / 4096 */
 #define ZONE_UNITS (1u << ZONE_SHIFT)
 #define MAP_PAGE_UNITS (ASHLAR_PAGE_BYTES / 4u)

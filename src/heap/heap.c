@@ -19,6 +19,8 @@
  */
 #include "heap/internal.h"
 
+#include "base/mem.h"
+
 #define BORROW_TIMES 4u
 
 COLD void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *caller)

@@ -13,6 +13,8 @@
  */
 #include "heap/internal.h"
 
+#include "base/mem.h"
+
 #define KEEP_BYTES_USUAL ((size_t)256 << 10)
 #define GROW_BYTES_USUAL ((size_t)64 << 10)
 #define SOURCE_LEAST_PAGES 16u

@@ -13,7 +13,6 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
-#include "base/mem.h"
 #include <ashlar/heap.h>
 
 #define COLD __attribute__((cold))

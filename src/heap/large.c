@@ -9,6 +9,8 @@
  */
 #include "heap/internal.h"
 
+#include "base/mem.h"
+
 COLD struct slab *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
     bool desperate = false;

@@ -9,6 +9,7 @@
 #include "heap/internal.h"
 
 #include "base/format.h"
+#include "base/mem.h"
 
 COLD struct slab *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address)
 {
@@ -72,18 +73,18 @@ COLD static void explain_run(struct ashlar_heap *heap, const struct slab *run, u
     }
 }
 
-COLD void ashlar_heap_explain(struct ashlar_heap *heap, const void *pointer, struct ashlar_heap_place *place)
+COLD void ashlar_heap_explain(struct ashlar_heap *heap, const void *address, struct ashlar_heap_place *place)
 {
-    uintptr_t address = (uintptr_t)pointer;
-    const struct slab *slab = ashlar_heap_find(heap, address);
+    uintptr_t at = (uintptr_t)address;
+    const struct slab *slab = ashlar_heap_find(heap, at);
     memset(place, 0, sizeof *place);
     if (slab != &ashlar_heap_nobody && is_slab(slab)) {
-        explain_slab(heap, slab, address, place);
+        explain_slab(heap, slab, at, place);
     } else if (slab != &ashlar_heap_nobody) {
-        explain_run(heap, slab, address, place);
-    } else if (address - heap->range_base >= heap->range_bytes) {
+        explain_run(heap, slab, at, place);
+    } else if (at - heap->range_base >= heap->range_bytes) {
         place->kind = ASHLAR_HEAP_PLACE_OUTSIDE;
-    } else if (address < heap->base) {
+    } else if (at < heap->base) {
         place->kind = ASHLAR_HEAP_PLACE_METADATA;
     } else {
         /* The inside of a run that is in no use, or nothing yet. */

@@ -352,15 +352,19 @@ COLD void ashlar_heap_push(uintptr_t *mailbox, uintptr_t object)
     } while (!atomic_cas(mailbox, head, object));
 }
 
-COLD static void broken_mailbox(struct ashlar_heap *heap, struct owner *owner, uintptr_t object)
+/* Says what it can without formatting twice: drains happen deep down in the stack. */
+COLD NOINLINE static void broken_mailbox(struct ashlar_heap *heap, struct owner *owner, uintptr_t object)
 {
-    char text[120];
+    struct ashlar_heap_place place;
     unsigned index = owner->index;
     owner->leftover = 0;
     ashlar_heap_unclaim(owner);
-    ashlar_heap_explain_text(heap, (void *)object, text, sizeof text);
-    ashlar_panic("heap: double free or write after free: on its way back to owner %u is %p, %s", index, (void *)object,
-                 text);
+    ashlar_heap_explain(heap, (void *)object, &place);
+    ashlar_panic(
+        "heap: double free or write after free: on its way back to owner %u is %p, %zu bytes into an object of "
+        "%zu bytes%s%s",
+        index, (void *)object, place.offset, place.bytes, place.cache != NULL ? " of cache " : "",
+        place.cache != NULL ? place.cache : "");
 }
 
 /* Is this an object of the owner's that was pushed, and not drained yet? */

@@ -87,7 +87,7 @@ static void test_bad_init(void)
 
 static void test_watermark(void)
 {
-    void *blocks[COUNT];
+    void *blocks[COUNT] = {NULL};
     size_t most_empty = 0;
     begin(4096, 0);
     is_u(take_blocks(blocks), COUNT, "4 MiB are there");

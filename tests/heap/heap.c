@@ -70,7 +70,7 @@ static void test_sizes(void)
         memset(object, 0xab, usable);
         enough = enough && usable >= bytes;
         said = said && usable == rounded && ashlar_heap_size_roundup(heap, rounded) == rounded;
-        aligned = aligned && (uintptr_t)object % alignment_of(rounded) == 0 && rounded % 16 == 0;
+        aligned = aligned && ((uintptr_t)object & (alignment_of(rounded) - 1u)) == 0 && rounded % 16 == 0;
         tight = tight && rounded - bytes < (bytes <= 1024 ? 16 : bytes <= 32768 ? bytes / 8 + 1 : 4096);
         ashlar_heap_free_sized(heap, object, bytes);
     }

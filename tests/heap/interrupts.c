@@ -101,10 +101,19 @@ static void catch (int number, void (*handler)(int, siginfo_t *, void *))
 
 /* --- the operations --------------------------------------------------------- */
 
+static unsigned char *taken(size_t bytes)
+{
+    unsigned char *object = ashlar_heap_alloc(heap, bytes, 0);
+    if (object == NULL) {
+        puts("# no object");
+        exit(1);
+    }
+    return object;
+}
+
 static void pair(void)
 {
-    unsigned char *object = ashlar_heap_alloc(heap, BYTES, 0);
-    must(object != NULL, "no object");
+    unsigned char *object = taken(BYTES);
     *object = 0x11;
     ashlar_heap_free(heap, object);
 }
@@ -113,9 +122,9 @@ static void pair(void)
 static void many(void)
 {
     for (unsigned i = 0; i < 4; i++) {
-        mine[i] = ashlar_heap_alloc(heap, 2048, 0);
-        must(mine[i] != NULL, "no object");
-        *(unsigned char *)mine[i] = (unsigned char)i;
+        unsigned char *object = taken(2048);
+        *object = (unsigned char)i;
+        mine[i] = object;
     }
     for (unsigned i = 0; i < 4; i++) {
         must(*(unsigned char *)mine[i] == i, "contents changed");

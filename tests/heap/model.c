@@ -113,8 +113,9 @@ static void check_zero(const unsigned char *object, size_t from, size_t to)
     }
 }
 
-static void mark(const struct held *one, bool now)
+static void mark(const struct held *one, bool taking)
 {
+    int now = taking ? 1 : 0;
     size_t first = ((uintptr_t)one->object - taken_base) / 16u;
     size_t count = (one->usable + 15u) / 16u;
     if ((uintptr_t)one->object % 16u != 0 || first >= taken_granules || first + count > taken_granules) {
@@ -122,7 +123,7 @@ static void mark(const struct held *one, bool now)
         return;
     }
     if (memchr(taken + first, now, count) != NULL) {
-        fault(now ? "two objects overlap" : "the test has lost its way");
+        fault(taking ? "two objects overlap" : "the test has lost its way");
     }
     memset(taken + first, now, count);
 }
