@@ -26,6 +26,7 @@ void ashlar_port_flush_page(uintptr_t address)
 {
     tell();
     sim_mmu_flush_page(ashlar_port_cpu(), address);
+    sim_tlb_fill(ashlar_port_cpu(), address); /* a CPU may look again at once: at a table that is empty, but linked */
 }
 
 void ashlar_port_flush_all(void)

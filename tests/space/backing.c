@@ -101,13 +101,18 @@ static void test_demand(void)
 {
     ashlar_vpn first;
     struct ashlar_frames_stats stats;
+    static const char zeros[ASHLAR_PAGE_BYTES];
     size_t before = world_free_frames();
+    world_dirty();
     is_u(ashlar_space_take_demand(20, ASHLAR_MAP_WRITE, "region", &first), ASHLAR_OK, "%s: a demand region",
          world.name);
     is_u(absent(first, 20), 20, "%s: nothing is there", world.name);
     ashlar_frames_stats(world.pool, &stats);
     is_u(stats.reserved_frames, 20, "%s: all is promised", world.name);
     is_u(world_read(1, first + 7u, 0), 0, "%s: a page comes zeroed", world.name);
+    struct ashlar_mapping m = {0, 0, 0};
+    is_u(ashlar_space_query(NULL, first + 7u, &m), ASHLAR_OK, "%s: and is there", world.name);
+    is_u(memcmp(sim_ram_frame(m.frame), zeros, sizeof zeros), 0, "%s: all of it", world.name);
     is_u(world_write(0, first + 7u, 5, 0), 0, "%s: once", world.name);
     is_u(world_read(1, first + 7u, 0), 5, "%s: for both CPUs", world.name);
     is_u(world_write(0, first + 19u, 5, 0), 0, "%s: the last one", world.name);
@@ -200,6 +205,7 @@ static void test_purge(const struct world_format *format)
 static void test_short(const struct world_format *format)
 {
     static ashlar_pfn hoard[65536];
+    const struct ashlar_frames_request last = {0, 0, ASHLAR_FRAMES_ANY_NODE, ASHLAR_FRAMES_MAY_USE_RESERVE};
     ashlar_vpn first;
     size_t count = 0;
     start(format);
@@ -212,7 +218,17 @@ static void test_short(const struct world_format *format)
     is_u(more, 77, "%s: no output was touched", world.name);
     ashlar_space_give(first);
     is_u(ashlar_space_take(40, ASHLAR_MAP_WRITE, "more", &more), ASHLAR_OK, "%s: those that waited are", world.name);
+    struct ashlar_space space;
+    is_u(ashlar_space_create(&space), ASHLAR_OK, "%s: a space, with a frame of those that are left", world.name);
+    ashlar_pfn frame;
+    while (ashlar_frames_take_request(world.pool, &last, &frame) == ASHLAR_OK) {
+        hoard[count++] = frame;
+    }
+    is_u(ashlar_space_map(&space, 5, 1, hoard, 0), ASHLAR_NO_FRAMES, "%s: no frame for its tables", world.name);
     ashlar_space_give(more);
+    is_u(ashlar_space_map(&space, 5, 1, hoard, 0), ASHLAR_OK, "%s: there are those that wait", world.name);
+    is_u(ashlar_space_unmap(&space, 5, 1, &frame), ASHLAR_OK, "%s: unmap", world.name);
+    ashlar_space_destroy(&space);
     ashlar_frames_give_bulk(world.pool, hoard, count);
     world_ok("short of frames");
 }

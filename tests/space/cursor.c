@@ -56,8 +56,7 @@ static void test_spares(void)
     ashlar_cursor_end(&cursor);
     is_u(world_free_frames(), free_frames, "%s: nothing was mapped, and nothing is kept", world.name);
     is_u(space.table_frames, 0, "%s: no table", world.name);
-    is_u(ashlar_cursor_begin(&cursor, &space, slot, 1, ASHLAR_INTENT_MAP), ASHLAR_OK, "%s: one page",
-         world.name);
+    is_u(ashlar_cursor_begin(&cursor, &space, slot, 1, ASHLAR_INTENT_MAP), ASHLAR_OK, "%s: one page", world.name);
     is_u(cursor.spare_count, levels - 1u, "%s: one table a level", world.name);
     ashlar_cursor_map(&cursor, &run, 1, 0);
     is_u(cursor.spare_count, 0, "%s: all are used", world.name);
@@ -113,7 +112,8 @@ int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
-        const struct world_options options = {.guarded = true};
+        bool wide = ashlar_paging_virtual_bits(format->paging) > 32u;
+        const struct world_options options = {.guarded = true, .kernel_bytes = wide ? (uint64_t)4 << 30 : 0};
         world_start(format, &options);
         if (ashlar_space_create(&space) != ASHLAR_OK) {
             world_bail("create", ASHLAR_NO_FRAMES);

@@ -142,6 +142,26 @@ static void test_runs(void)
     world_ok("runs");
 }
 
+/* A large page that is split is flushed by itself, before a part of it is changed: both sizes would be known at once. */
+static void test_split(void)
+{
+    size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
+    ashlar_pfn large = world_frames(2u * whole, whole);
+    is_u(ashlar_space_map_linear(&space, 4u * whole, 2u * whole, large, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE), ASHLAR_OK,
+         "%s: two large pages", world.name);
+    struct counts before = now();
+    is_u(ashlar_space_protect(&space, 4u * whole + 7u, 1, 0), ASHLAR_OK, "%s: protect a page of one", world.name);
+    expect(before, 2, 0, 0, "one flush for the split, one for the page");
+    before = now();
+    is_u(ashlar_space_protect(&space, 4u * whole + 8u, 1, 0), ASHLAR_OK, "%s: and another", world.name);
+    expect(before, 1, 0, 0, "which needs one");
+    before = now();
+    is_u(ashlar_space_protect(&space, 5u * whole, whole, 0), ASHLAR_OK, "%s: protect all of the other", world.name);
+    expect(before, 0, 1, 0, "which needs no split");
+    is_u(ashlar_space_unmap(&space, 4u * whole, 2u * whole, NULL), ASHLAR_OK, "%s: unmap both", world.name);
+    world_ok("split");
+}
+
 /* What is still in a TLB is not used again: the machine counts each frame that is. */
 static void test_order(void)
 {
@@ -189,6 +209,7 @@ int main(void)
         test_counts();
         test_cpus();
         test_runs();
+        test_split();
         test_order();
         test_waits();
     }

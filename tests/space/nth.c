@@ -52,6 +52,7 @@ struct state {
     size_t spaces;
     size_t free_pages; /* of the arena */
     size_t ranges;
+    size_t promised;
 };
 
 static struct state state_now(void)
@@ -69,6 +70,9 @@ static struct state state_now(void)
     stats = world_stats();
     s.free_pages = stats.arena_free_pages;
     s.ranges = stats.ranges + stats.stacks;
+    struct ashlar_frames_stats frames;
+    ashlar_frames_stats(world.pool, &frames);
+    s.promised = frames.reserved_frames;
     return s;
 }
 
@@ -81,6 +85,7 @@ static const char *difference(const struct state *a, const struct state *b)
            : a->spaces != b->spaces           ? "spaces"
            : a->free_pages != b->free_pages   ? "free addresses"
            : a->ranges != b->ranges           ? "ranges"
+           : a->promised != b->promised       ? "promised frames"
                                               : world_broken();
 }
 

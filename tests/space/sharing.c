@@ -26,6 +26,7 @@ static void start(const struct world_format *format, ashlar_sharing_policy polic
     world_start(format, &options);
     run = world_frames(16, 1);
     *world_word(run) = 0xfeed;
+    world_dirty();
 }
 
 /* A page in a top-level slot that nobody has used; 0 if there is none. */
@@ -71,6 +72,13 @@ static void test_visible(const struct world_format *format, ashlar_sharing_polic
     is_u(ashlar_space_map_linear(NULL, page, 1, run, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s, %s: map there", world.name,
          name);
     struct ashlar_space_stats after = world_stats();
+    if (policy == ASHLAR_SHARING_SEQ) {
+        run_in(1, NULL);
+        run_in(1, &old);
+        is_u(plain_read(1, page), 0xfeed, "%s, SEQ: a switch brings it, without a fault", world.name);
+        ok(world_stats().root_writes != before.root_writes && world_stats().pulls == before.pulls,
+           "%s, SEQ: into the root", world.name);
+    }
     ok(after.flush_pages == before.flush_pages && after.flush_alls == before.flush_alls,
        "%s, %s: nothing is flushed for it", world.name, name);
     is_u(after.root_writes - before.root_writes == 0, policy != ASHLAR_SHARING_EAGER && policy != ASHLAR_SHARING_HYBRID,
@@ -102,6 +110,7 @@ static void test_visible(const struct world_format *format, ashlar_sharing_polic
 static void test_slots(const struct world_format *format)
 {
     start(format, ASHLAR_SHARING_PREALLOCATE);
+    world_dirty();
     is_u(ashlar_space_create(&old), ASHLAR_OK, "%s: a space", world.name);
     const struct ashlar_paging *p = world.paging;
     unsigned top = ashlar_paging_levels(p), wrong = 0;

@@ -409,6 +409,19 @@ __attribute__((unused)) static void world_give_frames(ashlar_pfn first, size_t f
     ashlar_frames_give_range(world.pool, first, frames);
 }
 
+/* What the pool gives out next is full of what somebody has left there. */
+__attribute__((unused)) static void world_dirty(void)
+{
+    ashlar_pfn frames[300];
+    if (ashlar_frames_take_bulk(world.pool, frames, 300, 0) != ASHLAR_OK) {
+        world_bail("frames to be dirtied", ASHLAR_NO_FRAMES);
+    }
+    for (size_t i = 0; i < 300; i++) {
+        memset(sim_ram_frame(frames[i]), 0xa5, ASHLAR_PAGE_BYTES);
+    }
+    ashlar_frames_give_bulk(world.pool, frames, 300);
+}
+
 /* An access as code on this CPU makes it: faults go to the space floor first. 0, or the last fault. */
 __attribute__((unused)) static unsigned world_access(unsigned cpu, uintptr_t address, void *value, unsigned access)
 {
