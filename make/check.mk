@@ -25,7 +25,7 @@ script_needs = $(or $(SCRIPT_NEEDS_$(call floor_of,$1)),$(SCRIPT_NEEDS_all))
 
 .PHONY: check check-long check-build
 check: ## build everything with both compilers and run all tests: make check T=heap
-	@tools/setup check
+	@tools/setup $(if $(ASHLAR_LONG),check-long,check)
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) check-build T='$(T)'
 	@tools/check-run -j $(JOBS) $(TESTS)
 
