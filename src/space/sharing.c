@@ -468,7 +468,8 @@ COLD int ashlar_space_fault(uintptr_t address, unsigned error)
     ashlar_port_pin();
     ashlar_phys root = ashlar_port_get_root();
     bool retry = user_half ? is_unread(root, page)
-                           : pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page);
+                           : pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page) ||
+                                 is_allowed(root, page, error); /* another CPU brought it between the two */
     if (retry && ashlar_paging_root_needs_reload(paging)) {
         ashlar_port_set_root(root);
     }
