@@ -31,6 +31,7 @@ struct cpu {
     struct cache tables; /* upper entries */
     uint64_t root;
     bool has_root;
+    bool absent; /* takes no part */
     uint64_t pdpte[4];
     uint64_t random;
 };
@@ -141,6 +142,11 @@ void sim_mmu_set_root(unsigned cpu_index, uint64_t root)
 uint64_t sim_mmu_root(unsigned cpu_index)
 {
     return machine.cpus[cpu_index].root;
+}
+
+void sim_mmu_take_part(unsigned cpu_index, bool part)
+{
+    machine.cpus[cpu_index].absent = !part;
 }
 
 static void drop_page(struct cpu *cpu, uint64_t address)
@@ -674,6 +680,9 @@ void sim_mmu_check_frame(uint64_t frame, const char *event)
     bool cached = sim_cache_references(frame) != 0;
     for (unsigned i = 0; i < machine.cpu_count; i++) {
         struct cpu *cpu = &machine.cpus[i];
+        if (cpu->absent) {
+            continue;
+        }
         if (cpu->has_root) {
             check_root(i, cpu, frame, event);
         }
