@@ -86,8 +86,10 @@ COLD bool ashlar_demand_fault(ashlar_vpn page)
     struct ashlar_spot spot;
     struct ashlar_range_info range;
     bool ours = find_entry(page, &spot, &range);
-    uint64_t busy = ours ? ashlar_entry_encode_note(ashlar_entry_note_of(paging, spot.entry) | BUSY) : 0;
-    if (ours && spot.entry != busy && ashlar_entry_cas(paging, spot.table, spot.index, spot.entry, busy)) {
+    uintptr_t note = ours ? ashlar_entry_note_of(paging, spot.entry) : BUSY;
+    /* The mark alone says busy: of a wide entry half of what comes may be there already. */
+    if ((note & BUSY) == 0 &&
+        ashlar_entry_cas(paging, spot.table, spot.index, spot.entry, ashlar_entry_encode_note(note | BUSY))) {
         ashlar_pfn frame = take_zeroed();
         uint64_t bits = ashlar_entry_leaf_bits(paging, ashlar_half.options.features, 1,
                                                range.note >> FLAGS_SHIFT | ASHLAR_MAP_GLOBAL);

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: 0BSD */
+/* random_smp.c - several CPUs do random things to the kernel half and to user halves at once, under each sharing policy.
+ *
+ * What one CPU makes (pages of the kernel half in old and new top-level slots,
+ * demand regions, user pages) all others use: they read it, write to it, find it
+ * read-only when it was made so. What must hold at any moment: whoever was told
+ * of an address reaches what was written there, after one fault that was mended
+ * at most; no frame changes hands that any CPU may still know. In the end all is
+ * given back: audits are clean, no TLB knows more than the tables, no frame is lost.
+ *
+ * A run is told by format, policy and seed: ASHLAR_SEED=N runs that one alone,
+ * ASHLAR_SEEDS=N so many of each; ASHLAR_POLICY and ASHLAR_FORMAT choose.
+ */
+#include "world_smp.h"
+
+#define ITEMS 20u
+#define SPACES 3u
+#define OPERATIONS 14u
+#define PAGES_MOST 4u
+#define DEMAND_TURNS 500u
+
+enum kind { PAGES, COMMITTED, DEMAND, USER, KINDS };
+enum state { FREE, BUSY, LIVE };
+
+/* Something that has an address. */
+struct item {
+    enum kind kind;
+    enum state state;
+    unsigned owner;
+    unsigned space; /* USER */
+    ashlar_vpn first;
+    ashlar_vpn range; /* COMMITTED: what was reserved */
+    size_t pages;
+    uint64_t stamp;
+    bool writable;
+    bool changing;    /* its permissions */
+    unsigned users;   /* CPUs at work on it */
+    unsigned writers; /* of these */
+};
+
+static struct {
+    struct item items[ITEMS];
+    struct ashlar_space spaces[SPACES];
+    enum state space_state[SPACES];
+    unsigned inside[SPACES];
+    unsigned user_items[SPACES];
+    int in[CPUS]; /* the space that a CPU runs in; -1: none */
+    uint64_t random;
+    uint64_t stamps;
+    char problem[256];
+} run;
+
+static unsigned random_below(unsigned bound)
+{
+    return (unsigned)(tap_random(&run.random) >> 33) % bound;
+}
+
+static void problem(const char *what, ashlar_vpn page, unsigned detail)
+{
+    if (run.problem[0] == '\0') {
+        snprintf(run.problem, sizeof run.problem, "CPU %u: %s, page 0x%llx, 0x%x", ashlar_port_cpu(), what,
+                 (unsigned long long)page, detail);
+    }
+}
+
+static uint64_t address_of(ashlar_vpn page)
+{
+    return ashlar_paging_address(world.format->paging, page);
+}
+
+/* --- access ------------------------------------------------------------------------------ */
+
+/* The page-fault handler. */
+static bool mend(ashlar_vpn page, unsigned fault)
+{
+    uintptr_t interrupts = ashlar_port_irq_save();
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    bool retry = ashlar_space_fault((uintptr_t)address_of(page), fault & ~SIM_FAULT) != 0;
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    ashlar_port_irq_restore(interrupts);
+    return retry;
+}
+
+/* One word; the fault that was not mended, or 0. */
+static unsigned touch(const struct item *item, size_t index, bool write, uint64_t *value)
+{
+    ashlar_vpn page = item->first + index;
+    unsigned most = item->kind == DEMAND ? DEMAND_TURNS : 2u;
+    unsigned user = item->kind == USER ? SIM_USER : 0u;
+    unsigned fault = 0;
+    for (unsigned i = 0; i < most; i++) {
+        unsigned cpu = ashlar_port_cpu();
+        sim_yield();
+        fault = write ? sim_store(cpu, address_of(page), value, sizeof *value, user)
+                      : sim_load(cpu, address_of(page), value, sizeof *value, user);
+        if (fault == 0 || !mend(page, fault)) {
+            return fault;
+        }
+        if (i > 1u) {
+            (void)sim_wait(); /* whoever brings a demand page goes on */
+        }
+    }
+    return fault;
+}
+
+static void check_read(const struct item *item)
+{
+    size_t index = random_below((unsigned)item->pages);
+    uint64_t value = 0;
+    unsigned fault = touch(item, index, false, &value);
+    if (fault != 0) {
+        problem("a read faults", item->first + index, fault | (unsigned)item->kind << 8);
+    } else if (value != item->stamp + index && !(item->kind == DEMAND && value == 0)) {
+        problem("somebody else's contents", item->first + index, (unsigned)value);
+    }
+}
+
+static void check_dirty(const struct item *item, size_t index)
+{
+    struct sim_translation now;
+    sim_mmu_inspect(ashlar_port_cpu(), address_of(item->first + index), &now);
+    if (now.fault == 0 && !now.dirty) {
+        problem("a dirty bit is lost", item->first + index, 0);
+    }
+}
+
+static void check_write(struct item *item, size_t index)
+{
+    uint64_t value = item->stamp + index;
+    item->writers++;
+    unsigned fault = touch(item, index, true, &value);
+    if (item->writable && fault != 0) {
+        problem("a write faults", item->first + index, fault);
+    } else if (!item->writable &&
+               fault != (SIM_FAULT | SIM_PRESENT | SIM_WRITE | (item->kind == USER ? SIM_USER : 0u))) {
+        problem("a write to a read-only page goes through", item->first + index, fault);
+    }
+    if (item->writable) {
+        sim_yield();
+        check_dirty(item, index);
+    }
+    item->writers--;
+}
+
+static bool reaches(const struct item *item)
+{
+    return item->kind != USER || run.in[ashlar_port_cpu()] == (int)item->space;
+}
+
+static void use(struct item *item)
+{
+    item->users++;
+    for (unsigned i = 1u + random_below(3); i != 0; i--) {
+        check_read(item);
+        if (!item->changing && random_below(2) == 0) {
+            check_write(item, random_below((unsigned)item->pages));
+        }
+    }
+    item->users--;
+}
+
+/* --- making and giving back ------------------------------------------------------------------ */
+
+static ashlar_status make_committed(struct item *item)
+{
+    const struct ashlar_paging *p = world.format->paging;
+    size_t slot = (size_t)1 << ashlar_entry_shift(p, ashlar_paging_levels(p));
+    size_t sizes[] = {slot / 2u, slot / 2u, slot / 4u, slot + 2u};
+    size_t pages = sizes[random_below(4)];
+    ashlar_status status = ashlar_space_reserve(pages, 1, "committed", &item->range);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    item->first = item->range + random_below((unsigned)(pages / 2u < 0x7fffffff ? pages / 2u : 0x7fffffff));
+    if (random_below(2) == 0) {
+        item->first = item->range + pages - item->pages; /* where the next slot begins */
+    }
+    status = ashlar_space_commit(item->first, item->pages, ASHLAR_MAP_WRITE);
+    if (status != ASHLAR_OK) {
+        ashlar_space_unreserve(item->range);
+    }
+    return status;
+}
+
+static ashlar_status make_user(struct item *item, unsigned number)
+{
+    ashlar_pfn frames[PAGES_MOST];
+    struct ashlar_space *space = &run.spaces[item->space];
+    item->first = (ashlar_vpn)(number / 4u + 1u) * 4096u + number % 4u * 64u + random_below(4);
+    ashlar_status status = ashlar_frames_take_bulk(world.pool, frames, item->pages, 0);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = ashlar_space_map(space, item->first, item->pages, frames, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER);
+    if (status != ASHLAR_OK) {
+        ashlar_frames_give_bulk(world.pool, frames, item->pages);
+    }
+    return status;
+}
+
+static void make(struct item *item, unsigned number)
+{
+    static const enum kind kinds[] = {PAGES, PAGES, COMMITTED, COMMITTED, DEMAND, USER, USER, USER};
+    unsigned cpu = ashlar_port_cpu();
+    ashlar_status status = ASHLAR_OK;
+    item->state = BUSY;
+    item->kind = kinds[random_below(8)];
+    item->kind = item->kind == USER && run.in[cpu] < 0 ? COMMITTED : item->kind;
+    item->pages = 1u + random_below(PAGES_MOST);
+    item->owner = cpu;
+    item->stamp = run.stamps += 0x10000;
+    item->writable = true;
+    item->space = item->kind == USER ? (unsigned)run.in[cpu] : 0;
+    if (item->kind == PAGES) {
+        status = ashlar_space_take(item->pages, ASHLAR_MAP_WRITE, "pages", &item->first);
+    } else if (item->kind == COMMITTED) {
+        status = make_committed(item);
+    } else if (item->kind == DEMAND) {
+        status = ashlar_space_take_demand(item->pages, ASHLAR_MAP_WRITE, "demand", &item->first);
+    } else {
+        status = make_user(item, number);
+    }
+    if (status != ASHLAR_OK) {
+        item->state = FREE;
+        return;
+    }
+    run.user_items[item->space] += item->kind == USER;
+    for (size_t i = 0; i < item->pages && item->kind != DEMAND; i++) {
+        check_write(item, i);
+    }
+    item->state = LIVE;
+}
+
+static void give_back(struct item *item)
+{
+    ashlar_status status;
+    item->state = BUSY;
+    if (item->kind == USER) {
+        status = ashlar_space_unmap(&run.spaces[item->space], item->first, item->pages, NULL);
+        if (status != ASHLAR_OK) {
+            problem("a user page cannot be unmapped", item->first, status);
+        }
+        run.user_items[item->space]--;
+    } else if (item->kind == COMMITTED) {
+        ashlar_space_decommit(item->first, item->pages);
+        ashlar_space_unreserve(item->range);
+    } else {
+        ashlar_space_give(item->first);
+    }
+    item->state = FREE;
+}
+
+/* Other permissions while others read; the same ones while others write as well. */
+static void protect(struct item *item)
+{
+    bool other = item->writers == 0 && random_below(2) == 0 && item->kind != DEMAND;
+    unsigned write = item->writable != other ? ASHLAR_MAP_WRITE : 0u;
+    struct ashlar_space *space = item->kind == USER ? &run.spaces[item->space] : NULL;
+    if (item->kind == DEMAND) {
+        return;
+    }
+    item->users++;
+    item->changing = other;
+    ashlar_status status =
+        ashlar_space_protect(space, item->first, item->pages, write | (space != NULL ? ASHLAR_MAP_USER : 0u));
+    if (status != ASHLAR_OK) {
+        problem("permissions cannot be changed", item->first, status);
+    }
+    item->writable = write != 0;
+    item->changing = false;
+    item->users--;
+}
+
+/* --- address spaces ------------------------------------------------------------------------------ */
+
+static void switch_to(int number)
+{
+    unsigned cpu = ashlar_port_cpu();
+    int old = run.in[cpu];
+    run.in[cpu] = -1;
+    if (number >= 0) {
+        run.inside[number]++;
+    }
+    ashlar_port_pin();
+    ashlar_space_switch(number >= 0 ? &run.spaces[number] : NULL);
+    ashlar_port_unpin();
+    if (old >= 0) {
+        run.inside[old]--;
+    }
+    run.in[cpu] = number;
+}
+
+static void change_space(void)
+{
+    unsigned number = random_below(SPACES + 1u);
+    if (number == SPACES) {
+        switch_to(-1);
+    } else if (run.space_state[number] == FREE) {
+        run.space_state[number] = BUSY;
+        bool made = ashlar_space_create(&run.spaces[number]) == ASHLAR_OK;
+        run.space_state[number] = made ? LIVE : FREE;
+    } else if (run.space_state[number] == LIVE && run.inside[number] == 0 && run.user_items[number] == 0 &&
+               random_below(2) == 0) {
+        run.space_state[number] = BUSY;
+        ashlar_space_destroy(&run.spaces[number]);
+        run.space_state[number] = FREE;
+    } else if (run.space_state[number] == LIVE) {
+        switch_to((int)number);
+    }
+}
+
+/* --- a run ------------------------------------------------------------------------------------------ */
+
+static void operate(void)
+{
+    unsigned number = random_below(ITEMS);
+    struct item *item = &run.items[number];
+    unsigned what = random_below(10);
+    if (what < 2) {
+        change_space();
+    } else if (what == 2 && random_below(3) == 0) {
+        (void)ashlar_space_purge();
+    } else if (item->state == FREE) {
+        make(item, number);
+    } else if (item->state == LIVE && item->owner == ashlar_port_cpu() && item->users == 0 && what < 6) {
+        give_back(item);
+    } else if (item->state == LIVE && item->owner == ashlar_port_cpu() && !item->changing && what == 6) {
+        protect(item);
+    } else if (item->state == LIVE && reaches(item)) {
+        use(item);
+    }
+}
+
+static void cpu_body(void *context)
+{
+    (void)context;
+    unsigned cpu = ashlar_port_cpu();
+    if (cpu != 0) {
+        uintptr_t interrupts = ashlar_port_irq_save();
+        ashlar_space_cpu_join();
+        sim_mmu_take_part(cpu, true);
+        ashlar_port_irq_restore(interrupts);
+    }
+    for (unsigned i = 0; i < OPERATIONS && run.problem[0] == '\0'; i++) {
+        operate();
+        sim_progress();
+    }
+    switch_to(-1);
+    if (cpu != 0 && random_below(2) == 0) {
+        uintptr_t interrupts = ashlar_port_irq_save();
+        sim_mmu_take_part(cpu, false);
+        ashlar_space_cpu_leave();
+        ashlar_port_irq_restore(interrupts);
+    }
+}
+
+static const char *settle(size_t frames)
+{
+    struct ashlar_space_stats stats;
+    struct ashlar_frames_stats pool;
+    const char *broken = ashlar_space_audit();
+    for (unsigned i = 0; i < ITEMS && broken == NULL; i++) {
+        if (run.items[i].state == LIVE) {
+            give_back(&run.items[i]);
+        }
+    }
+    (void)ashlar_space_purge();
+    for (unsigned i = 0; i < SPACES && broken == NULL; i++) {
+        if (run.space_state[i] == LIVE) {
+            ashlar_space_destroy(&run.spaces[i]);
+        }
+    }
+    broken = broken != NULL ? broken : ashlar_space_audit();
+    broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
+    ashlar_space_stats(&stats);
+    ashlar_frames_stats(world.pool, &pool);
+    size_t kept =
+        stats.kernel_table_frames - world.layout.table_frames + stats.strip_frames - world.layout.strip_frames;
+    if (broken == NULL && pool.free_frames + kept != frames) {
+        broken = "frames are lost";
+    }
+    return broken;
+}
+
+static void settle_on_one(void *context)
+{
+    const char *broken = ashlar_port_cpu() == 0 ? settle(*(size_t *)context) : NULL;
+    if (broken != NULL) {
+        snprintf(run.problem, sizeof run.problem, "%s", broken);
+    }
+}
+
+/* What was wrong, or NULL. */
+static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
+{
+    const struct sim_mmu_options mmu = {.features = SIM_CPU_USUAL & ~SIM_CPU_GIB,
+                                        .seed = seed,
+                                        .evict_one_in = seed % 3 == 0 ? 40 : 0,
+                                        .speculate_one_in = seed % 2 == 0 ? 8 : 0,
+                                        .find_stale_use = false};
+    const struct sim_schedule_options schedule = {.seed = seed,
+                                                  .kick_one_in = 1u << seed % 6,
+                                                  .interrupt = ashlar_space_answer};
+    struct ashlar_frames_stats stats;
+    static char text[320];
+    memset(&run, 0, sizeof run);
+    run.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
+    memset(run.in, -1, sizeof run.in);
+    world_up(format, policy, &mmu);
+    ashlar_frames_stats(world.pool, &stats);
+    size_t frames = stats.free_frames;
+    const char *why = sim_schedule(CPUS, cpu_body, NULL, &schedule);
+    if (why == NULL && run.problem[0] == '\0') {
+        why = sim_schedule(CPUS, settle_on_one, &frames, &schedule);
+    }
+    if (why == NULL && run.problem[0] != '\0') {
+        why = run.problem;
+    }
+    if (sim_violations_all() != 0) {
+        snprintf(text, sizeof text, "violation: %s", sim_violation_text());
+        why = text;
+    }
+    return why;
+}
+
+static unsigned long number_of(const char *name, unsigned long usual)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtoul(text, NULL, 0) : usual;
+}
+
+static void run_seeds(const struct world_format *format, ashlar_sharing_policy policy)
+{
+    unsigned long first = number_of("ASHLAR_SEED", 0);
+    unsigned long seeds = number_of("ASHLAR_SEEDS", getenv("ASHLAR_LONG") != NULL ? 10000 : 300);
+    const char *why = NULL;
+    unsigned long seed;
+    seeds = getenv("ASHLAR_SEED") != NULL ? 1 : seeds;
+    for (seed = first; seed < first + seeds && why == NULL; seed++) {
+        why = run_seed(format, policy, seed);
+    }
+    ok(why == NULL, "%s, %s: %lu seeds", ashlar_paging_name(format->paging), ashlar_sharing_text(policy), seeds);
+    if (why != NULL) {
+        printf("# seed %lu: %s\n", seed - 1u, why);
+    }
+}
+
+int main(void)
+{
+    sim_violations_echo(false);
+    for (unsigned f = 0; f < sizeof formats / sizeof formats[0]; f++) {
+        bool fits = sizeof(uintptr_t) == 8 ? f >= 2 : f < 2;
+        for (unsigned policy = 0; policy <= ASHLAR_SHARING_SEQ && fits; policy++) {
+            if (f == number_of("ASHLAR_FORMAT", f) && policy == number_of("ASHLAR_POLICY", policy)) {
+                run_seeds(&formats[f], (ashlar_sharing_policy)policy);
+            }
+        }
+    }
+    return done_testing();
+}

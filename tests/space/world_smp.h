@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: 0BSD */
+/* world_smp.h - the kernel half on a simulated machine of several CPUs: the port's MMU hooks, bringing it up, and a
+ * frame pool whose takes and gives the machine is told of (linked with --wrap, see make/variants.mk). */
+#ifndef ASHLAR_TESTS_SPACE_WORLD_SMP_H
+#define ASHLAR_TESTS_SPACE_WORLD_SMP_H
+
+#include "arch/entry.h"
+#include "machine.h"
+#include "schedule.h"
+#include "sim.h"
+#include "tap.h"
+#include <ashlar/port.h>
+#include <ashlar/space.h>
+
+#define RAM_FRAMES 4096u
+#define FIRST_FRAME 32u /* below: the root and the tables of before */
+#define CPUS 4u
+#define POINTER_BYTES (UINT64_C(1) << 27)
+#define FEATURES (ASHLAR_FEATURE_NX | ASHLAR_FEATURE_GLOBAL | ASHLAR_FEATURE_LARGE | ASHLAR_FEATURE_PAT)
+
+struct world_format {
+    const struct ashlar_paging *paging;
+    enum sim_format sim;
+    uint64_t kernel_first; /* page */
+};
+
+static const struct world_format formats[] = {
+    {&ashlar_paging_two_level, SIM_TWO_LEVEL, 0xf0000},
+    {&ashlar_paging_pae, SIM_PAE, 0x40000},
+    {&ashlar_paging_4level, SIM_FOUR_LEVEL, UINT64_C(448) << 27},
+    {&ashlar_paging_5level, SIM_FIVE_LEVEL, UINT64_C(448) << 36},
+};
+
+static struct {
+    const struct world_format *format;
+    struct ashlar_space_options options;
+    struct ashlar_space_layout layout;
+    struct ashlar_frames *pool;
+    void *pool_storage;
+    ashlar_pfn next_table; /* before the kernel half is laid */
+} world;
+
+/* --- the port ------------------------------------------------------------------------ */
+
+void ashlar_port_flush_page(uintptr_t address)
+{
+    sim_yield();
+    sim_mmu_flush_page(ashlar_port_cpu(), address);
+}
+
+void ashlar_port_flush_all(void)
+{
+    sim_yield();
+    sim_mmu_flush_all(ashlar_port_cpu());
+}
+
+ashlar_phys ashlar_port_get_root(void)
+{
+    return sim_mmu_root(ashlar_port_cpu());
+}
+
+void ashlar_port_set_root(ashlar_phys root)
+{
+    sim_yield();
+    sim_mmu_set_root(ashlar_port_cpu(), root);
+    sim_yield();
+}
+
+void *ashlar_port_open_frame(ashlar_pfn frame)
+{
+    return sim_window_open(ashlar_port_cpu(), frame);
+}
+
+void ashlar_port_close_frame(void *pointer)
+{
+    sim_window_close(ashlar_port_cpu(), pointer);
+}
+
+void *ashlar_port_pointer(uintptr_t address)
+{
+    return sim_pointer(address);
+}
+
+/* --- frames, as the machine is told of them ---------------------------------------------- */
+
+ashlar_status __real_ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first);
+ashlar_status __wrap_ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first);
+ashlar_status __real_ashlar_frames_take_request(struct ashlar_frames *pool, const struct ashlar_frames_request *request,
+                                                ashlar_pfn *first);
+ashlar_status __wrap_ashlar_frames_take_request(struct ashlar_frames *pool, const struct ashlar_frames_request *request,
+                                                ashlar_pfn *first);
+ashlar_status __real_ashlar_frames_take_bulk(struct ashlar_frames *pool, ashlar_pfn *frames, size_t count,
+                                             unsigned flags);
+ashlar_status __wrap_ashlar_frames_take_bulk(struct ashlar_frames *pool, ashlar_pfn *frames, size_t count,
+                                             unsigned flags);
+void __real_ashlar_frames_give(struct ashlar_frames *pool, ashlar_pfn first, unsigned order);
+void __wrap_ashlar_frames_give(struct ashlar_frames *pool, ashlar_pfn first, unsigned order);
+void __real_ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frames, size_t count);
+void __wrap_ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frames, size_t count);
+
+static void note_taken(ashlar_status status, const ashlar_pfn *frames, size_t count)
+{
+    for (size_t i = 0; i < count && status == ASHLAR_OK; i++) {
+        sim_frame_taken(frames[i]);
+    }
+}
+
+ashlar_status __wrap_ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first)
+{
+    ashlar_status status = __real_ashlar_frames_take(pool, order, first);
+    note_taken(status, first, 1);
+    return status;
+}
+
+ashlar_status __wrap_ashlar_frames_take_request(struct ashlar_frames *pool, const struct ashlar_frames_request *request,
+                                                ashlar_pfn *first)
+{
+    ashlar_status status = __real_ashlar_frames_take_request(pool, request, first);
+    note_taken(status, first, 1);
+    return status;
+}
+
+ashlar_status __wrap_ashlar_frames_take_bulk(struct ashlar_frames *pool, ashlar_pfn *frames, size_t count,
+                                             unsigned flags)
+{
+    ashlar_status status = __real_ashlar_frames_take_bulk(pool, frames, count, flags);
+    note_taken(status, frames, count);
+    return status;
+}
+
+void __wrap_ashlar_frames_give(struct ashlar_frames *pool, ashlar_pfn first, unsigned order)
+{
+    for (size_t i = 0; i < (size_t)1 << order; i++) {
+        sim_frame_freed(first + i);
+    }
+    __real_ashlar_frames_give(pool, first, order);
+}
+
+void __wrap_ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frames, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        sim_frame_freed(frames[i]);
+    }
+    __real_ashlar_frames_give_bulk(pool, frames, count);
+}
+
+/* --- bringing it up ------------------------------------------------------------------------ */
+
+/* The image: one page, and the tables down to it, as a loader leaves them. */
+static void make_image(ashlar_vpn page)
+{
+    const struct ashlar_paging *p = world.format->paging;
+    void *table = sim_ram_frame(1);
+    world.next_table = 2;
+    for (unsigned level = ashlar_paging_levels(p); level > 1; level--) {
+        ashlar_entry_set_link(p, table, ashlar_entry_index(p, level, page), level, world.next_table, 0);
+        table = sim_ram_frame(world.next_table++);
+    }
+    ashlar_run_set_linear(p, table, ashlar_entry_index(p, 1, page), 1, world.next_table,
+                          ashlar_entry_leaf_bits(p, FEATURES, 1, ASHLAR_MAP_WRITE | ASHLAR_MAP_GLOBAL));
+}
+
+static void make_pool(ashlar_pfn first)
+{
+    static struct ashlar_memmap_entry entry;
+    static struct ashlar_memmap map;
+    const struct ashlar_frames_options options = {CPUS, 16};
+    entry.base = (ashlar_phys)first * ASHLAR_PAGE_BYTES;
+    entry.length = (ashlar_phys)(RAM_FRAMES - first) * ASHLAR_PAGE_BYTES;
+    entry.type = ASHLAR_MEMMAP_USABLE;
+    map = (struct ashlar_memmap){&entry, 1, 1, 1, (ashlar_phys)1 << 52, NULL, NULL, 1, ""};
+    size_t bytes = ashlar_frames_footprint_bytes(&map, &options);
+    free(world.pool_storage);
+    world.pool_storage = aligned_alloc(64, (bytes + 63u) & ~(size_t)63);
+    if (ashlar_frames_init(world.pool_storage, bytes, &map, &options, &world.pool) != ASHLAR_OK) {
+        abort();
+    }
+    for (ashlar_pfn frame = first; frame < RAM_FRAMES; frame++) {
+        sim_frame_freed(frame);
+    }
+}
+
+static void world_up(const struct world_format *format, ashlar_sharing_policy policy, const struct sim_mmu_options *mmu)
+{
+    const struct ashlar_paging *p = format->paging;
+    struct sim_mmu_options machine = *mmu;
+    size_t footprint = 0;
+    ashlar_vpn image = (ashlar_paging_page(p, (uintptr_t)0 - 1u) | 1023u) - 1023u;
+    world.format = format;
+    world.options = (struct ashlar_space_options){.paging = p,
+                                                  .features = FEATURES,
+                                                  .max_cpus = CPUS,
+                                                  .policy = policy,
+                                                  .kernel_first = (ashlar_vpn)format->kernel_first,
+                                                  .image_first = image,
+                                                  .image_pages = 1,
+                                                  .stack_pages = 64,
+                                                  .kick = sim_kick};
+    machine.kernel_bytes = POINTER_BYTES;
+    machine.kernel_first = (uint64_t)ashlar_paging_address(p, image) - POINTER_BYTES;
+    sim_ram_init((uint64_t)RAM_FRAMES << 12);
+    sim_mmu_init(format->sim, CPUS, &machine);
+    sim_windows_init(false, 16);
+    make_image(image);
+    sim_mmu_set_root(0, 1u << 12);
+    if (ashlar_space_footprint_frames(&world.options, &footprint) != ASHLAR_OK ||
+        ashlar_space_lay(&world.options, FIRST_FRAME, FIRST_FRAME + (ashlar_pfn)footprint, &world.layout) !=
+            ASHLAR_OK) {
+        abort();
+    }
+    make_pool(FIRST_FRAME + (ashlar_pfn)footprint);
+    ashlar_space_init(world.pool);
+    for (unsigned cpu = 1; cpu < CPUS; cpu++) {
+        sim_mmu_set_root(cpu, ashlar_space_root(NULL));
+        sim_mmu_take_part(cpu, false);
+    }
+}
+
+#endif
