@@ -18,8 +18,9 @@
 
 #define BULK 64u
 #define PAGE_WORDS (ASHLAR_PAGE_BYTES / sizeof(uint32_t))
-#define STEP 0x9e3779b1u /* odd: no two words of a page are alike */
-#define DOT_FRAMES 8192u /* 32 MiB */
+#define STEP 0x9e3779b1u                  /* odd: no two words of a page are alike */
+#define HIGH_FRAME ((ashlar_pfn)0x100000) /* 4 GiB */
+#define DOT_FRAMES 8192u                  /* 32 MiB */
 
 static bool is_taken(const struct ram_hoard *hoard, ashlar_pfn frame)
 {
@@ -120,6 +121,15 @@ uint64_t ram_verify(const struct ram_hoard *hoard)
         }
     }
     return wrong;
+}
+
+size_t ram_high_frames(const struct ram_hoard *hoard)
+{
+    size_t count = 0;
+    for (ashlar_pfn frame = HIGH_FRAME; frame < hoard->end_pfn; frame++) {
+        count += is_taken(hoard, frame);
+    }
+    return count;
 }
 
 void ram_give_all(struct ram_hoard *hoard)

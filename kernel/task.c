@@ -44,8 +44,7 @@ void task_idle(void)
 {
     for (;;) {
         ashlar_work();
-        x86_irq_enable();
-        x86_halt();
+        x86_enable_and_halt();
     }
 }
 

@@ -11,6 +11,8 @@
 #include "window.h"
 #include <ashlar/port.h>
 
+#define IN_USE_MAX 1024u /* frames that the heap, stacks and lists hold while the tests run */
+
 static struct ashlar_frames_stats frames_now(void)
 {
     struct ashlar_frames_stats stats;
@@ -123,6 +125,19 @@ static void test_frames(void)
     ok_audit("taking and giving");
 }
 
+/* What the map has above 4 GiB, where the carve never lies. */
+static size_t high_frames_of_map(void)
+{
+    size_t index = 0;
+    size_t frames;
+    size_t sum = 0;
+    ashlar_pfn first;
+    while (ashlar_memmap_next_usable(&kernel_memory.map, &index, &first, &frames)) {
+        sum += first >= 0x100000 ? frames : 0;
+    }
+    return sum;
+}
+
 static void test_ram(void)
 {
     struct ram_hoard hoard;
@@ -133,6 +148,9 @@ static void test_ram(void)
     }
     is_number(frames_now().free_frames, 0, "all frames are taken");
     is_number(hoard.twice, 0, "none of them twice");
+    ok(ram_high_frames(&hoard) + IN_USE_MAX >= high_frames_of_map(),
+       "all that lie above 4 GiB are among them, those in use apart");
+    print("# %zu frames lie above 4 GiB\n", ram_high_frames(&hoard));
     is_number(ashlar_frames_take(kernel_memory.frames, 0, &frame), ASHLAR_NO_FRAMES, "[fault 27] one more is an error");
     print("# writing and reading %zu frames ", hoard.frames);
     ram_write(&hoard);

@@ -48,6 +48,10 @@ static volatile uint32_t page_faults;
 static bool probes_report;
 static bool space_is_up;
 
+static volatile uintptr_t executed; /* by a probe */
+
+bool probe_execute(uintptr_t address);
+extern char probe_execute_failed[];
 extern char probe_read_access[], probe_write_access[], probe_failed[];
 void trap_entry(struct trap_frame *frame);
 
@@ -307,9 +311,21 @@ static void describe(const struct trap_frame *frame, uintptr_t address, char *te
              (unsigned)frame->vector, (unsigned)frame->error);
 }
 
+bool trap_probe_execute(uintptr_t address)
+{
+    executed = address;
+    bool done = probe_execute(address);
+    executed = 0;
+    return done;
+}
+
 static bool take_probe(struct trap_frame *frame, uintptr_t address)
 {
     char text[MESSAGE_BYTES];
+    if (executed != 0 && frame->ip == executed) {
+        frame->ip = (uintptr_t)probe_execute_failed;
+        return true;
+    }
     if (frame->ip != (uintptr_t)probe_read_access && frame->ip != (uintptr_t)probe_write_access) {
         return false;
     }

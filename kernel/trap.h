@@ -31,6 +31,8 @@ uint32_t trap_page_faults(void);
 /* False where the access faults; with report set, the fault is explained first. */
 bool probe_read(uintptr_t address, uint32_t *value);
 bool probe_write(uintptr_t address, uint32_t value);
+/* Executes what lies there: an instruction that returns, or a page that may not be executed. One caller at a time. */
+bool trap_probe_execute(uintptr_t address);
 void trap_set_probe_report(bool report);
 
 /* A panic: whatever is known, then the end. ip and sp say where. */

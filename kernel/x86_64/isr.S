@@ -110,4 +110,15 @@ probe_failed:
     xorl %eax, %eax
     ret
 
+/* bool probe_execute(uintptr_t address): calls it. False where that faults at once: the return address is dropped. */
+    .global probe_execute, probe_execute_failed
+probe_execute:
+    call *%rdi
+    movl $1, %eax
+    ret
+probe_execute_failed:
+    addq $8, %rsp
+    xorl %eax, %eax
+    ret
+
     .section .note.GNU-stack, "", @progbits

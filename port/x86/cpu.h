@@ -118,6 +118,12 @@ static inline void x86_halt(void)
     __asm__ volatile("hlt" : : : "memory");
 }
 
+/* Interrupts come on with the halt: one that is pending ends it at once. */
+static inline void x86_enable_and_halt(void)
+{
+    __asm__ volatile("sti\n\thlt" : : : "memory");
+}
+
 static inline uintptr_t x86_flags(void)
 {
     uintptr_t flags;
