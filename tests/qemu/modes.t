@@ -13,21 +13,21 @@ done
 
 # takes MODE TEXT qemu-run's arguments...
 takes() {
-    wanted=$1
+    format=$1
     text=$2
     shift 2
     boots 0 "$text" "$@" audit
-    says "^$wanted paging" "$wanted paging"
+    says "^$format paging" "$format paging"
 }
 takes PAE "a CPU with NX" --mem 32M "$I386"
-takes two-level "a CPU without PAE" --cpu pentium --mem 32M "$I386"
+takes two-level "a CPU without PAE" --cpu max,-pae --mem 32M "$I386"
 takes two-level "a CPU with PAE, without NX and high RAM" --cpu pentium3 --mem 32M "$I386"
 takes PAE "the same with RAM above 4 GiB" --cpu pentium3 --mem 5G "$I386"
 takes two-level "told so" --mem 32M "$I386" paging=two-level
 takes 5-level "a CPU with LA57" --mem 32M "$WIDE"
 takes 4-level "a CPU without LA57" --cpu qemu64 --mem 32M "$WIDE"
 takes 4-level "told so" --mem 32M "$WIDE" paging=4-level
-boots 1 "a mode that the CPU does not have" --cpu pentium --mem 32M "$I386" paging=pae
+boots 1 "a mode that the CPU does not have" --cpu max,-pae --mem 32M "$I386" paging=pae
 says 'panic: paging=: this CPU does not have it' "it says so"
 boots 1 "a mode that there is not" --mem 32M "$I386" paging=9-level
 says 'panic: paging=: no such format' "it says so"
