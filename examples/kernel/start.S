@@ -32,8 +32,7 @@ start:
 start_high:
     movl $0, page_directory
     movl $stack_top, %esp
-    pushl %ebx
-    pushl %eax
+    movl %ebx, %edx /* arguments come in EAX and EDX (-mregparm=3) */
     call kernel_main
 
     .bss

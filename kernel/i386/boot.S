@@ -54,8 +54,7 @@ start_high:
     pushl $0
     movl %ebp, %eax
     xorl %ebp, %ebp
-    pushl %ebx
-    pushl %eax
+    movl %ebx, %edx
     call kernel_main
 halt:
     hlt
@@ -64,8 +63,8 @@ halt:
 /* void paging_switch(uintptr_t root, uintptr_t cr4): both the old root and the new one map the image low as well. */
     .global paging_switch
 paging_switch:
-    movl 4(%esp), %edx
-    movl 8(%esp), %ecx
+    movl %edx, %ecx
+    movl %eax, %edx
     pushl %esi
     movl $paging_switched, %esi
     movl $PHYSICAL(paging_off), %eax

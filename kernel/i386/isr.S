@@ -28,10 +28,8 @@ trap_common:
     pushal
     pushl $2 /* no direction, no access to user pages (AC) */
     popfl
-    movl %esp, %eax
-    pushl %eax
+    movl %esp, %eax /* the first argument: arguments come in EAX, EDX, ECX (-mregparm=3) */
     call trap_entry
-    addl $4, %esp
     popal
     addl $8, %esp
     iret
@@ -47,8 +45,6 @@ double_fault_begin:
 /* void switch_stacks(uintptr_t *save, uintptr_t load): interrupts are off on both sides. */
     .global switch_stacks
 switch_stacks:
-    movl 4(%esp), %eax
-    movl 8(%esp), %edx
     pushl %ebp
     pushl %ebx
     pushl %esi
@@ -65,16 +61,12 @@ switch_stacks:
  * false where the access faults. trap.c knows the addresses of the accesses. */
     .global probe_read, probe_read_access, probe_write, probe_write_access, probe_failed
 probe_read:
-    movl 4(%esp), %eax
-    movl 8(%esp), %edx
 probe_read_access:
     movl (%eax), %ecx
     movl %ecx, (%edx)
     movl $1, %eax
     ret
 probe_write:
-    movl 4(%esp), %eax
-    movl 8(%esp), %edx
 probe_write_access:
     movl %edx, (%eax)
     movl $1, %eax
@@ -86,7 +78,7 @@ probe_failed:
 /* bool probe_execute(uintptr_t address): calls it. False where that faults at once: the return address is dropped. */
     .global probe_execute, probe_execute_failed
 probe_execute:
-    call *4(%esp)
+    call *%eax
     movl $1, %eax
     ret
 probe_execute_failed:
