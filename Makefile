@@ -2,7 +2,7 @@
 # Ashlar's build. `make help` lists the targets.
 #
 #   build/<variant>/   objects, floor archives and programs of one way to compile (make/variants.mk)
-#   build/i386*/       kernels: kernel.elf (make/kernel.mk)
+#   build/i386*/, build/x86_64*/   kernels: kernel.elf (make/kernel.mk)
 #   build/host/NAME    tools
 #   build/log/         what each test said in the last `make check`
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
@@ -17,7 +17,10 @@ CLANG := clang
 PYTHON := python3
 BUILD := build
 
-# RAM of the machine that `make run` boots; a part of a test's path that `make check` selects by.
+# What `make run` boots: a paging mode (i386, pae, x86_64, la57), CPUs, RAM.
+# T is a part of a test's path that `make check` selects by.
+MODE := pae
+CPUS := 1
 MEM := 1G
 T :=
 JOBS := 2
@@ -37,10 +40,11 @@ include make/bench.mk
 
 all: kernel tools ## build the kernel (gcc, release) and the tools
 
-run: ## install what is missing, build, boot in QEMU and show the tour: make run MEM=64M
+run: ## install what is missing, build, boot in QEMU and show the tour: make run MODE=x86_64 CPUS=4 MEM=64M
 	@tools/setup run
 	@$(MAKE) --no-print-directory kernel
-	@tools/qemu-run --mem $(MEM) --timeout 600 $(BUILD)/i386/kernel.elf tour
+	@tools/qemu-run --mode $(MODE) --smp $(CPUS) --mem $(MEM) --timeout 600 \
+	    $(BUILD)/$(if $(filter i386 pae,$(MODE)),i386,x86_64)/kernel.elf tour
 
 mutate: ## break the code on purpose, one place at a time, and list what no test noticed: make mutate FLOOR=heap
 	@tools/setup mutate

@@ -115,6 +115,31 @@ static bool map_round(size_t count)
            ashlar_space_unmap(NULL, pages.first, count, pages.unmapped) == ASHLAR_OK;
 }
 
+/* Addresses, frames, mapping, and all of it back; purges come when they come. */
+static bool range_round(size_t count)
+{
+    ashlar_vpn first;
+    if (ashlar_space_take(count, ASHLAR_MAP_WRITE, "bench", &first) != ASHLAR_OK) {
+        return false;
+    }
+    ashlar_space_give(first);
+    return true;
+}
+
+static bool bench_ranges(void)
+{
+    static const unsigned bytes[] = {4096, 65536, 2097152};
+    bool good = true;
+    for (unsigned i = 0; i < 8; i++) { /* until ranges come from what was purged before */
+        time_rounds(range_round, 1, &good);
+        time_rounds(range_round, 16, &good);
+    }
+    for (unsigned i = 0; i < sizeof bytes / sizeof bytes[0]; i++) {
+        good = measure("range_pair", bytes[i], range_round, bytes[i] / ASHLAR_PAGE_BYTES) && good;
+    }
+    return good;
+}
+
 static bool bench_map(void)
 {
     if (ashlar_space_reserve(PAGES_MAX, 1, "bench", &pages.first) != ASHLAR_OK ||
@@ -215,6 +240,7 @@ int bench_run(unsigned count, char **words)
     good = measure("frame_pair", 0, frame_round, 0) && good;
     good = measure("frame_pair", 9, frame_round, 9) && good;
     good = bench_map() && good;
+    good = bench_ranges() && good;
     good = bench_growth() && good;
     timer_mask(false);
     if (!good) {

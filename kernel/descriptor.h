@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: 0BSD */
-/* descriptor.h - GDT, task states and IDT of i386. */
+/* descriptor.h - segments, task states and gates: each width has its own. */
 #ifndef KERNEL_DESCRIPTOR_H
 #define KERNEL_DESCRIPTOR_H
 
-#include <stdint.h>
+#include "width.h"
 
-#define SELECTOR_CODE 0x08u
-#define SELECTOR_DATA 0x10u
+#define GATES 64u /* 32 exceptions, 16 lines of the PICs, 16 for CPUs among themselves */
 
-/* The CPU's own structure; selectors fill 32 bits, of which the upper half is reserved. */
-struct task_state {
-    uint32_t link;
-    uint32_t esp0, ss0, esp1, ss1, esp2, ss2;
-    uint32_t cr3, eip, eflags;
-    uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
-    uint32_t es, cs, ss, ds, fs, gs;
-    uint32_t ldt;
-    uint16_t trap, io_map;
+/* Fill and load them on this CPU. GS shows percpu from here on. */
+void descriptors_load(struct descriptors *tables, void *percpu);
+
+/* Where a double fault's report runs. */
+void descriptors_set_fault_stack(struct descriptors *tables, uintptr_t top);
+/* The root that it runs with, where the CPU changes it: one that is never freed. */
+void descriptors_set_fault_root(struct descriptors *tables, uintptr_t root);
+/* Start a double fault's report by hand, from where a first report failed. */
+ASHLAR_NORETURN void descriptors_enter_fault_stack(const struct descriptors *tables);
+
+/* Registers of a trap frame, for people. */
+struct frame_register {
+    const char *name;
+    size_t offset;
 };
-
-void descriptors_init(void);
-
-/* What ran when the double fault's task took over: the CPU saved it here. CR3 is not among it. */
-const struct task_state *interrupted_task_state(void);
-void set_double_fault_root(uint32_t root);
+extern const struct frame_register frame_registers[]; /* the last one's name is NULL */
 
 #endif

@@ -9,6 +9,8 @@
 #include "trap.h"
 #include <ashlar/port.h>
 
+#define ENTRY_FRAME UINT64_C(0x000ffffffffff000)
+
 static unsigned long kib(size_t pages)
 {
     return (unsigned long)pages * (ASHLAR_PAGE_BYTES / 1024);
@@ -16,7 +18,7 @@ static unsigned long kib(size_t pages)
 
 static unsigned long address_of(ashlar_vpn page)
 {
-    return (unsigned long)page << ASHLAR_PAGE_SHIFT;
+    return (unsigned long)address_of_page(page);
 }
 
 static void print_map_entry(const struct ashlar_memmap_entry *entry)
@@ -78,7 +80,7 @@ static int run_space(unsigned count, char **words)
     (void)count;
     (void)words;
     ashlar_space_stats(&stats);
-    print("kernel space, sharing by %s:\n", ashlar_sharing_text(ASHLAR_SHARING_PREALLOCATE));
+    print("kernel space, sharing by %s:\n", ashlar_sharing_text(kernel_memory.booted.policy));
     print_area("all of it", layout->kernel_first, layout->kernel_pages);
     print_area("general ranges: heap, MMIO, spans", layout->arena_first, layout->arena_pages);
     print_area("kernel stacks", layout->stacks_first, layout->stacks_pages);
@@ -165,8 +167,8 @@ static void print_task(void *context, const struct task *task)
 {
     static const char *const states[] = {"ready", "asleep", "done"};
     (void)context;
-    print("  %-12s %-7s stack top 0x%08lx, switched to %u times\n", task->name, states[task->state],
-          (unsigned long)task->stack_top, task->switches);
+    print("  %-12s %-7s on CPU %u, stack top 0x%08lx, switched to %u times\n", task->name, states[task->state],
+          task->cpu, (unsigned long)task->stack_top, task->switches);
 }
 
 static int run_ps(unsigned count, char **words)
@@ -184,33 +186,47 @@ static int run_ps(unsigned count, char **words)
     return EXIT_GOOD;
 }
 
+static uint64_t entry_at(const char *table, unsigned index)
+{
+    if (image_mode()->entry_bytes == 4) {
+        return ((const volatile uint32_t *)(const void *)table)[index];
+    }
+    return ((const volatile uint64_t *)(const void *)table)[index];
+}
+
 /* The entries that translate an address, as the MMU of this CPU sees them now. */
+static void print_walk(uintptr_t address)
+{
+    const struct paging_mode *mode = image_mode();
+    ashlar_phys table = ashlar_port_get_root();
+    for (unsigned level = mode->levels; level != 0; level--) {
+        unsigned shift = ASHLAR_PAGE_SHIFT + mode->index_bits * (level - 1);
+        unsigned index = (unsigned)(address >> shift) & ((1u << mode->index_bits) - 1);
+        ashlar_port_pin();
+        char *frame = ashlar_port_open_frame((ashlar_pfn)(table >> ASHLAR_PAGE_SHIFT));
+        uint64_t entry = entry_at(frame + (table & (ASHLAR_PAGE_BYTES - 1)), index);
+        ashlar_port_close_frame(frame);
+        ashlar_port_unpin();
+        print("  level %u, entry %u: 0x%llx (%s)\n", level, index, (unsigned long long)entry,
+              (entry & 1) != 0 ? "present" : "absent");
+        if ((entry & 1) == 0 || (entry & 0x80) != 0) {
+            break;
+        }
+        table = entry & ENTRY_FRAME;
+    }
+}
+
 static int run_walk(unsigned count, char **words)
 {
-    uint32_t address;
+    uintptr_t address;
     char place[200];
-    if (count != 2 || !text_number(words[1], &address)) {
+    if (count != 2 || !text_address(words[1], &address)) {
         print("walk ADDRESS\n");
         return EXIT_FAILED;
     }
-    ashlar_port_pin();
-    uint32_t *table = ashlar_port_open_frame((ashlar_pfn)(ashlar_port_get_root() >> ASHLAR_PAGE_SHIFT));
-    uint32_t directory_entry = table[address >> 22];
-    ashlar_port_close_frame(table);
-    uint32_t table_entry = 0;
-    bool has_table = (directory_entry & 0x81) == 1;
-    if (has_table) {
-        table = ashlar_port_open_frame(directory_entry >> ASHLAR_PAGE_SHIFT);
-        table_entry = table[address >> ASHLAR_PAGE_SHIFT & 1023];
-        ashlar_port_close_frame(table);
-    }
-    ashlar_port_unpin();
     explain_address(address, place, sizeof place);
-    print("0x%08x: %s\n  directory entry %u: 0x%08x\n", address, place, address >> 22, directory_entry);
-    if (has_table) {
-        print("  table entry %u: 0x%08x (%s)\n", address >> ASHLAR_PAGE_SHIFT & 1023, table_entry,
-              (table_entry & 1) != 0 ? "present" : "absent");
-    }
+    print("0x%08lx: %s\n", (unsigned long)address, place);
+    print_walk(address);
     return EXIT_GOOD;
 }
 

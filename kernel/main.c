@@ -5,16 +5,17 @@
  * of each space: `audit`, `fault=0x10`, `test=heap,space`. With none of them, and
  * without `monitor`, it is the tour. The word `exit` ends the machine afterwards
  * with the worst of their statuses; otherwise the monitor waits at the prompt.
- * `map=module` is a word of memory.c.
+ * `map=module`, `paging=FORMAT` and `cpus=N` are words of memory.c.
  *
  * The thread that booted becomes the idle task: the rest runs on a guarded stack.
  */
 #include "command.h"
-#include "cpu.h"
 #include "machine.h"
 #include "memory.h"
+#include "percpu.h"
 #include "print.h"
 #include "serial.h"
+#include "smp.h"
 #include "string.h"
 #include "task.h"
 #include "timer.h"
@@ -27,7 +28,9 @@ ASHLAR_NORETURN void kernel_main(uint32_t magic, uint32_t information);
 
 static bool is_option(const char *word)
 {
-    return text_equal(word, "exit") || text_equal(word, "monitor") || text_after(word, "map=") != NULL;
+    return text_equal(word, "exit") || text_equal(word, "monitor") || text_after(word, "map=") != NULL ||
+           text_after(word, "policy=") != NULL || text_after(word, "kernel-space=") != NULL ||
+           text_after(word, "paging=") != NULL || text_after(word, "cpus=") != NULL;
 }
 
 static int run_word(char *word)
@@ -50,6 +53,8 @@ static void main_thread(void *argument)
     unsigned commands = 0;
     int status = EXIT_GOOD;
     (void)argument;
+    smp_start();
+    print("%u CPU%s\n", smp_count(), smp_count() == 1 ? "" : "s");
     memcpy(line, kernel_memory.line, sizeof line);
     unsigned count = text_split(line, words, WORDS_MAX);
     for (unsigned i = 1; i < count; i++) { /* the first word is the image's name */
@@ -67,25 +72,19 @@ static void main_thread(void *argument)
     machine_exit((unsigned)(ends ? status : monitor_run()));
 }
 
-static ASHLAR_NORETURN void idle(void)
-{
-    for (;;) {
-        x86_irq_enable();
-        x86_halt();
-    }
-}
-
 void kernel_main(uint32_t magic, uint32_t information)
 {
     static struct task main_task;
     serial_init();
-    image_init();
+    cpu_load(0);
+    task_init("idle", (uintptr_t)boot_stack_top);
+    image_enter(&paging_modes[0]);
+    cpu_load(0);
     trap_init();
-    task_init();
     memory_init(magic, information);
     timer_init();
     if (task_start(&main_task, "main", main_thread, NULL, NULL) != ASHLAR_OK) {
         ashlar_port_fatal("no stack for the main thread");
     }
-    idle();
+    task_idle();
 }

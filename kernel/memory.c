@@ -11,18 +11,18 @@
  */
 #include "memory.h"
 
-#include "cpu.h"
+#include "feature.h"
 #include "machine.h"
+#include "percpu.h"
 #include "print.h"
+#include "smp.h"
 #include "string.h"
 #include "task.h"
 #include "trap.h"
+#include "window.h"
 #include <ashlar/multiboot1.h>
 #include <ashlar/port.h>
 #include <ashlar/textmap.h>
-
-#define CPUID_PSE (1u << 3)
-#define CPUID_PGE (1u << 13)
 
 struct kernel_memory kernel_memory;
 static struct ashlar_memmap_entry map_entries[MEMORY_MAP_ENTRIES];
@@ -37,9 +37,9 @@ void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes)
         size_t part = ASHLAR_PAGE_BYTES - offset;
         part = part < bytes ? part : bytes;
         ashlar_port_pin();
-        char *window = ashlar_port_open_frame((ashlar_pfn)(address >> ASHLAR_PAGE_SHIFT));
+        char *window = ashlar_x86_window_open((ashlar_pfn)(address >> ASHLAR_PAGE_SHIFT));
         memcpy(to, window + offset, part);
-        ashlar_port_close_frame(window);
+        ashlar_x86_window_close(window);
         ashlar_port_unpin();
         to += part;
         address += part;
@@ -61,43 +61,98 @@ static void keep_firmware_map(void)
     }
 }
 
-/* Global pages stay in the TLB when the root changes: that is what the kernel half wants. */
-static unsigned enable_features(void)
-{
-    unsigned features = 0;
-    uint32_t edx = x86_cpuid(1).edx;
-    if ((edx & CPUID_PGE) != 0) {
-        x86_write_cr4(x86_read_cr4() | X86_CR4_PGE);
-        features |= ASHLAR_FEATURE_GLOBAL;
-    }
-    if ((edx & CPUID_PSE) != 0) {
-        x86_write_cr4(x86_read_cr4() | X86_CR4_PSE);
-        features |= ASHLAR_FEATURE_LARGE;
-    }
-    return features;
-}
-
-static bool line_has(const char *wanted)
+/* What follows a word's beginning on the command line, such as `paging=`; NULL: there is no such word. */
+const char *memory_option(const char *beginning)
 {
     static char line[MEMORY_LINE_BYTES];
     char *words[24];
     memcpy(line, kernel_memory.line, sizeof line);
     unsigned count = text_split(line, words, 24);
     for (unsigned i = 0; i < count; i++) {
-        if (text_equal(words[i], wanted)) {
+        const char *rest = text_after(words[i], beginning);
+        if (rest != NULL) {
+            return rest;
+        }
+    }
+    return NULL;
+}
+
+static bool line_has(const char *wanted)
+{
+    const char *rest = memory_option(wanted);
+    return rest != NULL && *rest == '\0';
+}
+
+/* --- the paging format ------------------------------------------------------ */
+
+static bool has_high_ram(void)
+{
+    for (size_t i = 0; i < kernel_memory.map.count; i++) {
+        const struct ashlar_memmap_entry *entry = &map_entries[i];
+        if (entry->type == ASHLAR_MEMMAP_USABLE && entry->length != 0 && (entry->base + entry->length - 1) >> 32 != 0) {
             return true;
         }
     }
     return false;
 }
 
+static const struct paging_mode *named_mode(const char *word)
+{
+    for (unsigned i = 0; i < PAGING_MODES; i++) {
+        if (text_equal(word, paging_modes[i].word)) {
+            if (!mode_is_possible(&paging_modes[i])) {
+                ashlar_port_fatal("paging=: this CPU does not have it");
+            }
+            return &paging_modes[i];
+        }
+    }
+    ashlar_port_fatal("paging=: no such format in this image");
+}
+
+static const struct paging_mode *choose_mode(void)
+{
+    const char *word = memory_option("paging=");
+    if (word != NULL) {
+        return named_mode(word);
+    }
+    const struct paging_mode *mode = &paging_modes[0];
+    for (unsigned i = 1; i < PAGING_MODES; i++) {
+        if (mode_is_preferred(&paging_modes[i], has_high_ram())) {
+            mode = &paging_modes[i];
+        }
+    }
+    return mode;
+}
+
+static void enter_mode(const struct paging_mode *mode)
+{
+    if (mode != image_mode()) {
+        image_enter(mode);
+        cpu_load(0);
+        trap_init();
+    }
+    feature_enable();
+    print("%s paging,", ashlar_paging_name(mode->paging));
+    for (unsigned i = 0; i < FEATURES; i++) {
+        print("%s%s", feature_has((feature)i) ? " " : "", feature_has((feature)i) ? feature_name((feature)i) : "");
+    }
+    print(" (%u bits)\n", KERNEL_WIDTH_BITS);
+}
+
+/* --- the map ------------------------------------------------------------------ */
+
 static void read_loader(void)
 {
     ashlar_status status = ashlar_multiboot1_command_line(&loader, kernel_memory.line, sizeof kernel_memory.line);
-    if (status == ASHLAR_OK || status == ASHLAR_ABSENT) {
-        status = ashlar_multiboot1_add(&kernel_memory.map, &loader);
+    if (status != ASHLAR_OK && status != ASHLAR_ABSENT) {
+        ashlar_port_fatal(loader.problem);
     }
-    if (status != ASHLAR_OK) {
+}
+
+static void read_map(ashlar_phys limit)
+{
+    ashlar_memmap_init(&kernel_memory.map, map_entries, MEMORY_MAP_ENTRIES, limit, NULL, NULL);
+    if (ashlar_multiboot1_add(&kernel_memory.map, &loader) != ASHLAR_OK) {
         ashlar_port_fatal(loader.problem);
     }
 }
@@ -129,36 +184,95 @@ static void replace_map(void)
     }
 }
 
+static unsigned most_cpus(void)
+{
+    uint32_t most;
+    const char *word = memory_option("cpus=");
+    return word != NULL && text_number(word, &most) && most != 0 ? most : CPUS_MAX;
+}
+
+static bool same_letters(const char *word, const char *name)
+{
+    while (*word != '\0' && (*word | 0x20) == (*name | 0x20)) {
+        word++;
+        name++;
+    }
+    return *word == *name;
+}
+
+static ashlar_sharing_policy named_policy(void)
+{
+    const char *word = memory_option("policy=");
+    if (word == NULL) {
+        return ASHLAR_SHARING_AUTO;
+    }
+    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy <= ASHLAR_SHARING_AUTO; policy++) {
+        if (same_letters(word, ashlar_sharing_text((ashlar_sharing_policy)policy))) {
+            return (ashlar_sharing_policy)policy;
+        }
+    }
+    ashlar_port_fatal("policy=: preallocate, eager, lazy, hybrid, seq or auto");
+}
+
+/* In MiB; 0: whatever boot thinks right. */
+static size_t named_kernel_space(void)
+{
+    uint32_t mib = 0;
+    const char *word = memory_option("kernel-space=");
+    if (word != NULL && !text_number(word, &mib)) {
+        ashlar_port_fatal("kernel-space=: a number of MiB");
+    }
+    return (size_t)mib << 20;
+}
+
+/* On 64-bit: what the library opens lies in the direct map, or in the image. */
+static void use_direct_map(void)
+{
+    const struct ashlar_space_layout *layout = ashlar_space_layout();
+    uintptr_t image_physical = (uintptr_t)image_start - IMAGE_OFFSET;
+    if (layout->direct_pages != 0) {
+        ashlar_x86_direct_map(ashlar_space_address(layout->direct_first), layout->direct_pages, (uintptr_t)image_start,
+                              image_physical >> ASHLAR_PAGE_SHIFT,
+                              ((uintptr_t)image_end - (uintptr_t)image_start) >> ASHLAR_PAGE_SHIFT);
+    }
+}
+
 static void boot_up(void)
 {
     struct ashlar_boot boot = {
         .map = &kernel_memory.map,
-        .paging = &ashlar_paging_two_level,
-        .features = enable_features(),
-        .max_cpus = 1,
+        .paging = image_mode()->paging,
+        .features = feature_flags(),
+        .max_cpus = kernel_memory.cpus,
         .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
-        .image_bytes = (size_t)(image_end - image_start),
+        .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
         .image_address = IMAGE_SLOT_ADDRESS,
-        .policy = ASHLAR_SHARING_PREALLOCATE,
+        .policy = named_policy(),
+        .kernel_space_bytes = named_kernel_space(),
+        .kick = smp_kick,
     };
     uint64_t before = x86_rdtsc();
     ashlar_boot_up(&boot, &kernel_memory.booted);
     kernel_memory.boot_cycles = x86_rdtsc() - before;
     kernel_memory.frames = kernel_memory.booted.frames;
+    use_direct_map();
 }
 
 void memory_init(uint32_t magic, uint32_t information)
 {
     loader = (struct ashlar_multiboot1){.magic = magic, .information = information, .read = memory_read};
-    ashlar_memmap_init(&kernel_memory.map, map_entries, MEMORY_MAP_ENTRIES, (ashlar_phys)1 << 32, NULL, NULL);
     read_loader();
+    read_map(0);
+    enter_mode(choose_mode());
+    read_map(feature_physical_limit(image_mode()->is_wide));
     if (line_has("map=module")) {
         replace_map();
     }
+    kernel_memory.cpus = smp_plan(&kernel_memory.map, 0, most_cpus());
     keep_firmware_map();
     boot_up();
     explain_use_space();
-    trap_set_double_fault_root((uint32_t)ashlar_space_root(NULL));
+    trap_set_fault_root((uintptr_t)ashlar_space_root(NULL));
 }
 
 const char *memory_audit(void)

@@ -17,6 +17,7 @@ struct kernel_memory {
     unsigned firmware_count;
     unsigned firmware_total;
     uint64_t boot_cycles;         /* TSC ticks from the first line of C to the end of ashlar_boot_up */
+    unsigned cpus;                /* that there can be */
     char line[MEMORY_LINE_BYTES]; /* the kernel's command line */
 };
 
@@ -24,6 +25,9 @@ extern struct kernel_memory kernel_memory;
 
 /* From the loader's tables to kmalloc. Panics where there is no way on. */
 void memory_init(uint32_t magic, uint32_t information);
+
+/* What follows a word's beginning on the command line, such as `cpus=`; NULL: there is no such word. */
+const char *memory_option(const char *beginning);
 
 /* Copies out of physical memory through a window: what the loader left lies anywhere. */
 void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes);

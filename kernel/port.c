@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* port.c - the hooks that depend on how this kernel is made. */
 #include "cpu.h"
-#include "machine.h"
+#include "percpu.h"
 #include "print.h"
 #include "task.h"
 #include "trap.h"
@@ -9,13 +9,13 @@
 
 unsigned ashlar_port_cpu(void)
 {
-    return 0;
+    return cpu_index();
 }
 
 unsigned ashlar_port_pin(void)
 {
     task_pin();
-    return 0;
+    return cpu_index();
 }
 
 void ashlar_port_unpin(void)
@@ -31,9 +31,7 @@ unsigned ashlar_port_context(void)
 
 void ashlar_port_fatal(const char *message)
 {
-    uintptr_t esp;
-    __asm__ volatile("mov %%esp, %0" : "=r"(esp));
-    panic_at(message, (uint32_t)(uintptr_t)__builtin_return_address(0), (uint32_t)esp);
+    panic_at(message, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
 }
 
 void ashlar_port_log(const char *message)

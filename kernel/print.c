@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: 0BSD */
 /* print.c - a small formatter: character by character into a sink.
  *
- * The sink is the serial line or a buffer. No memory, no locks, bounded stack:
- * it works in every context, the panic path included. Numbers are divided in
+ * The sink is the serial line or a buffer. No memory, bounded stack: it works in
+ * every context. The text of one call stays together, whatever other CPUs print:
+ * a lock sees to it, which the panic path does without. Numbers are divided in
  * digits of 16 bits, so that no 64-bit division is needed.
  */
 #include "print.h"
 
 #include "serial.h"
+#include "spin.h"
 #include <stdbool.h>
+
+static struct spin line;
+static volatile bool is_unlocked;
 
 struct sink {
     char *out; /* NULL: the serial line */
@@ -171,7 +176,18 @@ static void format_into(struct sink *sink, const char *format, va_list list)
 void print_list(const char *format, va_list arguments)
 {
     struct sink sink = {0};
+    if (is_unlocked) {
+        format_into(&sink, format, arguments);
+        return;
+    }
+    uintptr_t interrupts = spin_take(&line);
     format_into(&sink, format, arguments);
+    spin_give(&line, interrupts);
+}
+
+void print_unlock(void)
+{
+    is_unlocked = true;
 }
 
 void print(const char *format, ...)
@@ -182,15 +198,21 @@ void print(const char *format, ...)
     va_end(arguments);
 }
 
-size_t print_to(char *out, size_t bytes, const char *format, ...)
+size_t print_list_to(char *out, size_t bytes, const char *format, va_list arguments)
 {
     struct sink sink = {.out = out, .bytes = bytes};
-    va_list arguments;
-    va_start(arguments, format);
     format_into(&sink, format, arguments);
-    va_end(arguments);
     size_t length = sink.length < bytes ? sink.length : bytes - 1;
     out[length] = '\0';
+    return length;
+}
+
+size_t print_to(char *out, size_t bytes, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = print_list_to(out, bytes, format, arguments);
+    va_end(arguments);
     return length;
 }
 
@@ -202,7 +224,7 @@ struct size_text size_text(uint64_t bytes)
         bytes >>= 10;
         unit++;
     }
-    struct size_text result;
+    struct size_text result = {""};
     print_to(result.text, sizeof result.text, "%llu %s", (unsigned long long)bytes, units[unit]);
     return result;
 }

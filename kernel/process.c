@@ -9,12 +9,13 @@
  */
 #include "process.h"
 
+#include "cpu.h"
+#include "machine.h"
 #include "memory.h"
 #include <ashlar/heap.h>
 #include <ashlar/port.h>
 
 #define PAGE_WORDS (ASHLAR_PAGE_BYTES / sizeof(uint32_t))
-#define DIRECTORY_ENTRIES 1024u
 #define ACCESSED_DIRTY 0x60u
 
 static struct process *processes;
@@ -28,19 +29,25 @@ static volatile uint32_t *private_page(void)
 
 static void fill_page(const struct process *process)
 {
+    x86_user_access_begin();
     for (uint32_t i = 0; i < PAGE_WORDS; i++) {
         private_page()[i] = process->pattern + i;
     }
+    x86_user_access_end();
 }
 
 static void check_page(struct process *process)
 {
     uint32_t wrong = 0;
+    x86_user_access_begin();
     for (uint32_t i = 0; i < PAGE_WORDS; i++) {
         wrong += private_page()[i] != process->pattern + i;
     }
+    x86_user_access_end();
     process->mismatches += wrong;
     process->checks++;
+    process->cpus |= UINT32_C(1) << ashlar_port_pin();
+    ashlar_port_unpin();
 }
 
 static void process_thread(void *argument)
@@ -147,17 +154,22 @@ void process_run(struct process *process, void (*job)(void *argument), void *arg
     }
 }
 
-uint32_t process_directory_hash(const struct process *process)
+/* A root may begin within its frame, as PAE's do. */
+uint32_t process_root_hash(const struct process *process)
 {
+    const struct paging_mode *mode = image_mode();
+    ashlar_phys root = ashlar_space_root(&process->space);
+    unsigned words = mode->entry_bytes / sizeof(uint32_t);
+    unsigned first = (unsigned)(ashlar_space_layout()->kernel_first >> mode->index_bits * (mode->levels - 1));
     uint32_t hash = 2166136261u; /* FNV-1a, a word at a time */
-    size_t first = ashlar_space_layout()->kernel_first >> 10;
     ashlar_port_pin();
-    const volatile uint32_t *entries =
-        ashlar_port_open_frame((ashlar_pfn)(ashlar_space_root(&process->space) >> ASHLAR_PAGE_SHIFT));
-    for (size_t i = first; i < DIRECTORY_ENTRIES; i++) {
-        hash = (hash ^ (entries[i] & ~ACCESSED_DIRTY)) * 16777619u;
+    char *frame = ashlar_port_open_frame((ashlar_pfn)(root >> ASHLAR_PAGE_SHIFT));
+    const volatile uint32_t *entries = (void *)(frame + (root & (ASHLAR_PAGE_BYTES - 1)));
+    for (unsigned i = first * words; i < mode->root_entries * words; i++) {
+        uint32_t ignored = i % words == 0 ? ACCESSED_DIRTY : 0;
+        hash = (hash ^ (entries[i] & ~ignored)) * 16777619u;
     }
-    ashlar_port_close_frame((void *)(uintptr_t)entries);
+    ashlar_port_close_frame(frame);
     ashlar_port_unpin();
     return hash;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* process.h - tasks with a page directory of their own, in ring 0 as yet. */
+/* process.h - tasks with a root table of their own, in ring 0 as yet. */
 #ifndef KERNEL_PROCESS_H
 #define KERNEL_PROCESS_H
 
@@ -15,6 +15,7 @@ struct process {
     uint32_t pattern;
     volatile uint32_t checks;
     volatile uint32_t mismatches;
+    volatile uint32_t cpus; /* that it has checked its page on */
     volatile bool stop;
     /* What the process is asked to do in its own address space; NULL: nothing, or done. */
     void (*volatile job)(void *argument);
@@ -32,7 +33,7 @@ struct process *process_first(void);
 /* The process calls job(argument), in its own address space and on its own stack. Returns when it has. */
 void process_run(struct process *process, void (*job)(void *argument), void *argument);
 
-/* Of the kernel's half of its page directory: changes whenever an entry does. */
-uint32_t process_directory_hash(const struct process *process);
+/* Of the kernel's half of its root table: changes whenever an entry does. */
+uint32_t process_root_hash(const struct process *process);
 
 #endif

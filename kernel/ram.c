@@ -10,6 +10,7 @@
  */
 #include "ram.h"
 
+#include "machine.h"
 #include "memory.h"
 #include "print.h"
 #include "string.h"
@@ -17,8 +18,9 @@
 
 #define BULK 64u
 #define PAGE_WORDS (ASHLAR_PAGE_BYTES / sizeof(uint32_t))
-#define STEP 0x9e3779b1u /* odd: no two words of a page are alike */
-#define DOT_FRAMES 8192u /* 32 MiB */
+#define STEP 0x9e3779b1u                  /* odd: no two words of a page are alike */
+#define HIGH_FRAME ((ashlar_pfn)0x100000) /* 4 GiB */
+#define DOT_FRAMES 8192u                  /* 32 MiB */
 
 static bool is_taken(const struct ram_hoard *hoard, ashlar_pfn frame)
 {
@@ -47,7 +49,7 @@ bool ram_take_all(struct ram_hoard *hoard)
     if (ashlar_space_take(bitmap_pages(hoard), ASHLAR_MAP_WRITE, "list of frames", &hoard->taken_first) != ASHLAR_OK) {
         return false;
     }
-    hoard->taken = ashlar_port_pointer((uintptr_t)hoard->taken_first << ASHLAR_PAGE_SHIFT);
+    hoard->taken = ashlar_port_pointer(address_of_page(hoard->taken_first));
     memset(hoard->taken, 0, bitmap_pages(hoard) << ASHLAR_PAGE_SHIFT);
     for (size_t size = BULK; size != 0; size = size == BULK ? 1 : 0) {
         while (ashlar_frames_take_bulk(kernel_memory.frames, batch, size, ASHLAR_FRAMES_MAY_USE_RESERVE) == ASHLAR_OK) {
@@ -119,6 +121,15 @@ uint64_t ram_verify(const struct ram_hoard *hoard)
         }
     }
     return wrong;
+}
+
+size_t ram_high_frames(const struct ram_hoard *hoard)
+{
+    size_t count = 0;
+    for (ashlar_pfn frame = HIGH_FRAME; frame < hoard->end_pfn; frame++) {
+        count += is_taken(hoard, frame);
+    }
+    return count;
 }
 
 void ram_give_all(struct ram_hoard *hoard)

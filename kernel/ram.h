@@ -6,6 +6,9 @@
 #include <ashlar/types.h>
 #include <stdbool.h>
 
+/* Frames of page tables that the list of frames leaves behind, at most. */
+#define RAM_RESERVES_MAX 8u
+
 struct ram_hoard {
     uint32_t *taken; /* a bit for each frame of RAM */
     ashlar_vpn taken_first;
@@ -20,6 +23,8 @@ bool ram_take_all(struct ram_hoard *hoard);
 void ram_write(const struct ram_hoard *hoard);
 /* Reads it all back. Returns how many words were wrong. */
 uint64_t ram_verify(const struct ram_hoard *hoard);
+/* Of those taken, how many lie above 4 GiB. */
+size_t ram_high_frames(const struct ram_hoard *hoard);
 void ram_give_all(struct ram_hoard *hoard);
 
 #endif

@@ -103,25 +103,38 @@ static int digit_of(char character)
     return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
 }
 
-bool text_number(const char *text, uint32_t *value)
+/* No overflow: 60 bits of a number are checked before each digit is added, which leaves room for one more. */
+static bool parse(const char *text, uint64_t most, uint64_t *value)
 {
     const char *hex = text_after(text, "0x");
     uint32_t base = hex != NULL ? 16 : 10;
-    uint64_t sum = 0;
     text = hex != NULL ? hex : text;
+    *value = 0;
     if (*text == '\0') {
         return false;
     }
     for (; *text != '\0'; text++) {
         int digit = digit_of(*text);
-        if (digit < 0 || (uint32_t)digit >= base) {
+        if (digit < 0 || (uint32_t)digit >= base || *value >> 60 != 0) {
             return false;
         }
-        sum = sum * base + (uint32_t)digit;
-        if (sum > UINT32_MAX) {
-            return false;
-        }
+        *value = *value * base + (uint32_t)digit;
     }
-    *value = (uint32_t)sum;
-    return true;
+    return *value <= most;
+}
+
+bool text_number(const char *text, uint32_t *value)
+{
+    uint64_t number;
+    bool good = parse(text, UINT32_MAX, &number);
+    *value = good ? (uint32_t)number : *value;
+    return good;
+}
+
+bool text_address(const char *text, uintptr_t *value)
+{
+    uint64_t number;
+    bool good = parse(text, UINTPTR_MAX, &number);
+    *value = good ? (uintptr_t)number : *value;
+    return good;
 }

@@ -19,5 +19,7 @@ const char *text_after(const char *text, const char *prefix);
 unsigned text_split(char *line, char **words, unsigned capacity);
 /* Decimal, or hexadecimal after 0x. False, and *value untouched, if it is no number of 32 bits. */
 bool text_number(const char *text, uint32_t *value);
+/* The same for an address. */
+bool text_address(const char *text, uintptr_t *value);
 
 #endif

@@ -8,20 +8,20 @@
 #include "string.h"
 #include "tour.h"
 
-static const struct test *const groups[] = {tests_low, tests_high};
+static const struct test *const groups[] = {tests_low, tests_high, tests_machine, tests_smp};
 static unsigned passed;
 static unsigned failed;
 
 bool ok(bool condition, const char *format, ...)
 {
+    static char text[240];
     va_list arguments;
     passed += condition;
     failed += !condition;
-    print("%s %u - ", condition ? "ok" : "not ok", passed + failed);
     va_start(arguments, format);
-    print_list(format, arguments);
+    print_list_to(text, sizeof text, format, arguments);
     va_end(arguments);
-    print("\n");
+    print("%s %u - %s\n", condition ? "ok" : "not ok", passed + failed, text);
     return condition;
 }
 

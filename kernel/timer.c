@@ -3,6 +3,7 @@
 #include "timer.h"
 
 #include "cpu.h"
+#include "smp.h"
 #include <stddef.h>
 
 #define PIC1 0x20
@@ -58,6 +59,7 @@ void timer_interrupt(unsigned line)
     void (*hook)(void) = tick_hook;
     if (line == 0) {
         ticks++;
+        smp_pass_tick();
         if (hook != NULL) {
             hook();
         }

@@ -3,15 +3,8 @@
 #ifndef KERNEL_TRAP_H
 #define KERNEL_TRAP_H
 
-#include <ashlar/types.h>
+#include "width.h"
 #include <stdbool.h>
-
-/* As isr.S leaves it on the stack; there is no change of ring, so ESP at the interruption was just past it. */
-struct trap_frame {
-    uint32_t edi, esi, ebp, esp_in_pushal, ebx, edx, ecx, eax;
-    uint32_t vector, error;
-    uint32_t eip, cs, eflags;
-};
 
 /* Bits of a page fault's error code. */
 #define FAULT_PRESENT 1u
@@ -20,11 +13,14 @@ struct trap_frame {
 #define FAULT_RESERVED 8u
 #define FAULT_FETCH 16u
 
-/* GDT, TSS, IDT. Exceptions are reported from here on. */
+/* On the CPU that boots: exceptions are reported from here on. */
 void trap_init(void);
 
-/* The double fault's task loads this root: one that is never freed. */
-void trap_set_double_fault_root(uint32_t root);
+/* Of this CPU. */
+struct descriptors *trap_descriptors(void);
+/* Where its double faults are reported; the root is one that is never freed. */
+void trap_set_fault_stack(uintptr_t top);
+void trap_set_fault_root(uintptr_t root);
 
 /* How many interrupts and exceptions this CPU is inside of. */
 unsigned trap_depth(void);
@@ -35,10 +31,15 @@ uint32_t trap_page_faults(void);
 /* False where the access faults; with report set, the fault is explained first. */
 bool probe_read(uintptr_t address, uint32_t *value);
 bool probe_write(uintptr_t address, uint32_t value);
+/* Executes what lies there: an instruction that returns, or a page that may not be executed. One caller at a time. */
+bool trap_probe_execute(uintptr_t address);
 void trap_set_probe_report(bool report);
 
-/* A panic: whatever is known, then the end. eip and esp say where. */
-ASHLAR_NORETURN void panic_at(const char *message, uint32_t eip, uint32_t esp);
+/* A panic: whatever is known, then the end. ip and sp say where. */
+ASHLAR_NORETURN void panic_at(const char *message, uintptr_t ip, uintptr_t sp);
+
+/* On the double fault's own stack: the report, and the end. */
+ASHLAR_NORETURN void double_fault_report(uintptr_t ip, uintptr_t sp);
 
 /* A line naming what lies at an address, from the image, the space floor and the running process. */
 void explain_address(uintptr_t address, char *text, size_t bytes);

@@ -17,9 +17,9 @@
 
 static const uint32_t constant = 0x1234;
 
-static bool address_argument(unsigned count, char **words, uint32_t *address)
+static bool address_argument(unsigned count, char **words, uintptr_t *address)
 {
-    if (count == 2 && text_number(words[1], address)) {
+    if (count == 2 && text_address(words[1], address)) {
         return true;
     }
     print("%s ADDRESS: a number, 0x for hexadecimal\n", words[0]);
@@ -28,7 +28,7 @@ static bool address_argument(unsigned count, char **words, uint32_t *address)
 
 static int run_fault(unsigned count, char **words)
 {
-    uint32_t address;
+    uintptr_t address;
     uint32_t value;
     char place[200];
     if (!address_argument(count, words, &address)) {
@@ -39,14 +39,14 @@ static int run_fault(unsigned count, char **words)
     trap_set_probe_report(false);
     if (readable) {
         explain_address(address, place, sizeof place);
-        print("0x%08x reads 0x%08x: %s\n", address, value, place);
+        print("0x%08lx reads 0x%08x: %s\n", (unsigned long)address, value, place);
     }
     return EXIT_GOOD;
 }
 
 static int run_poke(unsigned count, char **words)
 {
-    uint32_t address;
+    uintptr_t address;
     uint32_t value;
     if (!address_argument(count, words, &address)) {
         return EXIT_FAILED;
@@ -55,9 +55,22 @@ static int run_poke(unsigned count, char **words)
     bool written = probe_read(address, &value) && probe_write(address, value);
     trap_set_probe_report(false);
     if (written) {
-        print("0x%08x can be written\n", address);
+        print("0x%08lx can be written\n", (unsigned long)address);
     }
     return EXIT_GOOD;
+}
+
+/* Data that would return at once, if it could be executed. */
+static int run_execute(unsigned count, char **words)
+{
+    static uint8_t data[] = {0xc3};
+    void (*function)(void) = (void (*)(void))(uintptr_t)data;
+    (void)count;
+    (void)words;
+    __asm__("" : "+r"(function));
+    function();
+    print("data was executed: the CPU has no NX, or two-level paging is in use\n");
+    return EXIT_FAILED;
 }
 
 static int run_null(unsigned count, char **words)
@@ -111,18 +124,24 @@ static int run_nested(unsigned count, char **words)
     return run_null(count, words);
 }
 
-/* With CR4.PSE on, bit 21 of a 4 MiB entry must be zero. The entry goes into this task's own root, in the user half. */
+/* 64-bit entries have reserved bits above the CPU's physical address; of 32-bit ones, those of a 4 MiB page alone: bit 21.
+ * The entry is a window's, or lies in this task's own root, in the user half. */
 static int run_reserved(unsigned count, char **words)
 {
-    const uintptr_t address = 0x80000000u;
+    uintptr_t address = 0x80000000u;
     (void)count;
     (void)words;
-    volatile uint32_t *root = ashlar_port_open_frame((ashlar_pfn)(ashlar_port_get_root() >> ASHLAR_PAGE_SHIFT));
-    x86_write_cr4(x86_read_cr4() | 0x10);
-    root[address >> 22] = 0x200083;
+    ashlar_port_pin();
+    char *window = ashlar_port_open_frame((ashlar_pfn)(ashlar_port_get_root() >> ASHLAR_PAGE_SHIFT));
+    if (image_mode()->reserved_bits != 0) {
+        address = (uintptr_t)window;
+        *(volatile uint64_t *)image_entry(address) |= image_mode()->reserved_bits;
+    } else {
+        ((volatile uint32_t *)(void *)window)[address >> 22] = 0x200083;
+    }
     x86_invlpg(address);
     uint32_t value = *(volatile uint32_t *)address;
-    ashlar_port_close_frame((void *)(uintptr_t)root);
+    ashlar_port_close_frame(window);
     return (int)value;
 }
 
@@ -203,6 +222,7 @@ const struct command commands_try[] = {
     {"poke", "ADDR", "read it and write the same back, and explain what happens", run_poke},
     {"null", "", "follow a null pointer: panics", run_null},
     {"readonly", "", "write to one of the kernel's constants: panics", run_readonly},
+    {"execute", "", "execute data: panics where the CPU has NX", run_execute},
     {"overflow", "", "use up a kernel stack: panics, naming the stack", run_overflow},
     {"nested", "", "fault inside the report of a fault: panics", run_nested},
     {"reserved", "", "set a reserved bit in a page table: panics", run_reserved},

@@ -17,14 +17,15 @@ ALL_TESTS := $(HOSTED_TESTS) $(SCRIPT_TESTS) $(WRAPPED_TESTS)
 TESTS = $(if $(T),$(foreach t,$(ALL_TESTS),$(if $(findstring $(T),$t),$t)),$(ALL_TESTS))
 
 # What scripts look at, by their folder; tests of the house look at everything.
-SCRIPT_NEEDS_qemu := $(BUILD)/i386/kernel.elf $(BUILD)/i386/example.elf $(TOOLS)
+SCRIPT_NEEDS_qemu := $(KERNEL_WIDTHS:%=$(BUILD)/%/kernel.elf) $(BUILD)/i386/example.elf $(TOOLS)
 SCRIPT_NEEDS_tools := $(TOOLS)
-SCRIPT_NEEDS_all := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(KERNELS:%=$(BUILD)/%/example.elf) $(TOOLS) $(BENCHES) $(EXAMPLES) $(call archives,clang64,$(seen))
+SCRIPT_NEEDS_examples := $(EXAMPLES)
+SCRIPT_NEEDS_all := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(EXAMPLE_KERNELS:%=$(BUILD)/%/example.elf) $(TOOLS) $(BENCHES) $(EXAMPLES) $(call archives,clang64,$(seen))
 script_needs = $(or $(SCRIPT_NEEDS_$(call floor_of,$1)),$(SCRIPT_NEEDS_all))
 
 .PHONY: check check-long check-build
 check: ## build everything with both compilers and run all tests: make check T=heap
-	@tools/setup check
+	@tools/setup $(if $(ASHLAR_LONG),check-long,check)
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) check-build T='$(T)'
 	@tools/check-run -j $(JOBS) $(TESTS)
 

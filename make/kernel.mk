@@ -1,35 +1,45 @@
 # SPDX-License-Identifier: 0BSD
-# The reference kernel, by both compilers, release and debug. No header of the host is seen: -nostdinc, and the
-# compiler's own freestanding ones.
+# The reference kernel: an image for each width, by both compilers, release and debug. No header of the host is seen:
+# -nostdinc, and the compiler's own freestanding ones. kernel/<width>/ has what the widths do not share.
 
-KERNELS := i386 i386-debug i386-clang i386-clang-debug
+KERNEL_WIDTHS := i386 x86_64
+KERNELS := $(foreach w,$(KERNEL_WIDTHS),$w $w-debug $w-clang $w-clang-debug)
 
 KERNEL_C := $(wildcard kernel/*.c port/x86/*.c)
-KERNEL_S := $(wildcard kernel/*.S)
-KERNEL_ALL := $(LIBRARY_C) $(ADAPTER_C) $(KERNEL_C) $(KERNEL_S)
+kernel_sources = $(LIBRARY_C) $(ADAPTER_C) $(KERNEL_C) $(wildcard kernel/$1/*.c kernel/$1/*.S)
 
-KERNEL_FLAGS := -march=i686 -ffreestanding -nostdinc -fno-pic -fno-pie -fno-stack-protector -mgeneral-regs-only \
+KERNEL_FLAGS := -ffreestanding -nostdinc -fno-pic -fno-pie -fno-stack-protector -mgeneral-regs-only \
     -ffunction-sections -O2 -g $(WARNINGS) -Iinclude -Isrc -Ikernel -Iport/x86
+FLAGS_i386 := -march=i686 -Ikernel/i386
+FLAGS_x86_64 := -mcmodel=kernel -mno-red-zone -Ikernel/x86_64
+GCC_i386 = $(GCC) -m32 -mpreferred-stack-boundary=2
+GCC_x86_64 = $(GCC) -m64
+CLANG_i386 = $(CLANG) --target=i686-elf
+CLANG_x86_64 = $(CLANG) --target=x86_64-elf
 
 # Does the compiler ($1) know the flag ($2)?
 knows = $(shell $1 $2 -Werror -ffreestanding -c -x c /dev/null -o /dev/null 2>/dev/null && echo '$2')
 
-KERNEL_GCC = $(GCC) -m32 -std=c11 $(KERNEL_FLAGS) -isystem $(shell $(GCC) -print-file-name=include 2>/dev/null) \
-    -mpreferred-stack-boundary=2 -fcallgraph-info=su $(call knows,$(GCC) -m32,-fstack-clash-protection)
-KERNEL_CLANG = $(CLANG) --target=i686-elf -std=c11 $(KERNEL_FLAGS) -Wthread-safety \
+# For the width $1.
+KERNEL_GCC = $(GCC_$1) -std=c11 $(KERNEL_FLAGS) $(FLAGS_$1) \
+    -isystem $(shell $(GCC) -print-file-name=include 2>/dev/null) -fcallgraph-info=su \
+    $(call knows,$(GCC_$1),-fstack-clash-protection)
+KERNEL_CLANG = $(CLANG_$1) -std=c11 $(KERNEL_FLAGS) $(FLAGS_$1) -Wthread-safety \
     -isystem $(shell $(CLANG) -print-resource-dir 2>/dev/null)/include \
-    $(call knows,$(CLANG) --target=i686-elf,-fstack-clash-protection)
-LINK_GCC = $(GCC) -m32 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,$1 $2
-LINK_CLANG = ld.lld -nostdlib -static -T $1 $(subst -Wl$(comma),,$2)
-comma := ,
+    $(call knows,$(CLANG_$1),-fstack-clash-protection)
+# With the linker script $2, and further options of the linker, $3.
+LINK_GCC = $(GCC_$1) -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack -Wl,-T,$2 \
+    $(addprefix -Xlinker ,$3)
+LINK_CLANG = ld.lld -nostdlib -static -z max-page-size=4096 -T $2 $3
 
 # examples/kernel: the library's objects, and of the rest what its file says. What nobody calls is left out.
 EXAMPLE_OBJECTS := $(LIBRARY_C:.c=.o) $(ADAPTER_C:.c=.o) port/x86/hooks.o port/x86/window.o kernel/string.o \
     examples/kernel/main.o examples/kernel/start.S.o
+EXAMPLE_KERNELS := $(filter i386%,$(KERNELS))
 
-# kernel(variant, compiler, linker, debug). The compiler is asked for its flags once a variant, when first needed.
+# kernel(variant, width, compiler, linker, debug). The compiler is asked for its flags once a variant, when first needed.
 define kernel
-COMMAND_$1 = $$(eval COMMAND_$1 := $$($2) -DASHLAR_DEBUG=$4)$$(COMMAND_$1)
+COMMAND_$1 = $$(eval COMMAND_$1 := $$(call $3,$2) -DASHLAR_DEBUG=$5)$$(COMMAND_$1)
 
 $(BUILD)/$1/flags: FORCE
 	@mkdir -p $$(@D)
@@ -45,22 +55,23 @@ $(BUILD)/$1/%.S.o: %.S $(BUILD)/$1/flags
 	@echo '  AS   $$@'
 	@$$(COMMAND_$1) -MMD -MP -c $$< -o $$@
 
-KERNEL_OBJECTS_$1 := $$(patsubst %.S,$(BUILD)/$1/%.S.o,$$(patsubst %.c,$(BUILD)/$1/%.o,$(KERNEL_ALL)))
-$(BUILD)/$1/kernel.elf: kernel/i386.ld $$(KERNEL_OBJECTS_$1)
+KERNEL_OBJECTS_$1 := $$(patsubst %.S,$(BUILD)/$1/%.S.o,$$(patsubst %.c,$(BUILD)/$1/%.o,$$(call kernel_sources,$2)))
+$(BUILD)/$1/kernel.elf: kernel/$2/kernel.ld $$(KERNEL_OBJECTS_$1)
 	@echo '  LINK $$@'
-	@$$(call $3,kernel/i386.ld) -o $$@ $$(KERNEL_OBJECTS_$1)
+	@$$(call $4,$2,$$<) -o $$@ $$(KERNEL_OBJECTS_$1)
 
 $(BUILD)/$1/example.elf: examples/kernel/link.ld $$(addprefix $(BUILD)/$1/,$$(EXAMPLE_OBJECTS))
 	@echo '  LINK $$@'
-	@$$(call $3,$$<,-Wl$$(comma)--gc-sections -Wl$$(comma)-Map=$$@.map) -o $$@ $$(addprefix $(BUILD)/$1/,$$(EXAMPLE_OBJECTS))
+	@$$(call $4,$2,$$<,--gc-sections -Map=$$@.map) -o $$@ $$(addprefix $(BUILD)/$1/,$$(EXAMPLE_OBJECTS))
 
 -include $$(KERNEL_OBJECTS_$1:.o=.d) $(BUILD)/$1/examples/kernel/main.d
 endef
-$(eval $(call kernel,i386,KERNEL_GCC,LINK_GCC,0))
-$(eval $(call kernel,i386-debug,KERNEL_GCC,LINK_GCC,1))
-$(eval $(call kernel,i386-clang,KERNEL_CLANG,LINK_CLANG,0))
-$(eval $(call kernel,i386-clang-debug,KERNEL_CLANG,LINK_CLANG,1))
+$(foreach w,$(KERNEL_WIDTHS),\
+    $(eval $(call kernel,$w,$w,KERNEL_GCC,LINK_GCC,0)) \
+    $(eval $(call kernel,$w-debug,$w,KERNEL_GCC,LINK_GCC,1)) \
+    $(eval $(call kernel,$w-clang,$w,KERNEL_CLANG,LINK_CLANG,0)) \
+    $(eval $(call kernel,$w-clang-debug,$w,KERNEL_CLANG,LINK_CLANG,1)))
 
 .PHONY: kernel kernels
-kernel: $(BUILD)/i386/kernel.elf ## build build/i386/kernel.elf (gcc, release)
+kernel: $(KERNEL_WIDTHS:%=$(BUILD)/%/kernel.elf) ## build build/i386/kernel.elf and build/x86_64/kernel.elf (gcc, release)
 kernels: $(KERNELS:%=$(BUILD)/%/kernel.elf) ## build all kernels: both compilers, release and debug

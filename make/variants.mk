@@ -17,11 +17,24 @@ FLAGS_gcc32 := -m32 -O1 -g -DASHLAR_DEBUG=1
 COMPILER_tsan := $(CLANG)
 FLAGS_tsan := -O1 -g -fsanitize=thread -DASHLAR_DEBUG=1 -Wthread-safety
 
+# Only for tests/*/*_smp.c: every access of a shared word is a yield of the simulated machine's scheduler. Notes of frames
+# are taken where the space floor calls the frames floor.
+YIELD := -DASHLAR_DEBUG=1 -DASHLAR_YIELD_HEADER=\"yield.h\"
+COMPILER_yield64 := $(GCC)
+FLAGS_yield64 := -O2 -g $(YIELD)
+COMPILER_yield32 := $(GCC)
+FLAGS_yield32 := -m32 -O2 -g $(YIELD)
+SMP_VARIANTS := yield64 yield32
+comma := ,
+WRAPPED := $(addprefix -Wl$(comma)--wrap=ashlar_frames_,take take_request take_bulk give give_bulk)
+LINK_yield64 := $(WRAPPED)
+LINK_yield32 := $(WRAPPED)
+
 # Tools, benches, examples.
 COMPILER_host := $(GCC)
 FLAGS_host := -O2 -g -DASHLAR_DEBUG=0
 
-ALL_VARIANTS := $(HOSTED_VARIANTS) tsan host
+ALL_VARIANTS := $(HOSTED_VARIANTS) tsan $(SMP_VARIANTS) host
 
 LIBRARY_C := $(wildcard $(FLOORS:%=src/%/*.c))
 SIM_C := $(wildcard sim/*.c)
@@ -70,7 +83,7 @@ define program
 $2: $(BUILD)/$1/$(3:.c=.o) $(call support,$1) $(call archives,$1,$4)
 	@mkdir -p $$(@D)
 	@echo '  LINK $$@'
-	@$(COMPILER_$1) $(FLAGS_$1) -o $$@ $(BUILD)/$1/$(3:.c=.o) $(call support,$1) \
+	@$(COMPILER_$1) $(FLAGS_$1) $(LINK_$1) -o $$@ $(BUILD)/$1/$(3:.c=.o) $(call support,$1) \
 	    -Wl,--start-group $(call archives,$1,$4) -Wl,--end-group -pthread
 endef
 
@@ -94,9 +107,10 @@ $(foreach v,$(ALL_VARIANTS),$(eval $(call variant,$v)))
 
 # Tests: build/<variant>/tests/<floor>/<name>.
 floor_of = $(word 2,$(subst /, ,$1))
-$(foreach v,$(HOSTED_VARIANTS) tsan,$(foreach t,$(TEST_C),\
+$(foreach v,$(HOSTED_VARIANTS) tsan $(SMP_VARIANTS),$(foreach t,$(TEST_C),\
     $(eval $(call program,$v,$(BUILD)/$v/$(t:.c=),$t,$(call upto,$(call floor_of,$t))))))
-HOSTED_TESTS := $(foreach v,$(HOSTED_VARIANTS),$(TEST_C:%.c=$(BUILD)/$v/%)) \
+HOSTED_TESTS := $(foreach v,$(HOSTED_VARIANTS),$(patsubst %.c,$(BUILD)/$v/%,$(filter-out %_smp.c,$(TEST_C)))) \
+    $(foreach v,$(SMP_VARIANTS),$(patsubst %.c,$(BUILD)/$v/%,$(filter %_smp.c,$(TEST_C)))) \
     $(patsubst %.c,$(BUILD)/tsan/%,$(filter %_threads.c,$(TEST_C)))
 
 # Tools stand at build/host/NAME, benches at build/host/bench/NAME, examples at build/host/examples/NAME.

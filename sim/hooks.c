@@ -4,6 +4,7 @@
  * A fatal report longjmps to the SIM_FATAL around the call, if there is one;
  * else it is printed and the program aborts, so that no test passes by accident.
  */
+#include "schedule.h"
 #include "sim.h"
 
 #include "base/lock.h"
@@ -15,18 +16,20 @@
 
 #define MESSAGE_BYTES 512
 
+static _Thread_local struct sim_state self;
 static _Thread_local struct {
-    unsigned cpu;
-    unsigned context;
-    bool interrupts_off;
-    unsigned pins;
-    unsigned long logs;
+    unsigned long count;
     char message[MESSAGE_BYTES];
-    char log[MESSAGE_BYTES];
-    struct sim_catch *innermost;
-} self;
+    char line[MESSAGE_BYTES];
+} told;
 
 static bool echo;
+
+void sim_state_exchange(struct sim_state *keep, const struct sim_state *load)
+{
+    *keep = self;
+    self = *load;
+}
 
 void sim_set_cpu(unsigned cpu)
 {
@@ -50,12 +53,12 @@ unsigned sim_pins(void)
 
 const char *sim_last_log(void)
 {
-    return self.log;
+    return told.line;
 }
 
 unsigned long sim_log_count(void)
 {
-    return self.logs;
+    return told.count;
 }
 
 void sim_log_echo(bool on)
@@ -78,7 +81,7 @@ const char *sim_catch_end(struct sim_catch *frame, bool fatal)
     self.interrupts_off = false;
     self.pins = 0;
     ashlar_lock_abandon_all();
-    return self.message;
+    return told.message;
 }
 
 unsigned ashlar_port_cpu(void)
@@ -119,12 +122,14 @@ unsigned ashlar_port_context(void)
 
 void ashlar_port_relax(void)
 {
-    sched_yield();
+    if (!sim_wait()) {
+        sched_yield();
+    }
 }
 
 void ashlar_port_fatal(const char *message)
 {
-    snprintf(self.message, sizeof self.message, "%s", message);
+    snprintf(told.message, sizeof told.message, "%s", message);
     if (self.innermost == NULL) {
         fprintf(stderr, "fatal: %s\n", message);
         abort();
@@ -134,8 +139,8 @@ void ashlar_port_fatal(const char *message)
 
 void ashlar_port_log(const char *message)
 {
-    self.logs++;
-    snprintf(self.log, sizeof self.log, "%s", message);
+    told.count++;
+    snprintf(told.line, sizeof told.line, "%s", message);
     if (echo) {
         fprintf(stderr, "# %s\n", message);
     }

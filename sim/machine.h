@@ -120,6 +120,8 @@ void sim_mmu_init(enum sim_format format, unsigned cpus, const struct sim_mmu_op
 
 void sim_mmu_set_root(unsigned cpu, uint64_t root);
 uint64_t sim_mmu_root(unsigned cpu);
+/* A CPU that takes no part, not yet started or about to be stopped, may know what it likes. All do at first. */
+void sim_mmu_take_part(unsigned cpu, bool part);
 void sim_mmu_flush_page(unsigned cpu, uint64_t address);
 void sim_mmu_flush_all(unsigned cpu);
 

@@ -31,6 +31,7 @@ struct cpu {
     struct cache tables; /* upper entries */
     uint64_t root;
     bool has_root;
+    bool absent; /* takes no part */
     uint64_t pdpte[4];
     uint64_t random;
 };
@@ -141,6 +142,11 @@ void sim_mmu_set_root(unsigned cpu_index, uint64_t root)
 uint64_t sim_mmu_root(unsigned cpu_index)
 {
     return machine.cpus[cpu_index].root;
+}
+
+void sim_mmu_take_part(unsigned cpu_index, bool part)
+{
+    machine.cpus[cpu_index].absent = !part;
 }
 
 static void drop_page(struct cpu *cpu, uint64_t address)
@@ -462,7 +468,7 @@ static void compare_sizes(const struct cached *small, const struct cached *large
          small->executable != large->executable || small->pat_index != large->pat_index)) {
         sim_violate(SIM_MIXED_SIZES, "0x%llx is cached as 0x%llx by an entry of level %u, and as 0x%llx of level %u",
                     (unsigned long long)address, (unsigned long long)small->target, small->level,
-                    (unsigned long long)(large->target + offset), large->level);
+                    (unsigned long long)large->target + offset, large->level);
     }
 }
 
@@ -529,7 +535,7 @@ static void be_adverse(unsigned cpu_index, uint64_t address)
         }
     }
     if (options->speculate_one_in != 0 && random_of(cpu) % options->speculate_one_in == 0) {
-        sim_tlb_fill(cpu_index, address + (random_of(cpu) % 9u) * FRAME_BYTES - 4u * FRAME_BYTES);
+        sim_tlb_fill(cpu_index, address + (random_of(cpu) % 9u) * FRAME_BYTES - (uintptr_t)4 * FRAME_BYTES);
     }
 }
 
@@ -674,6 +680,9 @@ void sim_mmu_check_frame(uint64_t frame, const char *event)
     bool cached = sim_cache_references(frame) != 0;
     for (unsigned i = 0; i < machine.cpu_count; i++) {
         struct cpu *cpu = &machine.cpus[i];
+        if (cpu->absent) {
+            continue;
+        }
         if (cpu->has_root) {
             check_root(i, cpu, frame, event);
         }

@@ -22,6 +22,16 @@ bool sim_interrupts_are_off(void);
 /* Called before each flush that the code under test asks for, while the CPU still knows what it is to forget; NULL:
  * nothing. */
 void sim_before_flush(void (*hook)(void));
+/* What of all this belongs to a CPU, for whoever runs several on one thread: keep this one's, go on as another. */
+struct sim_catch;
+struct sim_state {
+    unsigned cpu;
+    unsigned context;
+    bool interrupts_off;
+    unsigned pins;
+    struct sim_catch *innermost;
+};
+void sim_state_exchange(struct sim_state *keep, const struct sim_state *load);
 
 /* How many pins are open on this thread: 0 outside of the library. */
 unsigned sim_pins(void);

@@ -59,12 +59,17 @@ struct ashlar_space_options {
     size_t carve_pages; /* pages of carved storage that lay maps, tables not counted */
     size_t stack_pages; /* arena of kernel stacks, guard pages included */
     ashlar_kick kick;   /* NULL with one CPU only */
+    /* Finalized. Where addresses have more than 32 bits, all of its usable RAM is mapped directly, what was carved of it
+     * included, in the largest pages. NULL: nothing is. */
+    const struct ashlar_memmap *map;
 };
 
 /* Where everything lies, for people and for the fault path. */
 struct ashlar_space_layout {
     ashlar_vpn kernel_first; /* kernel space, all of it */
     size_t kernel_pages;
+    ashlar_vpn direct_first; /* frame n is page direct_first + n, if it is RAM; 0 pages: no direct map */
+    size_t direct_pages;
     ashlar_vpn arena_first; /* general ranges: heap, MMIO, spans */
     size_t arena_pages;
     ashlar_vpn stacks_first; /* kernel stacks */
@@ -98,6 +103,10 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_lay(const struct ashlar_space_options
 void ashlar_space_init(struct ashlar_frames *pool);
 
 const struct ashlar_space_layout *ashlar_space_layout(void);
+
+/* The address of a page, as the format extends it; and 2 to this power pages lie in a top-level slot. */
+uintptr_t ashlar_space_address(ashlar_vpn page);
+unsigned ashlar_space_slot_shift(void);
 
 /* --- address spaces ------------------------------------------------------ */
 
@@ -289,7 +298,7 @@ typedef enum ashlar_place_kind {
     ASHLAR_PLACE_RANGE, /* in a range, at offset bytes */
     ASHLAR_PLACE_GUARD, /* guard page; offset counts the bytes below the range's first byte, or past its end */
     ASHLAR_PLACE_STACK, /* in a stack */
-    ASHLAR_PLACE_FIXED, /* array, strip, carve */
+    ASHLAR_PLACE_FIXED, /* direct map, array, strip, carve */
     ASHLAR_PLACE_IMAGE
 } ashlar_place_kind;
 

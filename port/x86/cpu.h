@@ -11,8 +11,19 @@
 
 #define X86_CR0_WP ((uintptr_t)1 << 16)
 #define X86_CR4_PSE ((uintptr_t)1 << 4)
+#define X86_CR4_PAE ((uintptr_t)1 << 5)
 #define X86_CR4_PGE ((uintptr_t)1 << 7)
+#define X86_CR4_UMIP ((uintptr_t)1 << 11)
+#define X86_CR4_LA57 ((uintptr_t)1 << 12)
+#define X86_CR4_SMEP ((uintptr_t)1 << 20)
+#define X86_CR4_SMAP ((uintptr_t)1 << 21)
 #define X86_FLAGS_IF ((uintptr_t)1 << 9)
+
+#ifdef __x86_64__
+#define X86_STACK_POINTER "rsp"
+#else
+#define X86_STACK_POINTER "esp"
+#endif
 
 static inline uintptr_t x86_read_cr0(void)
 {
@@ -84,6 +95,11 @@ static inline uint64_t x86_rdmsr(uint32_t number)
     return (uint64_t)high << 32 | low;
 }
 
+static inline void x86_wrmsr(uint32_t number, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
 static inline uint64_t x86_rdtsc(void)
 {
     uint32_t low;
@@ -100,6 +116,12 @@ static inline void x86_pause(void)
 static inline void x86_halt(void)
 {
     __asm__ volatile("hlt" : : : "memory");
+}
+
+/* Interrupts come on with the halt: one that is pending ends it at once. */
+static inline void x86_enable_and_halt(void)
+{
+    __asm__ volatile("sti\n\thlt" : : : "memory");
 }
 
 static inline uintptr_t x86_flags(void)
@@ -132,6 +154,17 @@ static inline void x86_irq_restore(uintptr_t flags)
     if ((flags & X86_FLAGS_IF) != 0) {
         x86_irq_enable();
     }
+}
+
+/* Under SMAP, ring 0 touches user pages between these only. On other CPUs the flag (AC) means nothing in ring 0. */
+static inline void x86_user_access_begin(void)
+{
+    __asm__ volatile("pushf\n\torl $0x40000, (%%" X86_STACK_POINTER ")\n\tpopf" : : : "memory", "cc");
+}
+
+static inline void x86_user_access_end(void)
+{
+    __asm__ volatile("pushf\n\tandl $~0x40000, (%%" X86_STACK_POINTER ")\n\tpopf" : : : "memory", "cc");
 }
 
 static inline void x86_out8(uint16_t port, uint8_t value)

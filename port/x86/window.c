@@ -25,22 +25,35 @@
 #include "cpu.h"
 #include <ashlar/port.h>
 
-#define ENTRY_FLAGS 0x63u /* present, writable, accessed, dirty: the MMU never writes the entry */
+#define ENTRY_FLAGS 0x63u      /* present, writable, accessed, dirty: the MMU never writes the entry */
+#define NO_EXECUTE 0x80000000u /* in the upper half of an entry of 64 bits */
 #define INTERRUPT_WINDOWS 0xf000u
 #define THREAD_WINDOWS 0x0fffu
+#define WINDOW_BYTES ((uintptr_t)ASHLAR_X86_WINDOW_CPUS * ASHLAR_X86_WINDOWS_PER_CPU * ASHLAR_PAGE_BYTES)
 
 static struct {
     volatile void *entries;
     unsigned entry_bytes;
     uintptr_t address;
+    uint32_t high_flags;
     uint32_t open[ASHLAR_X86_WINDOW_CPUS];
 } windows;
 
-void ashlar_x86_windows_init(volatile void *entries, unsigned entry_bytes, uintptr_t address)
+/* No frames: there is none. */
+static struct {
+    uintptr_t address;
+    uintptr_t frames;
+    uintptr_t image_address;
+    uintptr_t image_first;
+    uintptr_t image_frames;
+} direct;
+
+void ashlar_x86_windows_init(volatile void *entries, unsigned entry_bytes, uintptr_t address, int no_execute)
 {
     windows.entries = entries;
     windows.entry_bytes = entry_bytes;
     windows.address = address;
+    windows.high_flags = entry_bytes == 8 && no_execute ? NO_EXECUTE : 0;
 }
 
 /* The library's formatter is not the port's to use: a panic here must not depend on it. */
@@ -69,7 +82,7 @@ static void set_entry(unsigned index, ashlar_pfn frame)
     }
     volatile uint32_t *half = (volatile uint32_t *)windows.entries + (size_t)index * 2;
     ashlar_phys entry = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT | ENTRY_FLAGS;
-    half[1] = (uint32_t)(entry >> 32);
+    half[1] = (uint32_t)(entry >> 32) | windows.high_flags;
     half[0] = (uint32_t)entry;
 }
 
@@ -89,7 +102,35 @@ static uint32_t group_of_context(void)
     return (ashlar_port_context() & 0xfu) == ASHLAR_CONTEXT_THREAD ? THREAD_WINDOWS : INTERRUPT_WINDOWS;
 }
 
+void ashlar_x86_direct_map(uintptr_t address, uintptr_t frames, uintptr_t image_address, uintptr_t image_first,
+                           uintptr_t image_frames)
+{
+    direct.address = address;
+    direct.image_address = image_address;
+    direct.image_first = image_first;
+    direct.image_frames = image_frames;
+    direct.frames = frames;
+}
+
 void *ashlar_port_open_frame(ashlar_pfn frame)
+{
+    if (frame >= direct.frames) {
+        return ashlar_x86_window_open(frame);
+    }
+    if (frame - direct.image_first < direct.image_frames) {
+        return (void *)(direct.image_address + ((frame - direct.image_first) << ASHLAR_PAGE_SHIFT));
+    }
+    return (void *)(direct.address + (frame << ASHLAR_PAGE_SHIFT));
+}
+
+void ashlar_port_close_frame(void *pointer)
+{
+    if (direct.frames == 0 || (uintptr_t)pointer - windows.address < WINDOW_BYTES) {
+        ashlar_x86_window_close(pointer);
+    }
+}
+
+void *ashlar_x86_window_open(uintptr_t frame)
 {
     unsigned cpu = ashlar_port_cpu();
     uint32_t closed = ~windows.open[cpu] & group_of_context();
@@ -105,7 +146,7 @@ void *ashlar_port_open_frame(ashlar_pfn frame)
     return (void *)address;
 }
 
-void ashlar_port_close_frame(void *pointer)
+void ashlar_x86_window_close(void *pointer)
 {
     unsigned cpu = ashlar_port_cpu();
     uintptr_t offset = (uintptr_t)pointer - windows.address;

@@ -61,7 +61,7 @@ static unsigned divide_by_ten(uint64_t *value)
     return remainder;
 }
 
-static void put_number(struct sink *sink, const struct field *field, uint64_t value, bool hex)
+static void put_number(struct sink *sink, struct field *field, uint64_t value, bool hex, bool negative)
 {
     char digits[20];
     size_t at = sizeof digits;
@@ -74,6 +74,12 @@ static void put_number(struct sink *sink, const struct field *field, uint64_t va
         }
         digits[--at] = "0123456789abcdef"[digit];
     } while (value != 0);
+    if (negative && !field->zeros) {
+        digits[--at] = '-';
+    } else if (negative) { /* before the zeros */
+        put(sink, '-');
+        field->width -= field->width != 0;
+    }
     put_padded(sink, field, digits + at, sizeof digits - at);
 }
 
@@ -121,22 +127,19 @@ static uint64_t unsigned_argument(const struct field *field, va_list *arguments)
     }
 }
 
-static void put_signed(struct sink *sink, const struct field *field, int value)
+static void put_signed(struct sink *sink, struct field *field, int value)
 {
-    if (value < 0) {
-        put(sink, '-');
-    }
-    put_number(sink, field, value < 0 ? 0u - (unsigned)value : (unsigned)value, false);
+    put_number(sink, field, value < 0 ? 0u - (unsigned)value : (unsigned)value, false, value < 0);
 }
 
-static void put_pointer(struct sink *sink, const struct field *field, const void *pointer)
+static void put_pointer(struct sink *sink, struct field *field, const void *pointer)
 {
     put(sink, '0');
     put(sink, 'x');
-    put_number(sink, field, (uintptr_t)pointer, true);
+    put_number(sink, field, (uintptr_t)pointer, true, false);
 }
 
-static void put_conversion(struct sink *sink, const struct field *field, char kind, va_list *arguments)
+static void put_conversion(struct sink *sink, struct field *field, char kind, va_list *arguments)
 {
     char c;
     switch (kind) {
@@ -148,7 +151,7 @@ static void put_conversion(struct sink *sink, const struct field *field, char ki
         break;
     case 'u':
     case 'x':
-        put_number(sink, field, unsigned_argument(field, arguments), kind == 'x');
+        put_number(sink, field, unsigned_argument(field, arguments), kind == 'x', false);
         break;
     case 'p':
         put_pointer(sink, field, va_arg(*arguments, void *));

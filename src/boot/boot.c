@@ -115,6 +115,7 @@ static void choose_options(struct plan *plan)
     space->max_cpus = boot->max_cpus;
     space->policy = boot->policy;
     space->kick = boot->kick;
+    space->map = boot->map;
     space->kernel_first = kernel_first(plan);
     space->image_first = ashlar_paging_page(boot->paging, boot->image_address);
     space->image_pages = to_pages(boot->image_bytes);
@@ -261,8 +262,9 @@ static void check_options(const struct ashlar_boot *boot)
 
 void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted)
 {
-    struct plan plan = {.boot = boot, .booted = booted};
+    static struct plan plan; /* once: not on a stack that may be small */
     check_options(boot);
+    plan = (struct plan){.boot = boot, .booted = booted};
     *booted = (struct ashlar_booted){0};
     finish_map(&plan);
     ask_floors(&plan);

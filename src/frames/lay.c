@@ -94,7 +94,8 @@ COLD static bool next_cluster(const struct ashlar_memmap *map, size_t *run, stru
         if (first < end) {
             if (!found) {
                 cluster->base = round_down(first, CHUNK_FRAMES);
-            } else if (first >= zone_end(cluster->base) || first > cluster->end + REGION_GAP_CHUNKS * CHUNK_FRAMES) {
+            } else if (first >= zone_end(cluster->base) ||
+                       first > cluster->end + (size_t)REGION_GAP_CHUNKS * CHUNK_FRAMES) {
                 break;
             }
             found = true;

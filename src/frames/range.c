@@ -100,12 +100,8 @@ COLD static ashlar_pfn next_end(const struct ashlar_frames *pool, const struct n
 
 COLD bool ashlar_frames_find_run(const struct ashlar_frames *pool, const struct need *need, ashlar_pfn *first)
 {
-    const struct region *top = pool->regions;
-    ashlar_pfn end = need->limit_pfn;
+    ashlar_pfn end = need->limit_pfn; /* without one, the first obstacle is all that lies above RAM */
     ashlar_pfn start;
-    if (end == ASHLAR_PFN_NONE) {
-        end = top == NULL ? 0 : top->base + top->span_frames;
-    }
     while (place(need, end, &start)) {
         ashlar_pfn after = after_obstacle(pool, start, start + need->frames, need->node);
         if (after == start) {

@@ -17,7 +17,7 @@
 
 COLD static size_t cache_bytes(const struct ashlar_heap *heap)
 {
-    return sizeof(struct ashlar_cache) + 2u * heap->max_cpus * sizeof(struct bin);
+    return sizeof(struct ashlar_cache) + (size_t)2 * heap->max_cpus * sizeof(struct bin);
 }
 
 COLD static void set_up(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t object_bytes, size_t align_bytes,
@@ -31,7 +31,7 @@ COLD static void set_up(struct ashlar_heap *heap, struct ashlar_cache *cache, si
     cache->stride = (uint16_t)round_up(bytes, align);
     cache->align = (uint16_t)align;
     cache->flags = flags;
-    ashlar_heap_bin_init(cache->bin, 2u * heap->max_cpus);
+    ashlar_heap_bin_init(cache->bin, (size_t)2 * heap->max_cpus);
 }
 
 COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *name, size_t object_bytes,
@@ -78,8 +78,8 @@ COLD static void *finish(struct ashlar_cache *cache, void *object, unsigned flag
 void *ashlar_cache_alloc(struct ashlar_cache *cache, unsigned flags)
 {
     void *object = NULL;
-    struct owner *owner = enter_fast(cache->heap);
-    if (LIKELY(owner != NULL)) {
+    struct owner *owner;
+    if (LIKELY(enter_fast(cache->heap, &owner))) {
         object = slab_pop(cache->bin[owner->index].current);
         leave_fast(owner);
     }
@@ -106,7 +106,7 @@ void ashlar_cache_free(struct ashlar_cache *cache, void *object)
 {
     if (object != NULL) {
         (void)slab_of(cache, object, ASHLAR_CALLER());
-        give(cache->heap, object, ASHLAR_CALLER());
+        ashlar_heap_give(cache->heap, object, ASHLAR_CALLER());
     }
 }
 
@@ -114,8 +114,8 @@ void ashlar_cache_free(struct ashlar_cache *cache, void *object)
 static size_t take_some(struct ashlar_cache *cache, void **objects, size_t count)
 {
     size_t taken = 0;
-    struct owner *owner = enter_fast(cache->heap);
-    if (owner == NULL) {
+    struct owner *owner;
+    if (!enter_fast(cache->heap, &owner)) {
         return 0;
     }
     const struct bin *bin = &cache->bin[owner->index];
@@ -154,18 +154,14 @@ static size_t give_some(struct ashlar_cache *cache, void *const *objects, size_t
 {
     struct ashlar_heap *heap = cache->heap;
     size_t given = 0;
-    struct owner *owner = enter_fast(heap);
-    if (owner == NULL) {
+    struct owner *owner;
+    if (!enter_fast(heap, &owner)) {
         return 0;
     }
     for (; given < count; given++) {
         uintptr_t object = (uintptr_t)objects[given];
         struct slab *slab = ashlar_heap_find(heap, object);
-        if (slab->cache != cache || peek(&slab->fast) != owner || object % GRANULE_BYTES != 0 ||
-            peek(&owner->mailbox) != 0) {
-            break;
-        }
-        enum pushed pushed = slab_push(heap->bits, slab, (object - heap->base) >> GRANULE_SHIFT, object);
+        enum pushed pushed = slab->cache == cache ? push_own(heap, owner, object, &slab) : PUSH_REFUSED;
         if (pushed == PUSH_REFUSED) {
             break;
         }

@@ -57,6 +57,10 @@ COLD static void token_take(struct ashlar_heap *heap)
 
 COLD static void token_give(struct ashlar_heap *heap)
 {
+    size_t pages = heap->backed_units + heap->map_pages + heap->slab_pages + heap->bit_pages;
+    if (pages > heap->peak_bytes >> ASHLAR_PAGE_SHIFT) {
+        heap->peak_bytes = pages << ASHLAR_PAGE_SHIFT;
+    }
     atomic_store_u32(&heap->growing, 0);
 }
 
@@ -165,10 +169,10 @@ COLD static struct zones zones_of(struct ashlar_heap *heap, const struct slab *r
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     const struct slab *before = ashlar_heap_run_before_locked(heap, run);
     const struct slab *after = ashlar_heap_run_after_locked(heap, run);
-    if (before->state == RUN_BARE) {
+    if (peek(&before->state) == RUN_BARE) {
         low = before->first;
     }
-    if (after->state == RUN_BARE) {
+    if (peek(&after->state) == RUN_BARE) {
         high = after->first + after->units;
     }
     if (high == heap->limit) {
@@ -211,16 +215,6 @@ COLD static void decommit_units(struct ashlar_heap *heap, uint32_t first, uint32
     heap->source.decommit(heap->source.context, (size_t)heap->payload_page + first, units);
 }
 
-/* Units of objects were backed (or, negative, given back). */
-COLD static void count_backed_locked(struct ashlar_heap *heap, size_t more, size_t fewer)
-{
-    heap->backed_units += more - fewer;
-    size_t pages = heap->backed_units + heap->map_pages + heap->slab_pages + heap->bit_pages;
-    if (pages * ASHLAR_PAGE_BYTES > heap->peak_bytes) {
-        heap->peak_bytes = pages * ASHLAR_PAGE_BYTES;
-    }
-}
-
 COLD static bool grow_by(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
     struct slab *run = take_bare(heap, units, align_bytes);
@@ -236,7 +230,7 @@ COLD static bool grow_by(struct ashlar_heap *heap, uint32_t units, uint32_t alig
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     if (backed) {
         run->clean = (heap->source.flags & ASHLAR_HEAP_SOURCE_ZEROED) != 0;
-        count_backed_locked(heap, run->units, 0);
+        heap->backed_units += run->units;
         heap->grows++;
     }
     ashlar_heap_run_file_locked(heap, run, backed ? RUN_EMPTY : RUN_BARE);
@@ -303,7 +297,7 @@ COLD static void unback(struct ashlar_heap *heap, struct slab *run)
     decommit_units(heap, run->first, run->units);
     unback_zones(heap, zones);
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    count_backed_locked(heap, 0, run->units);
+    heap->backed_units -= run->units;
     heap->shrinks++;
     run->clean = 0;
     ashlar_heap_run_file_locked(heap, run, RUN_BARE);
@@ -354,9 +348,11 @@ COLD static void exchange_blocks(struct ashlar_heap *heap, struct slab *from, st
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     uint32_t more = to->units - from->units;
     heap->large_units += more;
-    count_backed_locked(heap, more, 0);
+    heap->backed_units += more;
+    heap->grows++;
     to->base = heap->base + ((uintptr_t)to->first << heap->unit_shift);
     to->bits = &heap->bits[((uintptr_t)to->first << heap->unit_granule_shift) / 32u];
+    to->cache = NULL;
     poke(to->bits, 1u);
     poke(from->bits, 0);
     ashlar_heap_map_run(heap, to, offset_of(heap, to));

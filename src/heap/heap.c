@@ -10,8 +10,9 @@
  * back come after unclaim, and whoever grew looks again, perhaps on another CPU.
  *
  * A size is exact: objects move when their class changes, so that a sized free
- * can be checked. Only where memory was short (`borrows`) may an object be of a
- * class up to four times larger; from then on sized frees accept that.
+ * can be checked. Only where memory was short (`borrows`), or in a range of up to
+ * 64 KiB, may an object be of a class up to four times larger; from then on sized
+ * frees accept that.
  *
  * Cost: the fast paths are in internal.h. Slow: O(1) but for growth, and one
  * look at each class when memory is short.
@@ -64,8 +65,9 @@ COLD static bool has_mail(const struct owner *owner)
     return (peek(&owner->mailbox) | peek(&owner->leftover)) != 0;
 }
 
-/* What lies in the mailbox of this CPU's interrupts would wait for an interrupt that comes at a bad time. */
-COLD static void drain_second(struct ashlar_heap *heap)
+/* What lies in the mailbox of this CPU's interrupts would wait for an interrupt that comes at a bad time.
+ * True: some of it is left. */
+COLD static bool drain_second(struct ashlar_heap *heap)
 {
     unsigned cpu = ashlar_port_pin();
     bool mail = has_mail(&heap->owners[cpu + heap->max_cpus]);
@@ -73,8 +75,10 @@ COLD static void drain_second(struct ashlar_heap *heap)
     struct owner *owner = mail ? claim_second(heap) : NULL;
     if (owner != NULL) {
         ashlar_heap_drain(heap, owner);
+        mail = has_mail(owner);
         ashlar_heap_unclaim(owner);
     }
+    return mail;
 }
 
 /* After something went back: not more than the watermark and a quarter. Nothing is held. */
@@ -130,7 +134,7 @@ COLD int ashlar_heap_work(struct ashlar_heap *heap)
         more = has_mail(owner);
         ashlar_heap_unclaim(owner);
     }
-    drain_second(heap);
+    more |= drain_second(heap);
     ashlar_heap_drain_deferred(heap);
     if (peek(&heap->starved) != 0 && ashlar_heap_may_grow(heap, 0)) {
         poke(&heap->starved, 0);
@@ -184,22 +188,14 @@ COLD static void *take_once(struct ashlar_heap *heap, const struct want *want)
     return object;
 }
 
-/* From a slab that this CPU has of a class up to four times as large and aligned as well. */
+/* Memory is short: from a slab that this CPU has of a larger class. */
 COLD static void *borrow(struct ashlar_heap *heap, const struct want *want)
 {
     void *object = NULL;
-    for (uint32_t class = want->class + 1u; class < CLASS_COUNT && object == NULL; class ++) {
-        struct want larger = {NULL, 0, 0, class}; /* stride 0: no new slab */
-        uint32_t bytes = ashlar_heap_class_bytes(class);
-        if (bytes > want->stride * BORROW_TIMES) {
-            break;
-        }
-        if (natural_align(bytes) >= want->align) {
-            object = take_once(heap, &larger);
-        }
-    }
-    if (object != NULL) {
-        count_up(&heap->borrows);
+    struct owner *owner = ashlar_heap_claim(heap);
+    if (owner != NULL) {
+        object = ashlar_heap_borrow_claimed(heap, owner, want, want->stride * BORROW_TIMES);
+        ashlar_heap_unclaim(owner);
     }
     return object;
 }
@@ -323,20 +319,35 @@ COLD void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const vo
     ashlar_heap_settle(heap);
 }
 
-void ashlar_heap_free(struct ashlar_heap *heap, void *object)
+void ashlar_heap_give(struct ashlar_heap *heap, void *object, const void *caller)
 {
-    give(heap, object, ASHLAR_CALLER());
+    if (__builtin_expect(!give_fast(heap, (uintptr_t)object), 0) && object != NULL) {
+        ashlar_heap_give_slow(heap, object, caller);
+    }
 }
 
-/* Can an object of this run have been asked for with so many bytes? */
+void ashlar_heap_free(struct ashlar_heap *heap, void *object)
+{
+    ashlar_heap_give(heap, object, ASHLAR_CALLER());
+}
+
+/* Can an object of this run have been asked for with so many bytes, at some alignment? */
 COLD static bool size_suits(const struct ashlar_heap *heap, const struct slab *slab, size_t bytes)
 {
     size_t have = ashlar_heap_object_bytes(heap, slab);
     bytes = bytes != 0 ? bytes : 1u;
-    if (peek(&heap->borrows) != 0 || slab->cache != NULL) {
+    if (bytes > have || peek(&heap->borrows) != 0 || slab->cache != NULL) {
         return bytes <= have;
     }
-    return have == ashlar_heap_size_roundup(heap, bytes);
+    if (!is_slab(slab)) {
+        return (have - bytes) >> heap->unit_shift == 0;
+    }
+    for (size_t align = GRANULE_BYTES; align <= ALIGN_MOST_BYTES; align *= 2u) {
+        if (ashlar_heap_size_roundup(heap, (size_t)round_up(bytes, align)) == have) {
+            return true;
+        }
+    }
+    return false;
 }
 
 COLD void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t bytes, const void *caller)
@@ -349,7 +360,7 @@ COLD void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t 
     ASHLAR_CHECK(size_suits(heap, slab, bytes),
                  "heap: sized free of %p with %zu bytes: the object has %zu; called from %p", object, bytes,
                  ashlar_heap_object_bytes(heap, slab), caller);
-    give(heap, object, caller);
+    ashlar_heap_give(heap, object, caller);
 }
 
 COLD void ashlar_heap_free_sized(struct ashlar_heap *heap, void *object, size_t bytes)
@@ -412,10 +423,11 @@ COLD static void *move_object(struct ashlar_heap *heap, void *object, size_t hav
     return object;
 }
 
-/* A large block that grows may take its pages along. NULL: nothing changed. */
+/* A large block that grows may take its pages along, unless it is large only by its alignment and will be of a class.
+ * NULL: nothing changed. */
 COLD static void *move_pages(struct ashlar_heap *heap, struct slab *slab, size_t have, size_t bytes)
 {
-    if (slab->state != RUN_LARGE || bytes <= have || bytes > heap->range_bytes) {
+    if (slab->state != RUN_LARGE || bytes <= have || bytes <= SMALL_MOST_BYTES || bytes > heap->range_bytes) {
         return NULL;
     }
     return ashlar_heap_move_large(heap, slab, (uint32_t)(ashlar_heap_size_roundup(heap, bytes) >> heap->unit_shift));
@@ -437,9 +449,9 @@ COLD void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t byt
         moved = (flags & ASHLAR_HEAP_NO_GROW) == 0 ? move_pages(heap, slab, have, bytes) : NULL;
         moved = moved != NULL ? moved : move_object(heap, object, have, bytes, flags);
     }
-    size_t now = moved != NULL ? ashlar_heap_usable(heap, moved, caller) : 0;
-    if (now > have && (flags & ASHLAR_HEAP_ZERO) != 0) {
-        memset((char *)moved + have, 0, now - have);
+    if (moved != NULL && (flags & ASHLAR_HEAP_ZERO) != 0) {
+        size_t kept = have < bytes ? have : bytes; /* zero behind a lesser size as well: it may grow again */
+        memset((char *)moved + kept, 0, ashlar_heap_usable(heap, moved, caller) - kept);
     }
     return moved;
 }

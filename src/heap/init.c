@@ -7,8 +7,9 @@
  * A source's bookkeeping is backed as the heap grows: nothing is committed here.
  * In a plain range everything is there at once, as one empty run. Its units
  * shrink with it, so that a small range is not used up by the first slab of a
- * few classes: 512 bytes up to 64 KiB, 1 KiB up to 1 MiB, else 4 KiB. Small ranges
- * have descriptors for some of their units only: slabs grow with use.
+ * few classes: 512 bytes up to 64 KiB, 1 KiB up to 1 MiB, else 4 KiB. There are
+ * descriptors for three units of eight only, as slabs grow with use, and for two
+ * more of eight of the first 256, where most slabs are a class's first.
  */
 #include "heap/internal.h"
 
@@ -16,7 +17,7 @@
 #define GROW_BYTES_USUAL ((size_t)64 << 10)
 #define SOURCE_LEAST_PAGES 16u
 #define SOURCE_MOST_PAGES ((size_t)1 << 28)
-#define GRANULES_OF_WORD 32u
+#define MANY_UNITS 256u
 
 /* Which class has how many bytes: 16 to 1024 in steps of 16, then eight to a doubling. */
 COLD uint32_t ashlar_heap_class_bytes(uint32_t class)
@@ -35,7 +36,7 @@ COLD static unsigned cpus_of(const struct ashlar_heap_options *options)
 
 COLD static size_t owners_bytes(unsigned cpus)
 {
-    return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + 2u * cpus * sizeof(struct owner);
+    return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + (size_t)2 * cpus * sizeof(struct owner);
 }
 
 COLD size_t ashlar_heap_footprint_bytes(const struct ashlar_heap_options *options, size_t source_pages)
@@ -127,14 +128,14 @@ COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const s
 COLD static uint32_t plain_unit_shift(size_t bytes)
 {
     if (bytes <= (size_t)64 << 10) {
-        return 9u;
+        return UNIT_SHIFT_LEAST;
     }
     return bytes <= (size_t)1 << 20 ? 10u : ASHLAR_PAGE_SHIFT;
 }
 
 COLD static uint32_t plain_descriptors(uint32_t units)
 {
-    return units / 8u * 3u + 9u;
+    return units / 8u * 3u + (units < MANY_UNITS ? units : MANY_UNITS) / 4u + 9u;
 }
 
 /* Bytes of map, descriptors and bits. */

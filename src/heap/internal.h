@@ -28,7 +28,7 @@
 #define SLAB_MOST_BYTES 65536u /* offsets in a slab have 16 bits */
 #define ALIGN_MOST_BYTES 4096u /* by class; more is a large block's */
 #define BOUND 32u              /* objects drained, links made, in one call */
-#define PAGE_UNIT_SHIFT ASHLAR_PAGE_SHIFT
+#define UNIT_SHIFT_LEAST 9u
 #define RUN_BINS 64u
 #define RECLAIMERS 4u
 
@@ -130,7 +130,7 @@ struct ashlar_heap {
     struct run_pool empty, bare;                                          /* L */
     size_t empty_units;                                                   /* L; others may peek */
     size_t backed_units;                                                  /* L */
-    size_t peak_bytes;                                                    /* L */
+    size_t peak_bytes;                                                    /* T */
     size_t slab_units, large_units, slab_count, large_count, cache_count; /* L */
     size_t grows, shrinks;                                                /* L */
     size_t failures, borrows;                                             /* A */
@@ -253,7 +253,7 @@ static inline void *slab_pop(struct slab *slab)
 {
     uint32_t word = slab->word;
     uint32_t offset = word & 0xffffu;
-    uint32_t granule = (uint16_t)(offset >> GRANULE_SHIFT | offset << (16u - GRANULE_SHIFT));
+    uint32_t granule = offset >> GRANULE_SHIFT | offset << (32u - GRANULE_SHIFT);
     if (__builtin_expect(granule >= slab->granules, 0)) {
         return NULL;
     }
@@ -282,25 +282,25 @@ static inline enum pushed slab_push(uint32_t *bits, struct slab *slab, uintptr_t
     uint32_t word = slab->word;
     poke(&bits[granule / 32u], old & ~bit);
     *(uint16_t *)object = (uint16_t)word;
-    bool emptied = __builtin_add_overflow(word & 0xffff0000u, 0x10000u, &word);
-    poke(&slab->word, word | (uint32_t)(object - slab->base));
-    return emptied ? PUSH_EMPTIED : PUSH_DONE;
+    uint32_t count = (word | 0xffffu) + 1u; /* one more free object, no offset; 0: with a carry */
+    poke(&slab->word, count | (uint32_t)(object - slab->base));
+    return count == 0 ? PUSH_EMPTIED : PUSH_DONE;
 }
 
 /* This CPU's owner if nothing stands in the way of a fast path; the caller is pinned then. */
-static inline struct owner *enter_fast(struct ashlar_heap *heap)
+static inline bool enter_fast(struct ashlar_heap *heap, struct owner **owner)
 {
     unsigned cpu = ashlar_port_pin();
     if (LIKELY(cpu < peek(&heap->fast_cpus))) {
-        struct owner *owner = &heap->owners[cpu];
-        if (LIKELY(peek(&owner->state) == 0)) {
-            poke(&owner->state, OWNER_BUSY);
+        *owner = &heap->owners[cpu];
+        if (LIKELY(peek(&(*owner)->state) == 0)) {
+            poke(&(*owner)->state, OWNER_BUSY);
             compiler_barrier();
-            return owner;
+            return true;
         }
     }
     ashlar_port_unpin();
-    return NULL;
+    return false;
 }
 
 static inline void leave_fast(struct owner *owner)
@@ -317,8 +317,8 @@ void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const void *c
 
 static inline void *take_class(struct ashlar_heap *heap, uint32_t class)
 {
-    struct owner *owner = enter_fast(heap);
-    if (owner == NULL) {
+    struct owner *owner;
+    if (!enter_fast(heap, &owner)) {
         return NULL;
     }
     void *object = slab_pop(owner->bin[class].current);
@@ -337,39 +337,43 @@ static inline void *take_fast(struct ashlar_heap *heap, size_t bytes)
     return ashlar_heap_take_slow(heap, NULL, bytes, 0);
 }
 
-/* False: the slow path has to look. */
-static inline bool give_fast(struct ashlar_heap *heap, uintptr_t object)
+/* By the owner, which is claimed. */
+static inline enum pushed push_own(struct ashlar_heap *heap, struct owner *owner, uintptr_t object, struct slab **slab)
 {
     uintptr_t granule = rotate(object - heap->base);
     if (__builtin_expect(granule >= peek(&heap->granules), 0)) {
+        return PUSH_REFUSED;
+    }
+    *slab = slab_at(heap, peek(&heap->map[granule >> heap->unit_granule_shift]));
+    if (__builtin_expect(peek(&(*slab)->fast) != owner || peek(&owner->mailbox) != 0, 0)) {
+        return PUSH_REFUSED;
+    }
+    return slab_push(heap->bits, *slab, granule, object);
+}
+
+/* False: the slow path has to look. */
+static inline bool give_fast(struct ashlar_heap *heap, uintptr_t object)
+{
+    struct owner *owner;
+    struct slab *slab = NULL;
+    if (!enter_fast(heap, &owner)) {
         return false;
     }
-    struct slab *slab = slab_at(heap, peek(&heap->map[granule >> heap->unit_granule_shift]));
-    struct owner *owner = enter_fast(heap);
-    if (owner == NULL) {
-        return false;
-    }
-    enum pushed pushed = PUSH_REFUSED;
-    bool released = false;
-    if (LIKELY(peek(&slab->fast) == owner && peek(&owner->mailbox) == 0)) {
-        pushed = slab_push(heap->bits, slab, granule, object);
-        if (__builtin_expect(pushed == PUSH_EMPTIED && slab->state != RUN_KEPT, 0)) {
-            released = ashlar_heap_emptied(heap, owner, slab);
+    enum pushed pushed = push_own(heap, owner, object, &slab);
+    if (__builtin_expect(pushed == PUSH_EMPTIED && slab->state != RUN_KEPT, 0)) {
+        bool released = ashlar_heap_emptied(heap, owner, slab);
+        leave_fast(owner);
+        if (released) {
+            ashlar_heap_settle(heap);
         }
+        return true;
     }
     leave_fast(owner);
-    if (__builtin_expect(released, 0)) {
-        ashlar_heap_settle(heap);
-    }
     return pushed != PUSH_REFUSED;
 }
 
-static inline void give(struct ashlar_heap *heap, void *object, const void *caller)
-{
-    if (__builtin_expect(!give_fast(heap, (uintptr_t)object), 0) && object != NULL) {
-        ashlar_heap_give_slow(heap, object, caller);
-    }
-}
+/* The same, and the slow path, for callers that have a caller. */
+void ashlar_heap_give(struct ashlar_heap *heap, void *object, const void *caller);
 
 /* --- runs.c: runs of units; all under the lock --------------------------- */
 
@@ -405,6 +409,9 @@ struct owner *ashlar_heap_claim(struct ashlar_heap *heap);
 void ashlar_heap_unclaim(struct owner *owner);
 bool ashlar_heap_is_nmi(void);
 void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want);
+void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin);
+void *ashlar_heap_borrow_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want,
+                                 uint32_t most_bytes);
 bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want);
 void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, uintptr_t object);
 void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner);

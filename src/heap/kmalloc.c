@@ -42,7 +42,9 @@ void *ashlar_kmemalign(size_t align_bytes, size_t bytes)
 
 void ashlar_kfree(void *object)
 {
-    give(bound, object, ASHLAR_CALLER());
+    if (__builtin_expect(!give_fast(bound, (uintptr_t)object), 0) && object != NULL) {
+        ashlar_heap_give_slow(bound, object, ASHLAR_CALLER());
+    }
 }
 
 void ashlar_kfree_sized(void *object, size_t bytes)

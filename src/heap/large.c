@@ -94,7 +94,7 @@ COLD static bool extend_locked(struct ashlar_heap *heap, struct slab *run, uint3
 {
     struct slab *after = ashlar_heap_run_after_locked(heap, run);
     uint32_t more = units - run->units;
-    if (after->state != RUN_EMPTY || after->units < more || ashlar_heap_spares_locked(heap) == 0) {
+    if (peek(&after->state) != RUN_EMPTY || after->units < more || ashlar_heap_spares_locked(heap) == 0) {
         return false;
     }
     ashlar_heap_run_unfile_locked(heap, after);

@@ -22,7 +22,7 @@
  */
 #include "heap/internal.h"
 
-uint32_t ashlar_heap_bin_of_units(uint32_t units)
+COLD uint32_t ashlar_heap_bin_of_units(uint32_t units)
 {
     if (units < 8u) {
         return units;
@@ -31,12 +31,12 @@ uint32_t ashlar_heap_bin_of_units(uint32_t units)
     return 8u + (log - 3u) * 2u + ((units >> (log - 1u)) & 1u);
 }
 
-uint32_t ashlar_heap_spares_locked(const struct ashlar_heap *heap)
+COLD uint32_t ashlar_heap_spares_locked(const struct ashlar_heap *heap)
 {
     return heap->spare_count + (heap->slabs_backed - heap->slabs_begun);
 }
 
-void ashlar_heap_map_run(struct ashlar_heap *heap, const struct slab *run, uint32_t value)
+COLD void ashlar_heap_map_run(struct ashlar_heap *heap, const struct slab *run, uint32_t value)
 {
     uint32_t *map = &heap->map[run->first];
     for (uint32_t i = 0; i < run->units; i++) {
@@ -44,7 +44,7 @@ void ashlar_heap_map_run(struct ashlar_heap *heap, const struct slab *run, uint3
     }
 }
 
-static void mark_ends(struct ashlar_heap *heap, const struct slab *run)
+COLD static void mark_ends(struct ashlar_heap *heap, const struct slab *run)
 {
     uint32_t offset = offset_of(heap, run);
     poke(&heap->map[run->first], offset);
@@ -52,7 +52,7 @@ static void mark_ends(struct ashlar_heap *heap, const struct slab *run)
 }
 
 /* A descriptor in RUN_MOVING, ends marked. There is a spare one. */
-struct slab *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units)
+COLD struct slab *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units)
 {
     struct slab *run;
     if (heap->spare != 0) {
@@ -71,7 +71,7 @@ struct slab *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t firs
     return run;
 }
 
-void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct slab *run)
+COLD void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct slab *run)
 {
     poke(&run->state, RUN_NONE);
     run->units = 0;
@@ -80,12 +80,12 @@ void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct slab *run)
     heap->spare_count++;
 }
 
-static struct run_pool *pool_of(struct ashlar_heap *heap, uint32_t state)
+COLD static struct run_pool *pool_of(struct ashlar_heap *heap, uint32_t state)
 {
     return state == RUN_EMPTY ? &heap->empty : &heap->bare;
 }
 
-static void insert_locked(struct ashlar_heap *heap, struct slab *run, enum run_state state)
+COLD static void insert_locked(struct ashlar_heap *heap, struct slab *run, enum run_state state)
 {
     struct run_pool *pool = pool_of(heap, state);
     uint32_t bin = ashlar_heap_bin_of_units(run->units);
@@ -104,7 +104,7 @@ static void insert_locked(struct ashlar_heap *heap, struct slab *run, enum run_s
 }
 
 /* Out of its bin: into RUN_MOVING. */
-void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct slab *run)
+COLD void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct slab *run)
 {
     struct run_pool *pool = pool_of(heap, run->state);
     uint32_t bin = ashlar_heap_bin_of_units(run->units);
@@ -125,25 +125,26 @@ void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct slab *run)
     poke(&run->state, RUN_MOVING);
 }
 
-/* The neighbours, or number 0, which is in no state. */
-struct slab *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct slab *run)
+/* The neighbours, or number 0, which is in no state. A neighbour may be a slab whose owner is just changing it, but not
+ * into an empty or bare run: so only the state is read of it, and that atomically. */
+COLD struct slab *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct slab *run)
 {
-    return slab_at(heap, run->first != 0 ? heap->map[run->first - 1u] : 0);
+    return slab_at(heap, run->first != 0 ? peek(&heap->map[run->first - 1u]) : 0);
 }
 
-struct slab *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct slab *run)
+COLD struct slab *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct slab *run)
 {
     uint32_t end = run->first + run->units;
-    return slab_at(heap, end < heap->limit ? heap->map[end] : 0);
+    return slab_at(heap, end < heap->limit ? peek(&heap->map[end]) : 0);
 }
 
 /* Give a run in RUN_MOVING to a pool, merged with its neighbours there. */
-void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run, enum run_state state)
+COLD void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run, enum run_state state)
 {
     struct slab *before = ashlar_heap_run_before_locked(heap, run);
     struct slab *after = ashlar_heap_run_after_locked(heap, run);
     poke(&run->fast, NULL);
-    if (before->state == state) {
+    if (peek(&before->state) == state) {
         ashlar_heap_run_unfile_locked(heap, before);
         before->units += run->units;
         before->clean &= run->clean;
@@ -154,7 +155,7 @@ void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run, enu
         ashlar_heap_forget_locked(heap, run);
         run = before;
     }
-    if (after->state == state) {
+    if (peek(&after->state) == state) {
         ashlar_heap_run_unfile_locked(heap, after);
         run->clean &= after->clean;
         if (state == RUN_BARE) {
@@ -169,7 +170,7 @@ void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run, enu
 }
 
 /* Cut a run in RUN_MOVING: it keeps `units`, the rest is returned, in RUN_MOVING as well. There is a spare descriptor. */
-struct slab *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct slab *run, uint32_t units)
+COLD struct slab *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct slab *run, uint32_t units)
 {
     uint32_t rest_units = run->units - units;
     run->units = units;
@@ -180,13 +181,13 @@ struct slab *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct slab 
 }
 
 /* Units to skip at the start of this run to be aligned. */
-static uint32_t skip_units(const struct ashlar_heap *heap, const struct slab *run, uint32_t align_bytes)
+COLD static uint32_t skip_units(const struct ashlar_heap *heap, const struct slab *run, uint32_t align_bytes)
 {
     uintptr_t address = heap->base + ((uintptr_t)run->first << heap->unit_shift);
     return (uint32_t)((round_up(address, align_bytes) - address) >> heap->unit_shift);
 }
 
-static uint32_t next_bin(const struct run_pool *pool, uint32_t bin)
+COLD static uint32_t next_bin(const struct run_pool *pool, uint32_t bin)
 {
     for (uint32_t word = bin / 32u; word < RUN_BINS / 32u; word++) {
         uint32_t mask = pool->mask[word];
@@ -200,15 +201,15 @@ static uint32_t next_bin(const struct run_pool *pool, uint32_t bin)
     return RUN_BINS;
 }
 
-static bool fits(const struct ashlar_heap *heap, const struct slab *run, uint32_t units, uint32_t align_bytes)
+COLD static bool fits(const struct ashlar_heap *heap, const struct slab *run, uint32_t units, uint32_t align_bytes)
 {
     uint32_t skip = skip_units(heap, run, align_bytes);
     return run->units >= units && run->units - units >= skip;
 }
 
 /* A run that fits, of the smallest bin that has one among the first 32 looked at. */
-static struct slab *search_locked(struct ashlar_heap *heap, const struct run_pool *pool, uint32_t units,
-                                  uint32_t align_bytes)
+COLD static struct slab *search_locked(struct ashlar_heap *heap, const struct run_pool *pool, uint32_t units,
+                                       uint32_t align_bytes)
 {
     unsigned looked = 0;
     uint32_t bin = next_bin(pool, ashlar_heap_bin_of_units(units));
@@ -227,8 +228,8 @@ static struct slab *search_locked(struct ashlar_heap *heap, const struct run_poo
 }
 
 /* NULL: none, or no descriptors for what is cut off. The run comes in RUN_MOVING. */
-struct slab *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
-                                         uint32_t align_bytes)
+COLD struct slab *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
+                                              uint32_t align_bytes)
 {
     struct slab *run = search_locked(heap, pool, units, align_bytes);
     if (run == NULL) {
@@ -252,7 +253,7 @@ struct slab *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_po
 }
 
 /* One of the largest empty runs, taken out of its bin; NULL: there is none. */
-struct slab *ashlar_heap_run_largest_locked(struct ashlar_heap *heap)
+COLD struct slab *ashlar_heap_run_largest_locked(struct ashlar_heap *heap)
 {
     for (uint32_t word = RUN_BINS / 32u; word-- != 0;) {
         if (heap->empty.mask[word] != 0) {

@@ -31,6 +31,10 @@
  */
 #include "heap/internal.h"
 
+/* In a range of up to 64 KiB a slab for each of many sizes would use it up: there what a larger class has free goes before
+ * a new slab. A mix of sizes fills 61% of 64 KiB so, instead of 56%, and never less than half. */
+#define THRIFTY_TIMES 2u
+
 /* What every bin points at that has no slab. Never written: its state is no slab's, and its list is at its end. */
 struct slab ashlar_heap_nobody = {.word = LIST_END};
 
@@ -149,7 +153,7 @@ COLD static void broken_list(struct owner *owner, const struct slab *slab)
 }
 
 /* From the slabs that the bin has: NULL if none has a free object. Each turn links, or unlists a slab that is full. */
-static void *refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
+void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
 {
     for (;;) {
         struct slab *slab = bin->current;
@@ -233,13 +237,36 @@ COLD bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, co
     return true;
 }
 
+/* From a slab of a larger class, of at most so many bytes and aligned as well. */
+COLD void *ashlar_heap_borrow_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want,
+                                      uint32_t most_bytes)
+{
+    void *object = NULL;
+    for (uint32_t class = want->class + 1u; class < CLASS_COUNT && object == NULL; class ++) {
+        uint32_t bytes = ashlar_heap_class_bytes(class);
+        if (bytes > most_bytes) {
+            break;
+        }
+        if (natural_align(bytes) >= want->align) {
+            object = ashlar_heap_refill(heap, owner, &owner->bin[class]);
+        }
+    }
+    if (object != NULL) {
+        count_up(&heap->borrows);
+    }
+    return object;
+}
+
 COLD void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want)
 {
     struct bin *bin = bin_of(owner, want->cache, want->class);
     ashlar_heap_drain(heap, owner);
-    void *object = refill(heap, owner, bin);
-    if (object == NULL && want->stride != 0 && ashlar_heap_add_slab(heap, owner, want)) {
-        object = refill(heap, owner, bin);
+    void *object = ashlar_heap_refill(heap, owner, bin);
+    if (object == NULL && want->cache == NULL && heap->unit_shift == UNIT_SHIFT_LEAST) {
+        object = ashlar_heap_borrow_claimed(heap, owner, want, want->stride * THRIFTY_TIMES);
+    }
+    if (object == NULL && ashlar_heap_add_slab(heap, owner, want)) {
+        object = ashlar_heap_refill(heap, owner, bin);
     }
     return object;
 }

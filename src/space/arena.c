@@ -19,7 +19,7 @@
 #include "space/internal.h"
 
 /* The strip's first pages are backed. */
-void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn first, size_t pages)
+COLD void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn first, size_t pages)
 {
     arena->name = name;
     ashlar_lock_init(&arena->lock, ASHLAR_RANK_RANGES, name);
@@ -36,7 +36,7 @@ struct arena *ashlar_arena_of(ashlar_vpn page)
 /* --- the strip ----------------------------------------------------------- */
 
 /* Give the arena one more page of descriptors, unless somebody else was faster. */
-static ashlar_status feed(struct arena *arena)
+COLD static ashlar_status feed(struct arena *arena)
 {
     ashlar_pfn frame;
     ashlar_status status = ashlar_frames_take(ashlar_half.pool, 0, &frame);
@@ -59,7 +59,8 @@ static ashlar_status feed(struct arena *arena)
 
 /* --- taking and giving addresses ------------------------------------------ */
 
-static ashlar_status try_take(struct arena *arena, const struct range_request *request, struct ashlar_range_info *info)
+COLD static ashlar_status try_take(struct arena *arena, const struct range_request *request,
+                                   struct ashlar_range_info *info)
 {
     *info = (struct ashlar_range_info){0, request->pages, (uintptr_t)request->name, (uint32_t)request->kind, 0};
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
@@ -70,8 +71,8 @@ static ashlar_status try_take(struct arena *arena, const struct range_request *r
 
 /* What is missing is fetched, and the lock taken again: a frame for descriptors; what waits for a flush, or is kept
  * ready for its next user. */
-ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
-                                struct ashlar_range_info *info)
+COLD ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
+                                     struct ashlar_range_info *info)
 {
     for (;;) {
         ashlar_status status = try_take(arena, request, info);
@@ -86,7 +87,7 @@ ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request 
     }
 }
 
-void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller)
+COLD void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller)
 {
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     (void)ashlar_ranges_give_locked(&arena->ranges, first, caller);
@@ -95,11 +96,7 @@ void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller
 
 /* --- kinds ------------------------------------------------------------------ */
 
-static const struct {
-    const char *text;
-    uint8_t guards_below;
-    uint8_t guards_above;
-} kind_rows[] = {
+const struct range_row ashlar_range_rows[] = {
     [RANGE_RESERVED] = {"reserved range", 0, 0},
     [RANGE_PAGES] = {"range of pages", 0, 1},
     [RANGE_STACK] = {"stack", 1, 1},
@@ -109,22 +106,7 @@ static const struct {
 
 const char *ashlar_range_kind_text(uint32_t note)
 {
-    return kind_rows[note & RANGE_KIND_MASK].text;
-}
-
-size_t ashlar_range_guards_below(uint32_t note)
-{
-    return kind_rows[note & RANGE_KIND_MASK].guards_below;
-}
-
-size_t ashlar_range_guards_above(uint32_t note)
-{
-    return kind_rows[note & RANGE_KIND_MASK].guards_above;
-}
-
-size_t ashlar_range_pages(const struct ashlar_range_info *range)
-{
-    return range->pages - ashlar_range_guards_below(range->note) - ashlar_range_guards_above(range->note);
+    return ashlar_range_rows[note & RANGE_KIND_MASK].text;
 }
 
 struct ashlar_range_info ashlar_arena_claim(ashlar_vpn first, unsigned kinds, const void *caller)
@@ -148,7 +130,7 @@ struct ashlar_range_info ashlar_arena_claim(ashlar_vpn first, unsigned kinds, co
     return range;
 }
 
-void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags)
+COLD void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags)
 {
     struct arena *arena = ashlar_arena_of(range->first);
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
@@ -157,7 +139,7 @@ void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags)
     ashlar_lock_give(&arena->lock, interrupts);
 }
 
-ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first)
+COLD ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first)
 {
     struct range_request request = {pages, align_pages, RANGE_RESERVED, name};
     struct ashlar_range_info info;
@@ -171,7 +153,7 @@ ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char 
     return status;
 }
 
-void ashlar_space_unreserve(ashlar_vpn first)
+COLD void ashlar_space_unreserve(ashlar_vpn first)
 {
     (void)ashlar_arena_claim(first, 1u << RANGE_RESERVED, ASHLAR_CALLER());
     ashlar_arena_give(ashlar_arena_of(first), first, ASHLAR_CALLER());

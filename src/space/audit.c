@@ -25,18 +25,25 @@ struct gaps {
     const char *broken;
 };
 
+/* Pages from this one on of which the spot's table says nothing, at most limit: none if the entry is not empty. */
+COLD static size_t empty_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned entries = ashlar_table_entries(paging, spot->level) - spot->index;
+    size_t whole = (size_t)1 << ashlar_entry_shift(paging, spot->level);
+    size_t empty = ashlar_run_first_nonempty(paging, spot->table, spot->index, entries);
+    size_t pages = empty != 0 ? empty * whole - (page & (whole - 1u)) : 0;
+    return pages < limit ? pages : limit;
+}
+
 COLD static bool all_absent(ashlar_vpn page, size_t pages)
 {
     while (pages != 0) {
         struct ashlar_spot spot;
         ashlar_spot_find(NULL, page, 1, &spot);
-        size_t step = ashlar_spot_pages(&spot, page, pages);
-        unsigned count = (unsigned)step;
-        bool absent = spot.level == 1
-                          ? ashlar_run_first_nonempty(ashlar_half.paging, spot.table, spot.index, count) == count
-                          : spot.entry == 0;
+        size_t step = empty_pages(&spot, page, pages);
         ashlar_spot_close(&spot);
-        if (!absent) {
+        if (step == 0) {
             return false;
         }
         page += step;
@@ -99,8 +106,11 @@ COLD static size_t count_level(const struct ashlar_space *space, unsigned level,
         struct ashlar_spot spot;
         ashlar_spot_find(space, page, level + 1u, &spot);
         size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, spot.level);
-        size_t step = whole - (page & (whole - 1u));
-        tables += spot.level == level + 1u && ashlar_entry_is_link(ashlar_half.paging, spot.level, spot.entry);
+        size_t step = empty_pages(&spot, page, pages);
+        if (step == 0) {
+            step = whole - (page & (whole - 1u));
+            tables += spot.level == level + 1u && ashlar_entry_is_link(ashlar_half.paging, spot.level, spot.entry);
+        }
         ashlar_spot_close(&spot);
         step = step < pages ? step : pages;
         page += step;

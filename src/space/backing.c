@@ -50,7 +50,7 @@ static ashlar_status get_supply(struct supply *supply, size_t pages)
     return status == ASHLAR_NO_FRAMES && ashlar_purge_helps() ? try_supply(supply) : status;
 }
 
-static void return_supply(const struct supply *supply)
+COLD static void return_supply(const struct supply *supply)
 {
     ashlar_frames_give_bulk(ashlar_half.pool, supply->frames, supply->in_hand);
     ashlar_frames_unreserve(ashlar_half.pool, supply->promised);
@@ -93,7 +93,7 @@ ashlar_status ashlar_space_commit(ashlar_vpn first, size_t pages, unsigned flags
     return ASHLAR_OK;
 }
 
-void ashlar_space_decommit(ashlar_vpn first, size_t pages)
+COLD void ashlar_space_decommit(ashlar_vpn first, size_t pages)
 {
     ashlar_status status = ashlar_space_unmap(NULL, first, pages, NULL);
     ASHLAR_CHECK(status == ASHLAR_OK, "space: decommit of %zu pages at %p: %s, by %p", pages,
@@ -113,13 +113,8 @@ static struct range_request request_for(enum range_kind kind, size_t pages, cons
     return (struct range_request){pages + guards, 1, kind, name};
 }
 
-static ashlar_vpn first_page(const struct ashlar_range_info *range)
-{
-    return range->first + ashlar_range_guards_below(range->note);
-}
-
-ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, struct ashlar_range_info *range,
-                                struct ashlar_cursor *cursor)
+COLD ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name,
+                                     struct ashlar_range_info *range, struct ashlar_cursor *cursor)
 {
     const struct range_request request = request_for(kind, pages, name);
     struct arena *arena = arena_for(kind);
@@ -132,24 +127,17 @@ ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *
         ashlar_arena_give(arena, range->first, ASHLAR_CALLER());
         return status;
     }
-    if (first_page(range) != range->first) {
+    if (ashlar_range_first(range) != range->first) {
         ashlar_cursor_note(cursor, ashlar_guard_note(range));
     }
     return ASHLAR_OK;
 }
 
 /* What is left for the cursor is the guard above. */
-static void close_range(struct ashlar_cursor *cursor, const struct ashlar_range_info *range)
+COLD static void close_range(struct ashlar_cursor *cursor, const struct ashlar_range_info *range)
 {
     ashlar_cursor_note(cursor, ashlar_guard_note(range));
     ashlar_cursor_end(cursor);
-}
-
-void ashlar_range_revisit(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages)
-{
-    ashlar_status status = ashlar_cursor_begin(cursor, NULL, first, pages, ASHLAR_INTENT_COLLECT);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: pages at %p: %s", (void *)ashlar_page_address(first),
-                 ashlar_status_text(status));
 }
 
 /* A range that was kept ready has its guards and tables. */
@@ -159,10 +147,10 @@ static ashlar_status fill_range(enum range_kind kind, size_t pages, const char *
     const struct range_request request = request_for(kind, pages, name);
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
-    if (ashlar_magazine_take(arena_for(kind), &request, &range)) {
-        ashlar_range_revisit(&cursor, first_page(&range), pages);
-        map_supply(&cursor, supply, flags);
-        ashlar_cursor_end(&cursor);
+    if (pages <= BATCH_FRAMES && ashlar_magazine_take(arena_for(kind), &request, &range)) {
+        ashlar_port_pin();
+        ashlar_leaves_set(ashlar_range_first(&range), pages, supply->frames, flags);
+        ashlar_port_unpin();
     } else {
         ashlar_status status = ashlar_range_open(kind, pages, name, &range, &cursor);
         if (status != ASHLAR_OK) {
@@ -171,7 +159,7 @@ static ashlar_status fill_range(enum range_kind kind, size_t pages, const char *
         map_supply(&cursor, supply, flags);
         close_range(&cursor, &range);
     }
-    *first = first_page(&range);
+    *first = ashlar_range_first(&range);
     return ASHLAR_OK;
 }
 
@@ -200,7 +188,7 @@ ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, 
     return take_pages(RANGE_PAGES, pages, flags, name, first);
 }
 
-ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t *top)
+COLD ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t *top)
 {
     ashlar_vpn first;
     ashlar_status status = take_pages(RANGE_STACK, pages, ASHLAR_MAP_WRITE, name, &first);
@@ -210,25 +198,12 @@ ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t 
     return status;
 }
 
-/* Out of reach of every CPU once the gather is finished. */
-static void hide_range(const struct ashlar_range_info *range, struct ashlar_gather *gather, const void *caller)
+static void check_hidden(const struct ashlar_range_info *range, size_t hidden, const void *caller)
 {
-    struct ashlar_cursor cursor;
     size_t pages = ashlar_range_pages(range);
-    ashlar_range_revisit(&cursor, first_page(range), pages);
-    size_t hidden = ashlar_cursor_hide(&cursor, pages, gather);
-    ashlar_cursor_end(&cursor);
     ASHLAR_CHECK(hidden == pages, "space: %s %s at %p given back with %zu of its %zu pages missing, by %p",
                  ashlar_range_kind_text(range->note), (const char *)range->tag,
-                 (void *)ashlar_page_address(first_page(range)), pages - hidden, pages, caller);
-}
-
-static void give_pages(const struct ashlar_range_info *range, const void *caller)
-{
-    struct ashlar_gather later;
-    ashlar_gather_init(&later, NULL);
-    hide_range(range, &later, caller);
-    ashlar_purge_add(range);
+                 (void *)ashlar_page_address(ashlar_range_first(range)), pages - hidden, pages, caller);
 }
 
 void ashlar_space_give(ashlar_vpn first)
@@ -238,11 +213,11 @@ void ashlar_space_give(ashlar_vpn first)
     if ((range.note & RANGE_KIND_MASK) == (uint32_t)RANGE_DEMAND) {
         ashlar_demand_give(&range);
     } else {
-        give_pages(&range, ASHLAR_CALLER());
+        check_hidden(&range, ashlar_purge_give(&range), ASHLAR_CALLER());
     }
 }
 
-void ashlar_space_give_stack(uintptr_t top)
+COLD void ashlar_space_give_stack(uintptr_t top)
 {
     struct ashlar_range_info range = {0};
     ashlar_vpn page = ashlar_address_page(top);
@@ -250,20 +225,20 @@ void ashlar_space_give_stack(uintptr_t top)
     ASHLAR_CHECK(found && range.first + range.pages - 1u == page, "space: %p is the top of no stack, given back by %p",
                  (void *)top, ASHLAR_CALLER());
     range = ashlar_arena_claim(range.first, 1u << RANGE_STACK, ASHLAR_CALLER());
-    give_pages(&range, ASHLAR_CALLER());
+    check_hidden(&range, ashlar_purge_give(&range), ASHLAR_CALLER());
 }
 
 /* --- device memory ---------------------------------------------------------------- */
 
-static size_t pages_spanned(ashlar_phys base, size_t bytes)
+COLD static size_t pages_spanned(ashlar_phys base, size_t bytes)
 {
     size_t offset = (size_t)(base & (ASHLAR_PAGE_BYTES - 1u));
     return (bytes >> ASHLAR_PAGE_SHIFT) +
            (((bytes & (ASHLAR_PAGE_BYTES - 1u)) + offset + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT);
 }
 
-ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned flags, const char *name,
-                                    uintptr_t *address)
+COLD ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned flags, const char *name,
+                                         uintptr_t *address)
 {
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
@@ -285,15 +260,20 @@ ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned fla
     return ASHLAR_OK;
 }
 
-void ashlar_space_unmap_mmio(uintptr_t address)
+/* The frames are the device's: nobody collects them. */
+COLD void ashlar_space_unmap_mmio(uintptr_t address)
 {
     struct ashlar_range_info range =
         ashlar_arena_claim(ashlar_address_page(address), 1u << RANGE_DEVICE, ASHLAR_CALLER());
     struct ashlar_gather gather;
     ashlar_gather_init(&gather, NULL);
-    hide_range(&range, &gather, ASHLAR_CALLER());
+    ashlar_gather_add(&gather, ashlar_range_first(&range), ashlar_range_pages(&range));
+    ashlar_port_pin();
+    check_hidden(&range, ashlar_leaves_hide(ashlar_range_first(&range), ashlar_range_pages(&range)), ASHLAR_CALLER());
+    ashlar_port_unpin();
     ashlar_gather_finish(&gather);
-    (void)ashlar_range_collect(&range, false);
-    ashlar_range_clear(&range);
+    ashlar_port_pin();
+    ashlar_leaves_clear(range.first, range.pages);
+    ashlar_port_unpin();
     ashlar_arena_give(&ashlar_half.general, range.first, ASHLAR_CALLER());
 }

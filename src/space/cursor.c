@@ -59,7 +59,7 @@ static void leave(struct ashlar_cursor *cursor)
 
 /* Tables below an empty entry of this level that mapping so many pages from page on needs: at each level those spanned,
  * less those whose whole extent is one large page. */
-static size_t missing_tables(unsigned level, ashlar_vpn page, size_t pages, unsigned large_level)
+COLD static size_t missing_tables(unsigned level, ashlar_vpn page, size_t pages, unsigned large_level)
 {
     size_t tables = 0;
     for (unsigned below = level - 1u; below != 0; below--) {
@@ -91,7 +91,7 @@ static ashlar_status plan_map_at(const struct ashlar_spot *spot, ashlar_vpn page
 }
 
 /* Does the cursor's range cover only a part of the large page at this spot? */
-static bool cuts(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page)
+COLD static bool cuts(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page)
 {
     size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, spot->level);
     ashlar_vpn start = round_down(page, whole);
@@ -148,7 +148,7 @@ static ashlar_status plan(struct ashlar_cursor *cursor, ashlar_intent intent, un
 }
 
 /* Split the large page at this edge of the range, down to where the edge lies. Reserved beforehand: nothing fails. */
-static void split_edge(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_gather *gather)
+COLD static void split_edge(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_gather *gather)
 {
     while (cuts(cursor, seek(cursor, page), page)) {
         ashlar_tables_split(cursor, page, &cursor->spot, gather);
@@ -285,12 +285,12 @@ void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, s
     }
 }
 
-/* The highest level, up to limit, at which one entry can map from here on. */
-static unsigned level_for(ashlar_vpn page, ashlar_pfn frame, size_t pages, unsigned limit)
+COLD unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
+                               unsigned limit)
 {
     unsigned level = limit;
     while (level > 1) {
-        size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, level);
+        size_t whole = (size_t)1 << ashlar_entry_shift(paging, level);
         if (pages >= whole && ((page | frame) & (whole - 1u)) == 0) {
             break;
         }
@@ -299,7 +299,7 @@ static unsigned level_for(ashlar_vpn page, ashlar_pfn frame, size_t pages, unsig
     return level;
 }
 
-unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn first, ashlar_pfn frame, unsigned flags)
+COLD unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn first, ashlar_pfn frame, unsigned flags)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned level = ashlar_paging_large_level(paging, ashlar_half.options.features);
@@ -315,13 +315,14 @@ unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn first, 
     return level;
 }
 
-void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags)
+COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned large_level = ashlar_large_level(cursor->space, cursor->next, first, flags);
     while (pages != 0) {
         unsigned found = seek(cursor, cursor->next)->level;
-        unsigned level = level_for(cursor->next, first, pages, found < large_level ? found : large_level);
+        unsigned level =
+            ashlar_level_for(paging, cursor->next, first, pages, found < large_level ? found : large_level);
         struct ashlar_spot *spot = seek_linked(cursor, level);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
         ashlar_run_set_linear(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u, first,
@@ -336,7 +337,7 @@ void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, si
     }
 }
 
-void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note)
+COLD void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note)
 {
     struct ashlar_spot *spot = seek_linked(cursor, 1);
     ashlar_entry_note(ashlar_half.paging, spot->table, spot->index, note);
@@ -363,7 +364,8 @@ size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ash
     return hidden;
 }
 
-void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags, struct ashlar_gather *gather)
+COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags,
+                                struct ashlar_gather *gather)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     while (pages != 0) {

@@ -20,12 +20,13 @@
 #include "arch/entry.h"
 
 #define FLAGS_SHIFT 8u /* in a range's note: what its pages allow */
+#define BATCH_FRAMES 16u
 #define BUSY ((uintptr_t)1 << 28)
 
 _Static_assert(BUSY <= ASHLAR_ENTRY_NOTE_MAX && (uint64_t)STRIP_PAGES_MAX * 256u * 2u <= BUSY,
                "a note has room for the mark");
 
-ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
+COLD ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
@@ -57,7 +58,7 @@ ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char 
 }
 
 /* A zeroed frame, out of what was promised. */
-static ashlar_pfn take_zeroed(void)
+COLD static ashlar_pfn take_zeroed(void)
 {
     ashlar_pfn frame;
     struct ashlar_frames_request request = {0, 0, ASHLAR_FRAMES_ANY_NODE, ASHLAR_FRAMES_FROM_RESERVATION};
@@ -70,7 +71,7 @@ static ashlar_pfn take_zeroed(void)
 }
 
 /* The page's own entry, if it is one of a demand region. */
-static bool find_entry(ashlar_vpn page, struct ashlar_spot *spot, struct ashlar_range_info *range)
+COLD static bool find_entry(ashlar_vpn page, struct ashlar_spot *spot, struct ashlar_range_info *range)
 {
     ashlar_spot_find(NULL, page, 1, spot);
     uintptr_t note = spot->level == 1 ? ashlar_entry_note_of(ashlar_half.paging, spot->entry) : 0;
@@ -79,7 +80,7 @@ static bool find_entry(ashlar_vpn page, struct ashlar_spot *spot, struct ashlar_
 }
 
 /* The caller is pinned. False if the page is no page of a region. */
-bool ashlar_demand_fault(ashlar_vpn page)
+COLD bool ashlar_demand_fault(ashlar_vpn page)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     struct ashlar_spot spot;
@@ -97,19 +98,36 @@ bool ashlar_demand_fault(ashlar_vpn page)
     return ours;
 }
 
-/* Pages that were never touched hold notes: hiding and collecting pass them by. */
-void ashlar_demand_give(const struct ashlar_range_info *range)
+COLD static size_t collect_to_pool(ashlar_vpn page, size_t pages)
 {
-    struct ashlar_cursor cursor;
+    size_t taken = 0;
+    while (pages != 0) {
+        ashlar_pfn frames[BATCH_FRAMES];
+        size_t step = pages < BATCH_FRAMES ? pages : BATCH_FRAMES;
+        size_t found = ashlar_leaves_collect(page, step, frames);
+        ashlar_frames_give_bulk(ashlar_half.pool, frames, found);
+        taken += found;
+        page += step;
+        pages -= step;
+    }
+    return taken;
+}
+
+/* Pages that were never touched hold notes: hiding and collecting pass them by. */
+COLD void ashlar_demand_give(const struct ashlar_range_info *range)
+{
     struct ashlar_gather gather;
     size_t pages = range->pages - 1u;
-    ashlar_range_revisit(&cursor, range->first, pages);
     ashlar_gather_init(&gather, NULL);
-    (void)ashlar_cursor_hide(&cursor, pages, &gather);
-    ashlar_cursor_end(&cursor);
+    ashlar_gather_add(&gather, range->first, pages);
+    ashlar_port_pin();
+    (void)ashlar_leaves_hide(range->first, pages);
+    ashlar_port_unpin();
     ashlar_gather_finish(&gather);
-    size_t taken = ashlar_range_collect(range, true);
-    ashlar_range_clear(range);
+    ashlar_port_pin();
+    size_t taken = collect_to_pool(range->first, pages);
+    ashlar_leaves_clear(range->first, range->pages);
+    ashlar_port_unpin();
     ashlar_frames_unreserve(ashlar_half.pool, pages - taken);
     ashlar_arena_give(&ashlar_half.general, range->first, ASHLAR_CALLER());
 }

@@ -47,6 +47,8 @@ COLD static bool explain_fixed(ashlar_vpn page, struct ashlar_place *place)
                   ashlar_half.options.image_pages);
     } else if (is_in(page, layout->array_first, layout->array_pages)) {
         set_place(place, ASHLAR_PLACE_FIXED, "page tables", layout->array_first, layout->array_pages);
+    } else if (is_in(page, layout->direct_first, layout->direct_pages)) {
+        set_place(place, ASHLAR_PLACE_FIXED, "direct map", layout->direct_first, layout->direct_pages);
     } else if (is_in(page, layout->strip_first, layout->strip_pages)) {
         set_place(place, ASHLAR_PLACE_FIXED, "range descriptors", layout->strip_first, layout->strip_pages);
     } else if (is_in(page, layout->carve_first, layout->carve_pages)) {
@@ -59,9 +61,8 @@ COLD static bool explain_fixed(ashlar_vpn page, struct ashlar_place *place)
 
 COLD static void place_range(const struct ashlar_range_info *range, ashlar_vpn page, struct ashlar_place *place)
 {
-    size_t below = ashlar_range_guards_below(range->note);
-    ashlar_vpn first = range->first + below;
-    size_t pages = range->pages - below - ashlar_range_guards_above(range->note);
+    ashlar_vpn first = ashlar_range_first(range);
+    size_t pages = ashlar_range_pages(range);
     const char *name = range->tag != 0 ? (const char *)range->tag : "without a name";
     bool is_stack = (range->note & RANGE_KIND_MASK) == (uint32_t)RANGE_STACK;
     ashlar_place_kind kind = is_stack ? ASHLAR_PLACE_STACK : ASHLAR_PLACE_RANGE;

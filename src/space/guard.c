@@ -27,7 +27,7 @@ bool ashlar_note_range(uintptr_t note, struct ashlar_range_info *range)
     return ashlar_ranges_by_index(&arena->ranges, (uint32_t)(note >> 1), range);
 }
 
-bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range)
+COLD bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range)
 {
     struct ashlar_spot spot;
     if (page < ashlar_half.layout.kernel_first) {

@@ -91,6 +91,17 @@ struct shootdown {
     volatile uint32_t answered;   /* the CPU's own: requests that it has met */
 };
 
+/* Of the one thread that purges. */
+#define PURGE_FRAMES 64u
+#define PURGE_RANGES 16u
+struct purge {
+    volatile uint32_t busy;
+    unsigned range_count;
+    size_t frame_count;
+    ashlar_pfn frames[PURGE_FRAMES];               /* on their way to the pool */
+    struct ashlar_range_info ranges[PURGE_RANGES]; /* collected */
+};
+
 struct ashlar_half {
     const struct ashlar_paging *paging;   /* b */
     const struct ashlar_sharing *sharing; /* b */
@@ -109,11 +120,13 @@ struct ashlar_half {
     struct ashlar_link spaces;    /* k */
     size_t space_count;           /* k */
     struct growth pending;        /* k */
+    struct growth prepared;       /* the grower\'s own */
     volatile uint32_t growing;    /* 1 while a thread adds top-level slots */
     volatile uint32_t generation; /* counts growths; written by the grower, after the reference */
     uint64_t pulls;               /* n */
     uint64_t purges;              /* n */
-    size_t purge_pages;           /* b: so many wait at most */
+    struct purge purge;
+    size_t purge_pages; /* b: so many wait at most */
     struct arena general;
     struct arena stacks;
     struct ashlar_space *volatile current[ASHLAR_MAX_CPUS]; /* each CPU writes its own */
@@ -144,6 +157,14 @@ static inline ashlar_vpn ashlar_address_page(uintptr_t address)
 
 /* --- arena.c ---------------------------------------------------------------- */
 
+/* A kind of range: its guard pages. By kind. */
+struct range_row {
+    const char *text;
+    uint8_t guards_below;
+    uint8_t guards_above;
+};
+extern const struct range_row ashlar_range_rows[];
+
 struct range_request {
     size_t pages; /* guards included */
     size_t align_pages;
@@ -160,39 +181,64 @@ void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller
 /* The range that begins at first, marked as given back; fatal if none does, if it was given back before, or is of none of
  * these kinds (a bit for each). */
 struct ashlar_range_info ashlar_arena_claim(ashlar_vpn first, unsigned kinds, const void *caller);
+
 /* Bits above the kind, in the range's note. */
 void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags);
 /* By a range's note. */
 const char *ashlar_range_kind_text(uint32_t note);
-size_t ashlar_range_guards_below(uint32_t note);
-size_t ashlar_range_guards_above(uint32_t note);
-/* Guards not counted. */
-size_t ashlar_range_pages(const struct ashlar_range_info *range);
+static inline size_t ashlar_range_guards_below(uint32_t note)
+{
+    return ashlar_range_rows[note & RANGE_KIND_MASK].guards_below;
+}
+
+static inline size_t ashlar_range_guards_above(uint32_t note)
+{
+    return ashlar_range_rows[note & RANGE_KIND_MASK].guards_above;
+}
+
+/* The pages proper, without guards. */
+static inline size_t ashlar_range_pages(const struct ashlar_range_info *range)
+{
+    return range->pages - ashlar_range_guards_below(range->note) - ashlar_range_guards_above(range->note);
+}
+
+static inline ashlar_vpn ashlar_range_first(const struct ashlar_range_info *range)
+{
+    return range->first + ashlar_range_guards_below(range->note);
+}
 
 /* --- backing.c ---------------------------------------------------------------- */
 
 /* Addresses with their guards, and a cursor over all of them that has passed the guard below; or nothing at all. */
 ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, struct ashlar_range_info *range,
                                 struct ashlar_cursor *cursor);
-/* A cursor over pages of which nothing is checked, nor any table made: it cannot fail. */
-void ashlar_range_revisit(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages);
+
+/* --- leaves.c: entries of a range that its holder knows all about ------------------ */
+
+/* Pages become hidden; returns how many were present. */
+size_t ashlar_leaves_hide(ashlar_vpn first, size_t pages);
+/* Absent pages are mapped, at most 32 of them. flags: ASHLAR_MAP_... */
+void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames, unsigned flags);
+/* Hidden pages become empty entries, at most 32 of them; returns how many frames there were. */
+size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames);
+/* Whatever is in absent entries goes. */
+void ashlar_leaves_clear(ashlar_vpn first, size_t pages);
+/* The notes in its guards go; its pages were collected. Any context. */
+void ashlar_range_clear_guards(const struct ashlar_range_info *range);
 
 /* --- purge.c ------------------------------------------------------------------ */
 
 void ashlar_purge_init(size_t ram_frames);
-/* The range's pages are hidden. May purge. */
-void ashlar_purge_add(const struct ashlar_range_info *range);
+/* Hide the range's pages, in its arena's lock if they are few, and leave it to the next purge. May purge. Returns how
+ * many pages were present. */
+size_t ashlar_purge_give(const struct ashlar_range_info *range);
 /* Purge, if this context can: for whoever is short. True if anything came of it. */
 bool ashlar_purge_helps(void);
-/* Hidden pages of a range become empty entries; frames go to the pool, or nowhere. Returns how many. */
-size_t ashlar_range_collect(const struct ashlar_range_info *range, bool to_pool);
-/* Notes in its entries, guards and all, are cleared: nothing else is in them. */
-void ashlar_range_clear(const struct ashlar_range_info *range);
-
 /* --- magazine.c ----------------------------------------------------------------- */
 
 bool ashlar_magazine_take(struct arena *arena, const struct range_request *request, struct ashlar_range_info *range);
-bool ashlar_magazine_keep(struct arena *arena, const struct ashlar_range_info *range);
+/* Keep the range, which has no pages any more; false if it is not wanted. The arena's lock is held. */
+bool ashlar_magazine_keep_locked(struct arena *arena, const struct ashlar_range_info *range);
 /* Give all kept ranges back to the arena; false if there were none. */
 bool ashlar_magazines_empty(struct arena *arena);
 
@@ -225,6 +271,23 @@ static inline size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vp
     return pages < limit ? pages : limit;
 }
 
+/* Entries of level 1 of kernel pages whose table is known to exist, found without a look at the directory. Returns how
+ * many of the pages from this one on, at most limit, lie in that table. The entry itself is not read. */
+size_t ashlar_leaf_open_elsewhere(ashlar_vpn page, size_t limit, struct ashlar_spot *spot);
+static inline size_t ashlar_leaf_open(ashlar_vpn page, size_t limit, struct ashlar_spot *spot)
+{
+    if (ashlar_half.array == NULL) {
+        return ashlar_leaf_open_elsewhere(page, limit, spot);
+    }
+    unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
+    size_t whole = (size_t)1 << shift;
+    spot->window = false;
+    spot->table = ashlar_half.array + ((page - ashlar_half.layout.kernel_first) >> shift) * ASHLAR_PAGE_BYTES;
+    spot->index = (unsigned)(page & (whole - 1u));
+    size_t pages = whole - spot->index;
+    return pages < limit ? pages : limit;
+}
+
 /* Show a table of the kernel half, of level 1 or 2, that covers this page, in the linear array, if there is one. */
 void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table);
 /* Point the absent entry of a kernel page whose table exists at a frame, writable. */
@@ -232,6 +295,9 @@ void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame);
 
 /* --- cursor.c --------------------------------------------------------------- */
 
+/* The highest level, up to limit, at which one entry can map from here on. */
+unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
+                          unsigned limit);
 /* As ashlar_cursor_begin, for pages up to this level. */
 ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                  size_t pages, ashlar_intent intent, unsigned large_level);
@@ -267,6 +333,28 @@ void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct a
                          struct ashlar_gather *gather);
 /* Give back the empty tables of a user half that cover these pages. Thread context. */
 void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages);
+
+/* --- lay.c, direct.c ------------------------------------------------------------ */
+
+/* Frames that were given for tables and strips, from the first one upward. */
+struct ashlar_builder {
+    ashlar_pfn next;
+    size_t left;
+};
+
+/* Link tables down to this level for these pages of the kernel half. */
+void ashlar_build_tables(struct ashlar_builder *builder, ashlar_vpn first, size_t pages, unsigned level);
+
+static inline bool ashlar_direct_is_wanted(const struct ashlar_space_options *options)
+{
+    return sizeof(uintptr_t) > 4u && options->map != NULL && ashlar_paging_virtual_bits(options->paging) > 32u;
+}
+
+/* Addresses that the direct map takes; those of frames above the RAM in its last GiB stay empty. */
+size_t ashlar_direct_pages(const struct ashlar_space_options *options);
+/* Tables that it needs beside those that the policy makes ahead. Asked before anything is carved. */
+size_t ashlar_direct_count_tables(const struct ashlar_space_options *options, ashlar_vpn direct_first);
+void ashlar_direct_build(struct ashlar_builder *builder, ashlar_pfn carve_first, size_t carve_frames);
 
 /* --- gather.c, shootdown.c --------------------------------------------------- */
 

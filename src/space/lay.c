@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
 /* lay.c - where everything lies in the kernel half, and building it before there is a frame pool.
  *
- *     kernel_first                                                      image
- *     | general arena ...        | stacks | carve | strips | array, dir | ... |
- *                                |<------------ fixed area ------------>|
+ *     kernel_first                                                            image
+ *     | direct map | general arena ... | stacks | carve | strips | array, dir | ... |
+ *       (64-bit)                       |<------------ fixed area ------------>|
  *
  * The fixed area lies just below the image, within the last 128 MiB (on 64-bit
  * machines within the last top-level slot), so that only the start of kernel
@@ -27,8 +27,8 @@
 
 #define FIXED_PAGES_MAX ((size_t)32768)  /* 128 MiB */
 #define FIRST_ALIGN_PAGES ((size_t)1024) /* a multiple of what one table of level 1 covers, in every format */
-#define GAP_PAGES 1u
-#define STRIPS 2u
+#define GAP_PAGES ((size_t)1)
+#define STRIPS ((size_t)2)
 
 struct ashlar_half ashlar_half;
 
@@ -94,8 +94,13 @@ COLD static ashlar_status plan(const struct ashlar_space_options *options, struc
     layout->strip_first = place(&end, layout->strip_pages);
     layout->carve_first = place(&end, layout->carve_pages);
     layout->stacks_first = place(&end, layout->stacks_pages);
-    layout->arena_first = first;
-    layout->arena_pages = end - first;
+    layout->direct_first = first;
+    layout->direct_pages = ashlar_direct_is_wanted(options) ? ashlar_direct_pages(options) : 0;
+    if (layout->direct_pages >= end - first) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    layout->arena_first = first + layout->direct_pages;
+    layout->arena_pages = end - layout->arena_first;
     layout->strip_frames = STRIPS * ASHLAR_RANGES_FIRST_PAGES;
     return ASHLAR_OK;
 }
@@ -115,7 +120,8 @@ COLD static size_t count_tables(const struct ashlar_space_options *options, cons
         bool ahead = level == top - 1u && ashlar_sharing_rows[options->policy].step == SHARING_ALL;
         tables += tables_between(options, level, ahead ? options->kernel_first : layout->stacks_first);
     }
-    return tables;
+    return ashlar_direct_is_wanted(options) ? tables + ashlar_direct_count_tables(options, layout->direct_first)
+                                            : tables;
 }
 
 COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
@@ -143,20 +149,14 @@ COLD ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_optio
 
 /* --- building ------------------------------------------------------------------ */
 
-/* Frames that were given for tables and strips, from the first one upward. */
-struct builder {
-    ashlar_pfn next;
-    size_t left;
-};
-
-COLD static ashlar_pfn take_frame(struct builder *builder)
+COLD static ashlar_pfn take_frame(struct ashlar_builder *builder)
 {
     ASHLAR_CHECK(builder->left != 0, "space: the kernel half needs more frames than its footprint");
     builder->left--;
     return builder->next++;
 }
 
-COLD static ashlar_pfn take_zeroed(struct builder *builder)
+COLD static ashlar_pfn take_zeroed(struct ashlar_builder *builder)
 {
     ashlar_pfn frame = take_frame(builder);
     void *memory = ashlar_port_open_frame(frame);
@@ -182,9 +182,9 @@ COLD static void adopt_image(void)
     ashlar_port_close_frame(from);
 }
 
-/* Link tables down to this level for all pages of [first, end). */
-COLD static void make_tables(struct builder *builder, ashlar_vpn first, ashlar_vpn end, unsigned level)
+COLD void ashlar_build_tables(struct ashlar_builder *builder, ashlar_vpn first, size_t pages, unsigned level)
 {
+    ashlar_vpn end = first + pages;
     while (first < end) {
         struct ashlar_spot spot;
         ashlar_spot_find(NULL, first, level, &spot);
@@ -200,7 +200,7 @@ COLD static void make_tables(struct builder *builder, ashlar_vpn first, ashlar_v
     }
 }
 
-COLD static void build_tables(struct builder *builder)
+COLD static void build_tables(struct ashlar_builder *builder)
 {
     const struct ashlar_space_options *options = &ashlar_half.options;
     unsigned top = ashlar_paging_levels(options->paging);
@@ -208,9 +208,10 @@ COLD static void build_tables(struct builder *builder)
     ashlar_half.layout.table_frames = 1;
     adopt_image();
     if (ashlar_half.sharing->step == SHARING_ALL) {
-        make_tables(builder, options->kernel_first, options->image_first, top - 1u);
+        ashlar_build_tables(builder, options->kernel_first, options->image_first - options->kernel_first, top - 1u);
     }
-    make_tables(builder, ashlar_half.layout.stacks_first, options->image_first, 1);
+    ashlar_build_tables(builder, ashlar_half.layout.stacks_first,
+                        options->image_first - ashlar_half.layout.stacks_first, 1);
 }
 
 /* A cursor over pages whose tables all exist. */
@@ -267,7 +268,7 @@ COLD static void build_array(void)
     ashlar_half.root_page = to != ashlar_half.directory_page ? ashlar_port_pointer(ashlar_page_address(to)) : NULL;
 }
 
-COLD static void build_strip(struct builder *builder, struct arena *arena, ashlar_vpn first, size_t pages)
+COLD static void build_strip(struct ashlar_builder *builder, struct arena *arena, ashlar_vpn first, size_t pages)
 {
     arena->strip_first = first;
     arena->strip_pages = pages;
@@ -277,8 +278,10 @@ COLD static void build_strip(struct builder *builder, struct arena *arena, ashla
 }
 
 /* All of it, seen through windows; the root is not in use yet. */
-COLD static void build(struct builder *builder, ashlar_pfn carve)
+COLD static void build(struct ashlar_builder *builder, ashlar_pfn carve)
 {
+    ashlar_pfn first = builder->next;
+    size_t frames = builder->left + ashlar_half.layout.carve_pages;
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
     size_t stacks_strip = strip_pages(layout->stacks_pages);
     size_t general_strip = layout->strip_pages - stacks_strip;
@@ -287,12 +290,15 @@ COLD static void build(struct builder *builder, ashlar_pfn carve)
     build_strip(builder, &ashlar_half.general, layout->strip_first, general_strip);
     build_strip(builder, &ashlar_half.stacks, layout->strip_first + general_strip, stacks_strip);
     build_array();
+    if (ashlar_direct_is_wanted(&ashlar_half.options)) {
+        ashlar_direct_build(builder, first, frames);
+    }
 }
 
 COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn first, ashlar_pfn carve,
                                     struct ashlar_space_layout *layout)
 {
-    struct builder builder = {first, 0};
+    struct ashlar_builder builder = {first, 0};
     ashlar_status status = ashlar_space_footprint_frames(options, &builder.left);
     if (status != ASHLAR_OK) {
         return status;
@@ -335,6 +341,16 @@ COLD void ashlar_space_init(struct ashlar_frames *pool)
 COLD const struct ashlar_space_layout *ashlar_space_layout(void)
 {
     return &ashlar_half.layout;
+}
+
+COLD uintptr_t ashlar_space_address(ashlar_vpn page)
+{
+    return ashlar_page_address(page);
+}
+
+COLD unsigned ashlar_space_slot_shift(void)
+{
+    return ashlar_slot_shift(ashlar_half.paging);
 }
 
 COLD void ashlar_space_stats(struct ashlar_space_stats *stats)

@@ -18,7 +18,7 @@
  */
 #include "space/internal.h"
 
-#define ARENA_SHARE 64u /* kept pages are at most 1 / this of an arena */
+#define ARENA_SHARE 16u /* kept pages are at most 1 / this of an arena */
 
 static bool can_be_kept(uint32_t note)
 {
@@ -47,24 +47,18 @@ bool ashlar_magazine_take(struct arena *arena, const struct range_request *reque
     return index != 0;
 }
 
-/* The range has no pages any more. False if it is not wanted. */
-bool ashlar_magazine_keep(struct arena *arena, const struct ashlar_range_info *range)
+bool ashlar_magazine_keep_locked(struct arena *arena, const struct ashlar_range_info *range)
 {
-    uintptr_t interrupts;
-    if (range->pages >= KEPT_SIZES || !can_be_kept(range->note)) {
+    if (range->pages >= KEPT_SIZES || !can_be_kept(range->note) ||
+        arena->kept_pages + range->pages > arena->ranges.pages / ARENA_SHARE) {
         return false;
     }
-    interrupts = ashlar_lock_take(&arena->lock);
-    bool wanted = arena->kept_pages + range->pages <= arena->ranges.pages / ARENA_SHARE;
-    if (wanted) {
-        ashlar_ranges_set_at_locked(&arena->ranges, range->index, (range->note & RANGE_KIND_MASK) | RANGE_KEPT,
-                                    arena->kept[range->pages]);
-        arena->kept[range->pages] = range->index;
-        arena->kept_pages += range->pages;
-        arena->kept_count++;
-    }
-    ashlar_lock_give(&arena->lock, interrupts);
-    return wanted;
+    ashlar_ranges_set_at_locked(&arena->ranges, range->index, (range->note & RANGE_KIND_MASK) | RANGE_KEPT,
+                                arena->kept[range->pages]);
+    arena->kept[range->pages] = range->index;
+    arena->kept_pages += range->pages;
+    arena->kept_count++;
+    return true;
 }
 
 static uint32_t detach(struct arena *arena, size_t size)
@@ -92,7 +86,7 @@ COLD bool ashlar_magazines_empty(struct arena *arena)
             found = true;
             ashlar_ranges_at_locked(&arena->ranges, chain, &range); /* nobody else knows it any more */
             chain = (uint32_t)range.tag;
-            ashlar_range_clear(&range);
+            ashlar_range_clear_guards(&range);
             ashlar_arena_give(arena, range.first, ASHLAR_CALLER());
         }
     }

@@ -9,7 +9,7 @@
 
 #include "arch/entry.h"
 
-#define BATCH_FRAMES 32u
+#define BATCH_FRAMES 16u
 
 ashlar_status ashlar_map_flags_status(unsigned flags)
 {
@@ -60,7 +60,8 @@ ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, siz
     return ASHLAR_OK;
 }
 
-ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t pages, ashlar_pfn frame, unsigned flags)
+COLD ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t pages, ashlar_pfn frame,
+                                        unsigned flags)
 {
     ashlar_status status = ashlar_flags_status(space, flags);
     if (status == ASHLAR_OK &&
@@ -70,8 +71,8 @@ ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t page
     return status;
 }
 
-ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn frame,
-                                      unsigned flags)
+COLD ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn frame,
+                                           unsigned flags)
 {
     struct ashlar_cursor cursor;
     ashlar_status status = ashlar_linear_status(space, pages, frame, flags);
@@ -127,7 +128,7 @@ static void collect_to_pool(struct ashlar_space *space, ashlar_vpn first, size_t
     ashlar_cursor_end(&cursor);
 }
 
-static void collect_to_caller(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
+COLD static void collect_to_caller(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
     struct ashlar_cursor cursor;
     begin_collect(&cursor, space, first, pages);
@@ -157,7 +158,7 @@ ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, s
 
 /* --- protect and query ------------------------------------------------------------ */
 
-ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages, unsigned flags)
+COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages, unsigned flags)
 {
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
@@ -175,7 +176,7 @@ ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first,
     return ASHLAR_OK;
 }
 
-ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page, struct ashlar_mapping *mapping)
+COLD ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page, struct ashlar_mapping *mapping)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     struct ashlar_spot spot;

@@ -9,7 +9,8 @@
  *
  * The chain lies in the ranges' own descriptors (the tag of each is the index of
  * the next), so it needs no memory and has no end. A purge takes the whole chain
- * for itself; what is given back meanwhile begins a new one.
+ * for itself; what is given back meanwhile begins a new one. One thread purges at
+ * a time, so that its buffers need no stack.
  *
  * Purged is at min(32 MiB, RAM / 64); when frames or addresses are short; and
  * when the kernel asks for it.
@@ -18,11 +19,13 @@
  */
 #include "space/internal.h"
 
-#define BATCH_FRAMES 32u
+#include "base/atomic.h"
+
+#define HIDE_LOCKED_PAGES 32u
 #define MOST_PAGES ((size_t)8192)
 #define RAM_SHARE 64u
 
-void ashlar_purge_init(size_t ram_frames)
+COLD void ashlar_purge_init(size_t ram_frames)
 {
     size_t share = ram_frames / RAM_SHARE;
     ashlar_half.purge_pages = share < MOST_PAGES ? share : MOST_PAGES;
@@ -33,10 +36,20 @@ static bool may_flush(void)
     return ashlar_port_context() == ASHLAR_CONTEXT_THREAD && ashlar_lock_held_name() == NULL;
 }
 
-void ashlar_purge_add(const struct ashlar_range_info *range)
+/* With interrupts off only what takes a bounded time: longer ranges are hidden before. */
+size_t ashlar_purge_give(const struct ashlar_range_info *range)
 {
     struct arena *arena = ashlar_arena_of(range->first);
+    size_t count = ashlar_range_pages(range), hidden = 0;
+    if (count > HIDE_LOCKED_PAGES) {
+        ashlar_port_pin();
+        hidden = ashlar_leaves_hide(ashlar_range_first(range), count);
+        ashlar_port_unpin();
+    }
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    if (count <= HIDE_LOCKED_PAGES) {
+        hidden = ashlar_leaves_hide(ashlar_range_first(range), count);
+    }
     ashlar_ranges_set_at_locked(&arena->ranges, range->index, range->note | RANGE_GIVEN, arena->given);
     arena->given = range->index;
     arena->given_pages += range->pages;
@@ -45,11 +58,12 @@ void ashlar_purge_add(const struct ashlar_range_info *range)
     if (pages >= ashlar_half.purge_pages && may_flush()) {
         (void)ashlar_space_purge();
     }
+    return hidden;
 }
 
 /* --- purging -------------------------------------------------------------------- */
 
-static uint32_t detach(struct arena *arena)
+COLD static uint32_t detach(struct arena *arena)
 {
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     uint32_t chain = arena->given;
@@ -69,7 +83,7 @@ static bool next_of(const struct arena *arena, uint32_t *chain, struct ashlar_ra
     return true;
 }
 
-static size_t gather_chain(const struct arena *arena, uint32_t chain, struct ashlar_gather *gather)
+COLD static size_t gather_chain(const struct arena *arena, uint32_t chain, struct ashlar_gather *gather)
 {
     struct ashlar_range_info range;
     size_t pages = 0;
@@ -80,19 +94,77 @@ static size_t gather_chain(const struct arena *arena, uint32_t chain, struct ash
     return pages;
 }
 
-static void release_chain(struct arena *arena, uint32_t chain)
+/* --- releasing: by the one purger, in its own buffers -------------------------------- */
+
+static void flush_frames(struct purge *purge)
 {
-    struct ashlar_range_info range;
-    while (next_of(arena, &chain, &range)) {
-        (void)ashlar_range_collect(&range, true);
-        if (!ashlar_magazine_keep(arena, &range)) {
-            ashlar_range_clear(&range);
-            ashlar_arena_give(arena, range.first, ASHLAR_CALLER());
+    if (purge->frame_count != 0) {
+        ashlar_frames_give_bulk(ashlar_half.pool, purge->frames, purge->frame_count);
+        purge->frame_count = 0;
+    }
+}
+
+static void collect(struct purge *purge, const struct ashlar_range_info *range)
+{
+    ashlar_vpn page = ashlar_range_first(range);
+    for (size_t left = ashlar_range_pages(range); left != 0;) {
+        size_t room = PURGE_FRAMES - purge->frame_count;
+        size_t step = left < room ? left : room;
+        ashlar_port_pin();
+        purge->frame_count += ashlar_leaves_collect(page, step, purge->frames + purge->frame_count);
+        ashlar_port_unpin();
+        page += step;
+        left -= step;
+        if (purge->frame_count == PURGE_FRAMES) {
+            flush_frames(purge);
         }
     }
 }
 
-size_t ashlar_space_purge(void)
+/* Collected ranges go to the magazines, as far as they are wanted there; the others, first in the array, stay. */
+static unsigned keep(struct arena *arena, struct purge *purge)
+{
+    unsigned left = 0;
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    for (unsigned i = 0; i < purge->range_count; i++) {
+        if (!ashlar_magazine_keep_locked(arena, &purge->ranges[i])) {
+            purge->ranges[left++] = purge->ranges[i];
+        }
+    }
+    ashlar_lock_give(&arena->lock, interrupts);
+    return left;
+}
+
+COLD static void release_batch(struct arena *arena, struct purge *purge)
+{
+    unsigned left = keep(arena, purge);
+    for (unsigned i = 0; i < left; i++) {
+        ashlar_range_clear_guards(&purge->ranges[i]);
+        ashlar_arena_give(arena, purge->ranges[i].first, ASHLAR_CALLER());
+    }
+    purge->range_count = 0;
+}
+
+static void release_chain(struct purge *purge, struct arena *arena, uint32_t chain)
+{
+    while (next_of(arena, &chain, &purge->ranges[purge->range_count])) {
+        collect(purge, &purge->ranges[purge->range_count]);
+        if (++purge->range_count == PURGE_RANGES) {
+            release_batch(arena, purge);
+        }
+    }
+    release_batch(arena, purge);
+}
+
+/* One thread purges at a time; who finds another one at it waits for it. */
+COLD static void begin(struct purge *purge)
+{
+    while (!atomic_cas_u32(&purge->busy, 0, 1)) {
+        ashlar_port_relax();
+    }
+}
+
+COLD static size_t purge_all(struct purge *purge)
 {
     struct ashlar_gather gather;
     uint32_t general = detach(&ashlar_half.general);
@@ -103,42 +175,25 @@ size_t ashlar_space_purge(void)
     if (pages != 0) {
         ashlar_gather_finish(&gather);
         ashlar_half.purges++;
-        release_chain(&ashlar_half.general, general);
-        release_chain(&ashlar_half.stacks, stacks);
+        release_chain(purge, &ashlar_half.general, general);
+        release_chain(purge, &ashlar_half.stacks, stacks);
+        flush_frames(purge);
     }
     return pages;
 }
 
-bool ashlar_purge_helps(void)
+COLD size_t ashlar_space_purge(void)
 {
-    return may_flush() && ashlar_space_purge() != 0;
+    struct purge *purge = &ashlar_half.purge;
+    begin(purge);
+    size_t pages = purge_all(purge);
+    atomic_store_u32(&purge->busy, 0);
+    return pages;
 }
 
-size_t ashlar_range_collect(const struct ashlar_range_info *range, bool to_pool)
+/* Somebody else's purge is as good as one of our own. */
+COLD bool ashlar_purge_helps(void)
 {
-    struct ashlar_cursor cursor;
-    size_t frames_found = 0;
-    size_t left = ashlar_range_pages(range);
-    ashlar_range_revisit(&cursor, range->first + ashlar_range_guards_below(range->note), left);
-    while (left != 0) {
-        ashlar_pfn frames[BATCH_FRAMES];
-        struct collected found;
-        left -= ashlar_cursor_collect_step(&cursor, frames, left < BATCH_FRAMES ? left : BATCH_FRAMES, &found);
-        frames_found += found.frames;
-        if (to_pool && found.frames != 0) {
-            ashlar_frames_give_bulk(ashlar_half.pool, frames, found.frames);
-        }
-    }
-    ashlar_cursor_end(&cursor);
-    return frames_found;
-}
-
-void ashlar_range_clear(const struct ashlar_range_info *range)
-{
-    struct ashlar_cursor cursor;
-    ashlar_range_revisit(&cursor, range->first, range->pages);
-    for (size_t i = 0; i < range->pages; i++) {
-        ashlar_cursor_note(&cursor, 0);
-    }
-    ashlar_cursor_end(&cursor);
+    uint64_t before = ashlar_half.purges;
+    return may_flush() && (ashlar_space_purge() != 0 || ashlar_half.purges != before);
 }

@@ -70,7 +70,7 @@ void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigne
     }
 }
 
-void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table)
+COLD void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table)
 {
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
     unsigned shift = ashlar_entry_shift(ashlar_half.paging, level + 1u);
@@ -84,7 +84,7 @@ void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table)
     }
 }
 
-void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame)
+COLD void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame)
 {
     struct ashlar_spot spot;
     uint64_t bits = ashlar_entry_leaf_bits(ashlar_half.paging, ashlar_half.options.features, 1,

@@ -215,7 +215,7 @@ COLD void ashlar_space_destroy(struct ashlar_space *space)
 /* --- grow ------------------------------------------------------------------------ */
 
 /* The first slot from this one up to the last that the reference lacks; last + 1 if it has them all. */
-static unsigned first_missing(unsigned slot, unsigned last)
+COLD static unsigned first_missing(unsigned slot, unsigned last)
 {
     ashlar_port_pin();
     void *reference = open_root(ashlar_half.root);
@@ -258,8 +258,9 @@ COLD static ashlar_status make_table(unsigned slot, uint64_t *entry)
 }
 
 /* Tables for the step in which this slot lies; only for itself where there are not enough frames. */
-COLD static ashlar_status prepare_growth(unsigned slot, struct growth *growth)
+COLD static ashlar_status prepare_growth(unsigned slot)
 {
+    struct growth *growth = &ashlar_half.prepared;
     unsigned step = step_slots();
     unsigned first = slot & ~(step - 1u);
     unsigned kernel = slot_of(ashlar_half.layout.kernel_first);
@@ -307,8 +308,9 @@ COLD static bool push_batch(struct ashlar_link *marker)
 }
 
 /* Into every root, if the policy says so; then into the reference. */
-COLD static void publish(const struct growth *growth)
+COLD static void publish(void)
 {
+    const struct growth *growth = &ashlar_half.prepared;
     struct ashlar_link marker;
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     ashlar_half.pending = *growth;
@@ -349,17 +351,16 @@ COLD static ashlar_status grow_slots(unsigned slot, unsigned last)
         return ASHLAR_MAY_NOT_WAIT;
     }
     while (status == ASHLAR_OK && (slot = first_missing(slot, last)) <= last) {
-        struct growth growth;
-        status = prepare_growth(slot, &growth);
+        status = prepare_growth(slot);
         if (status == ASHLAR_OK) {
-            publish(&growth);
+            publish();
         }
     }
     atomic_store_u32(&ashlar_half.growing, 0);
     return status;
 }
 
-ashlar_status ashlar_kernel_grow(ashlar_vpn first, size_t pages)
+COLD ashlar_status ashlar_kernel_grow(ashlar_vpn first, size_t pages)
 {
     unsigned last = slot_of(first + pages - 1u);
     if (first_missing(slot_of(first), last) > last) {
@@ -416,7 +417,7 @@ void ashlar_space_switch(struct ashlar_space *space)
 
 /* Copy the one entry that the root in use lacks. CR3 says which root that is: between setting `current` and loading the
  * root, or on a stack that is not the task's, nothing else does. */
-static bool pull_slot(ashlar_phys root_in_use, ashlar_vpn page)
+COLD static bool pull_slot(ashlar_phys root_in_use, ashlar_vpn page)
 {
     if (!BUILT_PULL || !ashlar_half.sharing->pull_on_fault || root_in_use == ashlar_half.root) {
         return false;
@@ -434,40 +435,48 @@ static bool pull_slot(ashlar_phys root_in_use, ashlar_vpn page)
 }
 
 /* Do the tables allow the access by now? */
-static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
+COLD static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
 {
     struct ashlar_walk found;
     ashlar_walk(ashlar_half.paging, root, page, &found);
     unsigned wanted = (error & ERROR_WRITE) != 0 ? ASHLAR_MAP_WRITE : 0u;
     wanted |= (error & ERROR_FETCH) != 0 ? ASHLAR_MAP_EXEC : 0u;
+    wanted |= (error & ERROR_USER) != 0 ? ASHLAR_MAP_USER : 0u;
     return found.frame != ASHLAR_PFN_NONE && (found.flags & wanted) == wanted;
 }
 
-/* Is a page of the user half mapped through a root entry that this CPU has not read yet? If it allows less than was
- * wanted, the next fault says so. With interrupts off no table is given back meanwhile: that waits for this CPU's
- * answer. */
-static bool is_unread(ashlar_phys root, ashlar_vpn page)
+/* Under PAE the CPU has kept an absent entry of the root, while memory has one by now: load it again. Also of a user half,
+ * whose tables cannot go while interrupts are off: whoever unlinks one waits for this CPU. What the page does not allow the
+ * next fault says. */
+COLD static bool reload_user(ashlar_vpn page)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
+    ashlar_phys root = ashlar_port_get_root();
     bool retry = is_allowed(root, page, 0);
+    if (retry) {
+        ashlar_port_set_root(root);
+    }
     ashlar_port_irq_restore(interrupts);
     return retry;
 }
 
-int ashlar_space_fault(uintptr_t address, unsigned error)
+COLD int ashlar_space_fault(uintptr_t address, unsigned error)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     ashlar_vpn page = ashlar_paging_page(paging, address);
-    bool user_half = page < ashlar_user_pages();
-    if ((error & (ERROR_PRESENT | ERROR_RESERVED)) != 0 || !ashlar_paging_address_is_valid(paging, address) ||
-        (user_half ? !ashlar_paging_root_needs_reload(paging)
-                   : (error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first)) {
+    if ((error & (ERROR_PRESENT | ERROR_RESERVED)) != 0 || !ashlar_paging_address_is_valid(paging, address)) {
+        return 0;
+    }
+    if (page < ashlar_user_pages()) {
+        return ashlar_paging_root_needs_reload(paging) && reload_user(page);
+    }
+    if ((error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first) {
         return 0;
     }
     ashlar_port_pin();
     ashlar_phys root = ashlar_port_get_root();
-    bool retry = user_half ? is_unread(root, page)
-                           : pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page);
+    bool retry = pull_slot(root, page) || is_allowed(root, page, error) || ashlar_demand_fault(page) ||
+                 is_allowed(root, page, error); /* another CPU brought it between the two */
     if (retry && ashlar_paging_root_needs_reload(paging)) {
         ashlar_port_set_root(root);
     }

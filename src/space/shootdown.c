@@ -28,7 +28,7 @@
 
 #include "base/atomic.h"
 
-void ashlar_shootdown_init(void)
+COLD void ashlar_shootdown_init(void)
 {
     unsigned cpu = ashlar_port_cpu();
     for (unsigned i = 0; i < ASHLAR_MAX_CPUS; i++) {
@@ -41,7 +41,7 @@ void ashlar_shootdown_init(void)
 /* --- asking ------------------------------------------------------------------- */
 
 /* False if that CPU takes no part any more. */
-static bool ask(struct shootdown *box, const struct ashlar_gather *gather)
+COLD static bool ask(struct shootdown *box, const struct ashlar_gather *gather)
 {
     uintptr_t interrupts = ashlar_lock_take(&box->lock);
     bool online = box->online != 0;
@@ -54,7 +54,7 @@ static bool ask(struct shootdown *box, const struct ashlar_gather *gather)
 }
 
 /* Ask those in the mask; the others' bits are cleared. Returns how many. */
-static unsigned ask_all(uint32_t *mask, const struct ashlar_gather *gather)
+COLD static unsigned ask_all(uint32_t *mask, const struct ashlar_gather *gather)
 {
     unsigned asked = 0;
     for (unsigned word = 0; word < CPU_WORDS; word++) {
@@ -71,7 +71,7 @@ static unsigned ask_all(uint32_t *mask, const struct ashlar_gather *gather)
 }
 
 /* What was asked of a CPU until now includes our request; later ones need not be waited for. */
-static void wait_for(const struct shootdown *box)
+COLD static void wait_for(const struct shootdown *box)
 {
     uint32_t asked = atomic_load_u32(&box->asked);
     while ((int32_t)(atomic_load_u32(&box->answered) - asked) < 0) {
@@ -79,7 +79,7 @@ static void wait_for(const struct shootdown *box)
     }
 }
 
-static void wait_for_all(const uint32_t *mask)
+COLD static void wait_for_all(const uint32_t *mask)
 {
     for (unsigned word = 0; word < CPU_WORDS; word++) {
         for (uint32_t left = mask[word]; left != 0; left &= left - 1u) {
@@ -102,9 +102,9 @@ static void read_mask(struct ashlar_space *space, unsigned cpu, uint32_t *mask)
 void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller)
 {
     uint32_t mask[CPU_WORDS];
+    unsigned cpu = ashlar_port_pin(); /* before the question: it is about this CPU */
     const char *held = ashlar_lock_held_name();
     ASHLAR_CHECK(held == NULL, "space: flush awaited while holding lock %s, by %p", held, caller);
-    unsigned cpu = ashlar_port_pin();
     ashlar_gather_flush(gather);
     read_mask(gather->space, cpu, mask);
     unsigned asked = ask_all(mask, gather);
@@ -136,14 +136,14 @@ void ashlar_space_answer(void)
     atomic_store_u32(&box->answered, asked);
 }
 
-static void set_online(struct shootdown *box, int online)
+COLD static void set_online(struct shootdown *box, int online)
 {
     uintptr_t interrupts = ashlar_lock_take(&box->lock);
     box->online = online;
     ashlar_lock_give(&box->lock, interrupts);
 }
 
-void ashlar_space_cpu_join(void)
+COLD void ashlar_space_cpu_join(void)
 {
     unsigned cpu = ashlar_port_cpu();
     ASHLAR_CHECK(cpu < ashlar_half.options.max_cpus, "space: CPU %u joins, but boot named %u at most", cpu,
@@ -153,7 +153,7 @@ void ashlar_space_cpu_join(void)
     ashlar_port_flush_all();
 }
 
-void ashlar_space_cpu_leave(void)
+COLD void ashlar_space_cpu_leave(void)
 {
     unsigned cpu = ashlar_port_cpu();
     ashlar_space_switch(NULL);

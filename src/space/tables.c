@@ -22,7 +22,7 @@
 
 /* --- spares ------------------------------------------------------------------ */
 
-static ashlar_status add_spare(struct ashlar_cursor *cursor)
+COLD static ashlar_status add_spare(struct ashlar_cursor *cursor)
 {
     ashlar_pfn frame;
     struct ashlar_frames_request request = {0, ashlar_paging_table_limit(ashlar_half.paging), ASHLAR_FRAMES_ANY_NODE,
@@ -40,7 +40,7 @@ static ashlar_status add_spare(struct ashlar_cursor *cursor)
     return ASHLAR_OK;
 }
 
-static ashlar_pfn pop_spare(struct ashlar_cursor *cursor)
+COLD static ashlar_pfn pop_spare(struct ashlar_cursor *cursor)
 {
     ASHLAR_ASSERT(cursor->spare_count != 0);
     ashlar_pfn frame = cursor->spares;
@@ -52,14 +52,14 @@ static ashlar_pfn pop_spare(struct ashlar_cursor *cursor)
     return frame;
 }
 
-void ashlar_tables_give_spares(struct ashlar_cursor *cursor)
+COLD void ashlar_tables_give_spares(struct ashlar_cursor *cursor)
 {
     while (cursor->spare_count != 0) {
         ashlar_frames_give(ashlar_half.pool, pop_spare(cursor), 0);
     }
 }
 
-ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t tables)
+COLD ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t tables)
 {
     while (cursor->spare_count < tables) {
         ashlar_status status = add_spare(cursor);
@@ -74,7 +74,7 @@ ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t tables)
 /* --- linking ----------------------------------------------------------------- */
 
 /* Show the kernel's new table of level 1 in the linear array, then link it: whoever sees the link can use the array. */
-static void link_kernel(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot)
+COLD static void link_kernel(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
@@ -88,7 +88,7 @@ static void link_kernel(struct ashlar_cursor *cursor, ashlar_vpn page, struct as
     ashlar_lock_give(&ashlar_half.lock, interrupts);
 }
 
-void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot)
+COLD void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot)
 {
     if (cursor->space == NULL) {
         link_kernel(cursor, page, spot);
@@ -103,8 +103,8 @@ void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, struct as
 
 /* Exchange a large page for a table of identical translations, accessed and dirty set in each: no other CPU can tell,
  * and no bit is lost, whenever its TLB forgets the large one. It must be flushed before a part of it is changed. */
-void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot,
-                         struct ashlar_gather *gather)
+COLD void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot,
+                              struct ashlar_gather *gather)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned shift = ashlar_entry_shift(paging, spot->level);
@@ -138,7 +138,7 @@ struct prune {
     ashlar_pfn frames[PRUNE_BATCH];
 };
 
-static bool table_is_empty(const struct ashlar_paging *paging, unsigned level, ashlar_pfn frame)
+COLD static bool table_is_empty(const struct ashlar_paging *paging, unsigned level, ashlar_pfn frame)
 {
     unsigned entries = ashlar_table_entries(paging, level);
     void *table = ashlar_port_open_frame(frame);
@@ -147,7 +147,7 @@ static bool table_is_empty(const struct ashlar_paging *paging, unsigned level, a
     return empty;
 }
 
-static void unlink_if_empty(struct prune *prune, struct ashlar_spot *spot, struct ashlar_gather *gather)
+COLD static void unlink_if_empty(struct prune *prune, struct ashlar_spot *spot, struct ashlar_gather *gather)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     if (spot->level == prune->level + 1u && ashlar_entry_is_link(paging, spot->level, spot->entry) &&
@@ -163,7 +163,7 @@ static void unlink_if_empty(struct prune *prune, struct ashlar_spot *spot, struc
 }
 
 /* Unlink up to a batch of empty tables; the lock is not held while they are flushed. */
-static void prune_batch(struct prune *prune)
+COLD static void prune_batch(struct prune *prune)
 {
     struct ashlar_gather gather;
     ashlar_gather_init(&gather, prune->space);
@@ -183,7 +183,7 @@ static void prune_batch(struct prune *prune)
     ashlar_frames_give_bulk(ashlar_half.pool, prune->frames, prune->count);
 }
 
-void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+COLD void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
     unsigned levels = ashlar_paging_levels(ashlar_half.paging);
     for (unsigned level = 1; level < levels; level++) {

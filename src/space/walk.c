@@ -46,6 +46,17 @@ COLD static size_t equal_entries(const struct ashlar_spot *spot, size_t most, st
     return equal;
 }
 
+/* Pages from this one on of absent entries above level 1, at most limit. */
+COLD static size_t absent_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned entries = ashlar_table_entries(paging, spot->level) - spot->index;
+    size_t whole = (size_t)1 << ashlar_entry_shift(paging, spot->level);
+    size_t absent = ashlar_run_first_present(paging, spot->table, spot->index, entries);
+    size_t pages = absent * whole - (page & (whole - 1u));
+    return pages < limit ? pages : limit;
+}
+
 /* What begins at page, at most limit pages long. */
 COLD static void look(struct ashlar_space *space, ashlar_vpn page, size_t limit, struct run *run)
 {
@@ -58,7 +69,12 @@ COLD static void look(struct ashlar_space *space, ashlar_vpn page, size_t limit,
     if (run->present) {
         describe(&spot, page, spot.entry, &run->mapping);
     }
-    run->pages = spot.level == 1 ? equal_entries(&spot, pages, run) : pages;
+    if (spot.level == 1) {
+        pages = equal_entries(&spot, pages, run);
+    } else if (!run->present) {
+        pages = absent_pages(&spot, page, limit);
+    }
+    run->pages = pages;
     ashlar_spot_close(&spot);
     if (space != NULL) {
         ashlar_lock_give(&space->lock, interrupts);

@@ -132,10 +132,10 @@ static void test_sums(void)
 
 static void test_states(ashlar_pfn single)
 {
-    struct region *region = region_of(pool, single);
     if (!ASHLAR_DEBUG) {
         return;
     }
+    struct region *region = region_of(pool, single);
     region->states[single - region->base] = 0;
     seen("no shape", "a taken frame without a shape");
     region->states[single - region->base] = 1;

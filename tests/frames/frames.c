@@ -51,6 +51,7 @@ static void test_faults_of_callers(void)
     names(give_fatal(9 * 256, 8), 9 * 256, "a hole", "[fault 22] free of a hole within a region is fatal");
     names(give_fatal(40 * 256, 0), 40 * 256, "a hole", "[fault 22] free of a hole between regions is fatal");
     names(give_fatal(0xfee00, 0), 0xfee00, "beyond", "[fault 23] free beyond the end is fatal");
+    names(give_fatal(0xfee00, 9), 0xfee00, "beyond", "[fault 23] a whole chunk beyond the end, too");
     names(give_fatal(ASHLAR_PFN_NONE, 0), ASHLAR_PFN_NONE, "beyond", "[fault 23] so is that of no frame");
     names(POOL_FATAL(pool, ashlar_frames_give_range(pool, 64 * 256 + 8 * 256 + 76, 2)), 64 * 256 + 8 * 256 + 77,
           "reserved", "[fault 23] a range that ends behind RAM");

@@ -123,6 +123,35 @@ static void test_refusals(void)
     ok(pool == NULL, "none of them wrote its output");
 }
 
+/* Slots of mixed chunks have 16-bit numbers. */
+static void test_most_mixed_chunks(void)
+{
+    const size_t most = 0x10000;
+    const struct ashlar_frames_options options = {1, 0};
+    struct ashlar_frames *pool = NULL;
+    struct ashlar_memmap_entry *entries = calloc(most + 1u, sizeof *entries);
+    if (entries == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i <= most; i++) {
+        entries[i].base = (ashlar_phys)(512u * i + 1u) * ASHLAR_PAGE_BYTES;
+        entries[i].length = ASHLAR_PAGE_BYTES;
+        entries[i].type = ASHLAR_MEMMAP_USABLE;
+    }
+    struct ashlar_memmap map = pool_map;
+    map.entries = entries;
+    map.capacity = map.count = map.wanted = most;
+    map.finalized = 1;
+    pool_drop();
+    pool_storage = storage_of(4096);
+    ok(ashlar_frames_init(pool_storage, 4096, &map, &options, &pool) == ASHLAR_NO_STORAGE,
+       "65536 chunks that are RAM in part are a matter of storage");
+    map.count++;
+    ok(ashlar_frames_init(pool_storage, 4096, &map, &options, &pool) == ASHLAR_BAD_MAP && pool == NULL,
+       "one more is too much for any");
+    free(entries);
+}
+
 /* Bytes that bookkeeping takes, for each GiB: bits alone are 32 KiB. */
 static void test_metadata(void)
 {
@@ -235,6 +264,7 @@ int main(void)
     test_holes();
     test_carves();
     test_refusals();
+    test_most_mixed_chunks();
     test_metadata();
     test_many_runs();
     test_add();

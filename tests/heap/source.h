@@ -158,6 +158,24 @@ __attribute__((unused)) static void source_free(struct test_source *test)
     free(test->storage);
 }
 
+__attribute__((unused)) static struct ashlar_heap_stats stats_of(struct ashlar_heap *heap)
+{
+    struct ashlar_heap_stats stats;
+    ashlar_heap_stats(heap, &stats);
+    return stats;
+}
+
+/* Everything that any CPU was sent is taken in. */
+__attribute__((unused)) static void settle_all(struct ashlar_heap *heap, unsigned cpus)
+{
+    for (unsigned cpu = 0; cpu < cpus; cpu++) {
+        sim_set_cpu(cpu);
+        while (ashlar_heap_work(heap) != 0) {
+        }
+    }
+    sim_set_cpu(0);
+}
+
 /* The audit, and the source's own view of how much is backed. */
 __attribute__((unused)) static const char *source_audit(struct ashlar_heap *heap, const struct test_source *test)
 {

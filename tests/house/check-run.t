@@ -7,7 +7,7 @@ here=$PWD
 count=0
 failures=0
 
-# tally WANTED-STATUS WANTED-LAST-LINE TEXT SCRIPT...: run scripts, each a shell text, as tests.
+# tally WANTED-STATUS WANTED-LAST-LINE TEXT SCRIPT...: run scripts, each a shell text, as tests; '' is nothing runnable.
 tally() {
     wanted_status=$1 wanted_line=$2 text=$3
     shift 3
@@ -15,7 +15,8 @@ tally() {
     number=0
     for script in "$@"; do
         number=$((number + 1))
-        printf '#!/bin/sh\n%s\n' "$script" >"$folder/run/$number.t"
+        [ -z "$script" ] || printf '#!/bin/sh\n%s\n' "$script" >"$folder/run/$number.t"
+        [ -n "$script" ] || printf 'neither a program nor a script\n' >"$folder/run/$number.t"
     done
     (cd "$folder/run" && ASHLAR_TIMEOUT=2 tools/check-run -j 2 ./*.t) >"$folder/out" 2>&1
     status=$?
@@ -39,6 +40,7 @@ tally 1 '3 passed, 1 failed' 'no plan' "$good" 'echo "ok 1"'
 tally 1 '3 passed, 1 failed' 'a test that does not end' "$good" 'echo "ok 1"; echo 1..1; sleep 20'
 tally 0 '2 passed, 0 failed, 1 skipped' 'a skipped assertion' 'echo "ok 1 - a"; echo "ok 2 - b # SKIP no RAM"; echo "ok 3"; echo 1..3'
 tally 0 '2 passed, 0 failed, 1 skipped' 'a skipped test' "$good" 'echo "1..0 # SKIP no QEMU"'
-tally 1 '2 passed, 1 failed' 'bailing out' "$good" 'echo "Bail out! no kernel"; exit 1'
+tally 1 '2 passed, 1 failed' 'bailing out does not stop the others' 'echo "Bail out! no kernel"; exit 1' "sleep 1; $good"
+tally 1 '2 passed, 1 failed' 'nor does what cannot be run' '' "$good"
 echo "1..$count"
 [ "$failures" -eq 0 ]

@@ -4,6 +4,18 @@
 # Run from the repository root, by prove or alone: sh tests/qemu/panic.t
 
 KERNEL=${KERNEL:-build/i386/kernel.elf}
+
+# kernel_of MODE: the image that runs in it, of the same compiler and kind as $KERNEL.
+kernel_of() {
+    kind=$(basename "$(dirname "$KERNEL")")
+    kind=${kind#i386}
+    kind=${kind#x86_64}
+    case $1 in
+    i386 | pae) echo "build/i386$kind/kernel.elf" ;;
+    *) echo "build/x86_64$kind/kernel.elf" ;;
+    esac
+}
+
 OUT=$(mktemp) || exit 1
 trap 'rm -f "$OUT"' EXIT
 count=0

@@ -360,7 +360,7 @@ static const unsigned char *snapshot(void)
 static bool is_as_before(const unsigned char *kept)
 {
     r->steps = 0;
-    return memcmp(kept, r, sizeof *r) == 0 && ashlar_ranges_audit_locked(r) == NULL;
+    return memcmp(kept, (const unsigned char *)r, sizeof *r) == 0 && ashlar_ranges_audit_locked(r) == NULL;
 }
 
 /* Leave exactly so many spare descriptors, by takes that need one each. */
@@ -431,7 +431,6 @@ static void test_fed_late(void)
     is_u(sound, 7, "audit after each page");
     is_u(fed, 7, "the strip is fed to its end");
     while (ashlar_ranges_take_locked(r, 1, 1, 0, &first) == ASHLAR_OK) {
-        continue;
     }
     const unsigned char *kept = snapshot();
     is_u(ashlar_ranges_take_locked(r, 1, 1, 0, &first), ASHLAR_NO_ADDRESSES,
@@ -688,8 +687,8 @@ static void test_steps(size_t count)
 {
     uint64_t seed = 42;
     ashlar_vpn *firsts = malloc(count * sizeof *firsts);
-    size_t pages = count * 8u < ((size_t)1 << 20) - 1u ? count * 8u : ((size_t)1 << 20) - 1u;
-    pages = sizeof(uintptr_t) == 4 ? pages : count * 8u;
+    size_t most = sizeof(uintptr_t) == 4 ? ((size_t)1 << 20) - 1u : count * 8u;
+    size_t pages = count * 8u < most ? count * 8u : most;
     start(4096, pages, count / 8u + 16u);
     fill(firsts, 1024, &seed);
     is_u(stats().steps_worst, 0, "1024 takes from one free range follow no link");

@@ -16,9 +16,9 @@
     .text
     .global trap_stubs
     .align 16
-trap_stubs: /* 48 stubs, 16 bytes each */
+trap_stubs: /* 64 stubs, 16 bytes each */
     .set number, 0
-    .rept 48
+    .rept 64
     vector number
     .set number, number + 1
     .endr
@@ -26,7 +26,8 @@ trap_stubs: /* 48 stubs, 16 bytes each */
     .align 16
 trap_common:
     pushal
-    cld
+    pushl $2 /* no direction, no access to user pages (AC) */
+    popfl
     movl %esp, %eax
     pushl %eax
     call trap_entry
@@ -40,7 +41,7 @@ trap_common:
 double_fault_begin:
     cld
     xorl %ebp, %ebp
-    call double_fault_report
+    call double_fault_main
     hlt
 
 /* void switch_stacks(uintptr_t *save, uintptr_t load): interrupts are off on both sides. */
@@ -79,6 +80,17 @@ probe_write_access:
     movl $1, %eax
     ret
 probe_failed:
+    xorl %eax, %eax
+    ret
+
+/* bool probe_execute(uintptr_t address): calls it. False where that faults at once: the return address is dropped. */
+    .global probe_execute, probe_execute_failed
+probe_execute:
+    call *4(%esp)
+    movl $1, %eax
+    ret
+probe_execute_failed:
+    addl $4, %esp
     xorl %eax, %eax
     ret
 

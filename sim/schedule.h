@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: 0BSD */
+/* schedule.h - several simulated CPUs, one at a time, in an order that a seed decides.
+ *
+ * Each CPU runs one function from beginning to end. Wherever the code under test
+ * yields, another CPU may go on instead; which one, and when, follows from the
+ * seed alone, so that a run that went wrong can be had again. A CPU whose
+ * function has returned stays, and takes interrupts.
+ */
+#ifndef ASHLAR_SIM_SCHEDULE_H
+#define ASHLAR_SIM_SCHEDULE_H
+
+#include "yield.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sim_schedule_options {
+    uint64_t seed;
+    unsigned kick_one_in;    /* a pending interrupt is taken at one of so many yields; 0: 8 */
+    unsigned waits_most;     /* turns that one CPU may wait before that counts as for ever; 0: 5,000 */
+    void (*interrupt)(void); /* the handler of kicks; runs with interrupts off */
+};
+
+/* body(context) once on each CPU from 0 on. Returns when all have ended, or one of them had to be given up: NULL, or why
+ * (a fatal report, or a wait for ever). Afterwards the caller is CPU 0, interrupts on. */
+const char *sim_schedule(unsigned cpus, void (*body)(void *), void *context,
+                         const struct sim_schedule_options *options);
+
+/* Another CPU may go on here, or a pending interrupt be taken. Does nothing outside of sim_schedule. */
+void sim_yield(void);
+/* This one waits for another. False outside of sim_schedule. */
+bool sim_wait(void);
+
+/* This CPU has done something: what it waited before does not count. */
+void sim_progress(void);
+
+/* An ashlar_kick: interrupts for these CPUs, late as it may be, but never lost. */
+void sim_kick(const uint32_t *cpus, unsigned words);
+
+/* Yields and changes of CPU in the last run. */
+unsigned long sim_schedule_yields(void);
+unsigned long sim_schedule_switches(void);
+
+#endif

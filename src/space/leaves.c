@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: 0BSD */
+/* leaves.c - entries of level 1 of a range, by whoever holds it.
+ *
+ * The holder of a range is alone with its entries and knows what is in them, and
+ * its tables were made when it was first mapped. So there is nothing to check or
+ * to reserve, as a cursor does: each table's run is worked on at once.
+ *
+ *     absent ──set──> present ──hide──> hidden ──collect──> absent
+ *
+ * The caller keeps its CPU (pinned, or interrupts off). Cost: O(pages).
+ */
+#include "space/internal.h"
+
+#include "arch/entry.h"
+
+size_t ashlar_leaf_open_elsewhere(ashlar_vpn page, size_t limit, struct ashlar_spot *spot)
+{
+    ashlar_spot_find(NULL, page, 1, spot);
+    ASHLAR_ASSERT(spot->level == 1);
+    return ashlar_spot_pages(spot, page, limit);
+}
+
+static void note_all(const ashlar_pfn *frames, size_t count, void (*note)(struct ashlar_frames *, ashlar_pfn))
+{
+    for (size_t i = 0; ASHLAR_DEBUG && i < count; i++) {
+        note(ashlar_half.pool, frames[i]);
+    }
+}
+
+void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames, unsigned flags)
+{
+    uint64_t bits = ashlar_half.leaf_bits[(flags | ASHLAR_MAP_GLOBAL) & LEAF_FLAGS];
+    note_all(frames, pages, ashlar_frames_note_mapped);
+    while (pages != 0) {
+        struct ashlar_spot spot;
+        size_t step = ashlar_leaf_open(first, pages, &spot);
+        ashlar_run_set(ashlar_half.paging, spot.table, spot.index, (unsigned)step, frames, bits);
+        ashlar_spot_close(&spot);
+        first += step;
+        pages -= step;
+        frames += step;
+    }
+}
+
+size_t ashlar_leaves_hide(ashlar_vpn first, size_t pages)
+{
+    size_t hidden = 0;
+    while (pages != 0) {
+        struct ashlar_spot spot;
+        size_t step = ashlar_leaf_open(first, pages, &spot);
+        hidden += ashlar_run_hide(ashlar_half.paging, spot.table, spot.index, (unsigned)step);
+        ashlar_spot_close(&spot);
+        first += step;
+        pages -= step;
+    }
+    return hidden;
+}
+
+size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames)
+{
+    size_t found = 0;
+    while (pages != 0) {
+        struct ashlar_spot spot;
+        size_t step = ashlar_leaf_open(first, pages, &spot);
+        found += ashlar_run_collect(ashlar_half.paging, spot.table, spot.index, (unsigned)step, frames + found);
+        ashlar_spot_close(&spot);
+        first += step;
+        pages -= step;
+    }
+    note_all(frames, found, ashlar_frames_note_unmapped);
+    return found;
+}
+
+COLD void ashlar_range_clear_guards(const struct ashlar_range_info *range)
+{
+    size_t below = ashlar_range_guards_below(range->note), above = ashlar_range_guards_above(range->note);
+    ashlar_port_pin();
+    ashlar_leaves_clear(range->first, below);
+    ashlar_leaves_clear(range->first + range->pages - above, above);
+    ashlar_port_unpin();
+}
+
+COLD void ashlar_leaves_clear(ashlar_vpn first, size_t pages)
+{
+    while (pages != 0) {
+        struct ashlar_spot spot;
+        size_t step = ashlar_leaf_open(first, pages, &spot);
+        for (size_t i = 0; i < step; i++) {
+            ashlar_entry_clear(ashlar_half.paging, spot.table, spot.index + (unsigned)i);
+        }
+        ashlar_spot_close(&spot);
+        first += step;
+        pages -= step;
+    }
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: 0BSD */
+/* audit.c - damage to each structure is found and named; what was damaged is put right, and the audit content again. */
+#include "source.h"
+
+#include <ashlar/heap.h>
+
+static struct ashlar_heap *heap;
+static struct test_source test;
+static char *object, *other, *freed, *full[4], *large;
+static struct slab *slab, *full_slab, *block, *empty, *bare;
+static struct ashlar_cache *cache;
+
+static struct slab *slab_of(const void *address)
+{
+    return ashlar_heap_find(heap, (uintptr_t)address);
+}
+
+static struct slab *run_in(const struct run_pool *pool)
+{
+    for (unsigned bin = RUN_BINS; bin-- != 0;) {
+        if (pool->heads[bin] != 0) {
+            return slab_at(heap, pool->heads[bin]);
+        }
+    }
+    return &ashlar_heap_nobody;
+}
+
+static void build(void)
+{
+    sim_set_cpu(0);
+    heap = source_heap(&test, 4096, 1, 256 << 10, 0);
+    object = ashlar_heap_alloc(heap, 64, 0);
+    other = ashlar_heap_alloc(heap, 64, 0);
+    freed = ashlar_heap_alloc(heap, 64, 0);
+    ashlar_heap_free(heap, freed);
+    full[0] = ashlar_heap_alloc(heap, 4096, 0);
+    (void)!ashlar_heap_alloc(heap, 4096, 0);
+    large = ashlar_heap_alloc(heap, 100000, 0);
+    (void)!ashlar_cache_create(heap, "cache", 200, 0, 0, &cache);
+    (void)!ashlar_cache_alloc(cache, 0);
+    ashlar_heap_free(heap, ashlar_heap_alloc(heap, 2048, 0)); /* a kept slab */
+    slab = slab_of(object);
+    full_slab = slab_of(full[0]);
+    block = slab_of(large);
+    empty = run_in(&heap->empty);
+    bare = run_in(&heap->bare);
+}
+
+/* place takes another value for one audit. */
+#define DAMAGE(place, value, text)                                                                                     \
+    do {                                                                                                               \
+        __typeof__(place) before_ = (place);                                                                           \
+        (place) = (__typeof__(place))(value);                                                                          \
+        is_str(ashlar_heap_audit(heap), text, "[fault 86] " #place " = " #value);                                      \
+        (place) = before_;                                                                                             \
+        is_str(ashlar_heap_audit(heap), NULL, "sound again");                                                          \
+    } while (0)
+
+static void test_slabs(void)
+{
+    uint16_t *link = (void *)freed;
+    DAMAGE(slab->capacity, 0, "a slab's capacity is wrong");
+    DAMAGE(slab->fresh, slab->capacity + 1, "a slab's capacity is wrong");
+    DAMAGE(slab->stride, 128, "a slab is larger than its run");
+    DAMAGE(slab->granules, slab->granules + 1, "a slab's granules are wrong");
+    DAMAGE(slab->base, slab->base + 16, "a slab's base is wrong");
+    DAMAGE(slab->word, slab->word + 0x10000u, "a slab's count is not that of its bits");
+    DAMAGE(slab->word, slab->word & 0xffff0000u, "a live object is in a free list");
+    DAMAGE(slab->word, (slab->word & 0xffff0000u) | 8u, "a free list leaves its slab");
+    DAMAGE(slab->bits[0], slab->bits[0] | 2u, "an allocated bit is set inside of an object");
+    DAMAGE(slab->bits[0], slab->bits[0] & ~1u, "a slab's count is not that of its bits");
+    DAMAGE(slab->state, RUN_FULL, "a slab with free objects is in no list");
+    DAMAGE(slab->state, RUN_MOVING, "a run is in no state");
+    DAMAGE(*link, 8, "a free list leaves its slab");
+    DAMAGE(*link, object - (char *)slab->base, "a live object is in a free list");
+}
+
+static void test_runs(void)
+{
+    DAMAGE(empty->units, empty->units - 1, "a run's last unit names another");
+    DAMAGE(heap->map[slab->first], 0, "the runs do not tile the range");
+    DAMAGE(heap->map[block->first + 1], 0, "a unit inside of a run names another");
+    DAMAGE(heap->map[block->first + block->units - 1], 0, "a run's last unit names another");
+    DAMAGE(heap->map[bare->first + 1], 64, "a bare unit names a run");
+    DAMAGE(bare->units, bare->units + 1, "a run passes the limit");
+    DAMAGE(empty->state, RUN_BARE, "neighbours were not merged");
+    DAMAGE(*block->bits, 0, "a large block's bits are wrong");
+    DAMAGE(*block->bits, 3, "a large block's bits are wrong");
+    uint32_t *bits = &heap->bits[empty->first * 8u];
+    DAMAGE(*bits, 4, "an allocated bit is set in an empty run");
+    bits = &heap->bits[cache->run->first * 8u];
+    DAMAGE(*bits, 4, "an allocated bit is set in bookkeeping");
+    DAMAGE(heap->empty.mask[0], heap->empty.mask[0] ^ 2u, "a bin's mask bit is wrong");
+    DAMAGE(bare->previous, 64, "a bin of runs is not linked");
+    uint32_t bin = ashlar_heap_bin_of_units(bare->units);
+    DAMAGE(heap->bare.heads[bin], 0, "a bin's mask bit is wrong");
+    DAMAGE(bare->next, offset_of(heap, bare), "a bin of runs is not linked");
+}
+
+static void test_bins(void)
+{
+    struct owner *owner = &heap->owners[0];
+    struct bin *bin = &owner->bin[slab->class];
+    struct bin *kept = &owner->bin[class_of(2048)];
+    DAMAGE(bin->current, &ashlar_heap_nobody, "a slab is marked as listed and is in no list");
+    DAMAGE(bin->slabs, 0, "a bin has more slabs than it counts");
+    DAMAGE(bin->slabs, 2, "the bins have not as many slabs as there are");
+    DAMAGE(slab->previous, 64, "a bin of slabs is not linked");
+    DAMAGE(slab->next, offset_of(heap, slab), "a bin of slabs is not linked");
+    DAMAGE(slab->owner, 1, "a bin of slabs is not linked");
+    DAMAGE(kept->kept, 0, "a bin keeps another slab than it says");
+    DAMAGE(owner->kept_units, 5, "an owner's kept units are wrong");
+    DAMAGE(owner->state, OWNER_BUSY, "an owner was left busy");
+    DAMAGE(ashlar_heap_nobody.word, 0, "nobody has something");
+    DAMAGE(bin->current, full_slab, "a slab in a list is not marked so");
+    DAMAGE(cache->bin[0].current, &ashlar_heap_nobody, "a slab is marked as listed and is in no list");
+}
+
+static void test_totals(void)
+{
+    DAMAGE(heap->empty_units, heap->empty_units + 1, "the empty units are not counted right");
+    DAMAGE(heap->backed_units, heap->backed_units + 1, "the backed units are not counted right");
+    DAMAGE(heap->slab_units, heap->slab_units + 1, "the slabs are not counted right");
+    DAMAGE(heap->large_units, heap->large_units + 1, "the large blocks are not counted right");
+    DAMAGE(heap->large_count, heap->large_count + 1, "the large blocks are not counted right");
+    DAMAGE(heap->slabs_begun, heap->slabs_begun + 1, "a descriptor was lost");
+    DAMAGE(heap->spare_count, heap->spare_count + 1, "a descriptor was lost");
+    DAMAGE(heap->granules, heap->granules - 16, "the limit is not what was published");
+    DAMAGE(heap->growing, 1, "the growth token was not given back");
+    DAMAGE(heap->cache_count, 2, "an empty or bare run is in no bin");
+}
+
+int main(void)
+{
+    build();
+    is_str(source_audit(heap, &test), NULL, "sound");
+    ok(other != NULL && slab->state == RUN_LISTED && full_slab->state != RUN_KEPT && block->state == RUN_LARGE &&
+           empty->state == RUN_EMPTY && bare->state == RUN_BARE,
+       "each kind of run is there");
+    test_slabs();
+    test_runs();
+    test_bins();
+    test_totals();
+    source_free(&test);
+    return done_testing();
+}

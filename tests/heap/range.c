@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: 0BSD */
+/* range.c - heaps over plain ranges: how much of them is payload, any alignment, the least, and what is borrowed. */
+#include "source.h"
+
+#include <ashlar/heap.h>
+
+#define OBJECTS_MOST 300000u
+
+static void *objects[OBJECTS_MOST];
+static size_t sizes[OBJECTS_MOST];
+static unsigned char *memory;
+
+static struct ashlar_heap *heap_in(size_t bytes, size_t skew)
+{
+    struct ashlar_heap *heap = NULL;
+    memory = malloc(bytes + 4096);
+    memset(memory, 0x99, bytes + 4096);
+    unsigned char *aligned = memory + (4096 - (uintptr_t)memory % 4096);
+    if (ashlar_heap_init_range(aligned + skew, bytes - skew, &heap) != ASHLAR_OK) {
+        return NULL;
+    }
+    return heap;
+}
+
+static size_t mixed_size(uint64_t *seed)
+{
+    uint64_t random = tap_random(seed);
+    unsigned kind = (unsigned)(random >> 32) % 16u;
+    size_t most = kind < 10 ? 128 : kind < 14 ? 512 : 1500;
+    return 1u + (size_t)random % most;
+}
+
+/* Until the first failure; returns bytes asked for. bytes 0: a mix. */
+static size_t fill(struct ashlar_heap *heap, size_t bytes, unsigned *count)
+{
+    uint64_t seed = 99;
+    size_t sum = 0;
+    for (*count = 0; *count < OBJECTS_MOST; ++*count) {
+        sizes[*count] = bytes != 0 ? bytes : mixed_size(&seed);
+        objects[*count] = ashlar_heap_alloc(heap, sizes[*count], 0);
+        if (objects[*count] == NULL) {
+            break;
+        }
+        memset(objects[*count], (int)(*count & 0xffu), sizes[*count]);
+        sum += sizes[*count];
+    }
+    return sum;
+}
+
+static bool empty(struct ashlar_heap *heap, unsigned count)
+{
+    bool intact = true;
+    for (unsigned i = 0; i < count; i++) {
+        const unsigned char *object = objects[i];
+        intact = intact && object[0] == (i & 0xffu) && object[sizes[i] - 1] == (i & 0xffu);
+        ashlar_heap_free_sized(heap, objects[i], sizes[i]);
+    }
+    return intact;
+}
+
+static void test_payload(size_t bytes, size_t object_bytes, unsigned least_percent)
+{
+    unsigned count;
+    struct ashlar_heap *heap = heap_in(bytes, 0);
+    size_t sum = fill(heap, object_bytes, &count);
+    printf("# %zu bytes of bookkeeping\n", stats_of(heap).metadata_bytes);
+    unsigned percent = (unsigned)(sum / (bytes / 100u));
+    ok(percent >= least_percent, "%zu KiB hold %u%% payload of %s, at least %u%%", bytes >> 10, percent,
+       object_bytes != 0 ? "64-byte objects" : "mixed objects", least_percent);
+    is_str(ashlar_heap_audit(heap), NULL, "sound while full");
+    ok(empty(heap, count) && stats_of(heap).live_objects == 0, "all came back intact");
+    size_t again = fill(heap, object_bytes, &count);
+    ok(again + again / 10 >= sum, "and as much can be had again (%zu, %zu)", sum, again);
+    empty(heap, count);
+    is_str(ashlar_heap_audit(heap), NULL, "sound at the end");
+    free(memory);
+}
+
+/* Mixes of the kinds that hurt most: many classes, each with few objects. */
+static void test_mixes(void)
+{
+    unsigned least = 100;
+    uint64_t seed = 5;
+    for (unsigned round = 0; round < 60; round++) {
+        struct ashlar_heap *heap = heap_in(65536, 0);
+        size_t most = (size_t)100 << round % 4u;
+        size_t sum = 0;
+        for (;;) {
+            size_t bytes = 1u + (size_t)(tap_random(&seed) % most);
+            if (ashlar_heap_alloc(heap, bytes, 0) == NULL) {
+                break;
+            }
+            sum += bytes;
+        }
+        least = sum / 655 < least ? (unsigned)(sum / 655) : least;
+        free(memory);
+    }
+    ok(least >= 50, "sizes from 1 to 100, 200, 400 or 800, any of them: at least half of 64 KiB is payload (%u%%)",
+       least);
+}
+
+static void test_alignments(void)
+{
+    bool sound = true;
+    for (size_t skew = 0; skew < 4096; skew += skew < 20 ? 1 : 397) {
+        unsigned count;
+        struct ashlar_heap *heap = heap_in(65536, skew);
+        size_t sum = heap != NULL ? fill(heap, 64, &count) : 0;
+        sound = sound && sum > 65536 / 2 && ashlar_heap_audit(heap) == NULL && empty(heap, count);
+        const unsigned char *end = memory + (4096 - (uintptr_t)memory % 4096) + 65536;
+        sound = sound && heap->base + ((uintptr_t)heap->total << heap->unit_shift) <= (uintptr_t)end && *end == 0x99;
+        free(memory);
+    }
+    ok(sound, "a range may begin anywhere, and nothing behind it is written to");
+}
+
+static void test_least(void)
+{
+    static unsigned char range[40000];
+    struct ashlar_heap *heap = NULL;
+    ashlar_status status = ASHLAR_OK;
+    size_t bytes = sizeof range;
+    for (; bytes != 0; bytes -= 100) {
+        status = ashlar_heap_init_range(range, bytes, &heap);
+        if (status != ASHLAR_OK) {
+            break;
+        }
+        void *object = ashlar_heap_alloc(heap, 64, 0);
+        if (object == NULL || ashlar_heap_audit(heap) != NULL) {
+            break;
+        }
+    }
+    ok(status == ASHLAR_NO_STORAGE, "too small a range says so");
+    ok(bytes < 20000, "some 16 KiB are enough (%zu are too little)", bytes);
+    heap = NULL;
+    ok(ashlar_heap_init_range(NULL, 65536, &heap) == ASHLAR_BAD_ARGUMENT, "NULL is no range");
+    ok(ashlar_heap_init_range((void *)(UINTPTR_MAX - 1000u), 65536, &heap) == ASHLAR_BAD_ARGUMENT,
+       "nor one that wraps");
+    ok(ashlar_heap_init_range(range, 100, &heap) == ASHLAR_NO_STORAGE && heap == NULL, "nothing was made");
+}
+
+static void test_borrowing(void)
+{
+    unsigned count;
+    struct ashlar_heap *heap = heap_in(65536, 0);
+    (void)fill(heap, 400, &count);
+    while (ashlar_heap_alloc(heap, 16, 0) != NULL) {
+    }
+    size_t before = stats_of(heap).borrows;
+    ashlar_heap_free(heap, objects[count / 2]); /* not a slab's only object: an empty slab would go */
+    void *borrowed = ashlar_heap_alloc(heap, 144, 0);
+    ok(borrowed != NULL && ashlar_heap_usable_size(heap, borrowed) == 400, "a larger class lends an object");
+    is_u(stats_of(heap).borrows, before + 1, "which is counted");
+    ok(ashlar_heap_alloc(heap, 144, 0) == NULL, "one only");
+    ashlar_heap_free_sized(heap, borrowed, 144);
+    ok(ashlar_heap_alloc(heap, 80, 0) == NULL, "not to a class less than a quarter as large");
+    ok(ashlar_heap_alloc(heap, 144, 0) == borrowed, "a borrowed object is freed by its size");
+    is_str(ashlar_heap_audit(heap), NULL, "sound after borrowing");
+    free(memory);
+}
+
+static void test_two_cpus(void)
+{
+    static unsigned char range[300000];
+    struct ashlar_heap *heap = NULL;
+    struct ashlar_heap_options options = {2, 0, 0};
+    ok(ashlar_heap_init_range_with(range, sizeof range, &options, &heap) == ASHLAR_OK, "a range for two CPUs");
+    void *object = ashlar_heap_alloc(heap, 64, 0);
+    sim_set_cpu(1);
+    ashlar_heap_free(heap, object);
+    settle_all(heap, 2);
+    is_u(stats_of(heap).live_objects, 0, "what one takes the other may free");
+    is_u(ashlar_heap_shrink(heap, 0), 0, "nothing to give back to");
+    struct ashlar_heap_stats stats = stats_of(heap);
+    ok(stats.range_bytes == sizeof range - ((uintptr_t)range & 15u) && stats.backed_bytes == stats.range_bytes &&
+           stats.peak_bytes == stats.range_bytes,
+       "all of it is backed");
+    is_str(ashlar_heap_audit(heap), NULL, "sound on two CPUs");
+}
+
+int main(void)
+{
+    test_payload(65536, 64, 75);
+    test_payload(65536, 0, 50);
+    test_payload(1 << 20, 64, 80);
+    test_payload(1 << 20, 0, 70);
+    test_payload(16 << 20, 64, 90);
+    test_payload(16 << 20, 0, 75);
+    test_mixes();
+    test_alignments();
+    test_least();
+    test_borrowing();
+    test_two_cpus();
+    return done_testing();
+}

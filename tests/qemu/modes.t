@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: 0BSD
+# The paging mode that is taken where nobody names one, and what each promises.
+. tests/qemu/lib.sh
+
+I386=$(kernel_of pae)
+WIDE=$(kernel_of la57)
+
+for mode in i386 pae x86_64 la57; do
+    KERNEL=$(kernel_of $mode)
+    kernel_test rights --mode $mode --mem 32M
+done
+
+# takes MODE TEXT qemu-run's arguments...
+takes() {
+    wanted=$1
+    text=$2
+    shift 2
+    boots 0 "$text" "$@" audit
+    says "^$wanted paging" "$wanted paging"
+}
+takes PAE "a CPU with NX" --mem 32M "$I386"
+takes two-level "a CPU without PAE" --cpu pentium --mem 32M "$I386"
+takes two-level "a CPU with PAE, without NX and high RAM" --cpu pentium3 --mem 32M "$I386"
+takes PAE "the same with RAM above 4 GiB" --cpu pentium3 --mem 5G "$I386"
+takes two-level "told so" --mem 32M "$I386" paging=two-level
+takes 5-level "a CPU with LA57" --mem 32M "$WIDE"
+takes 4-level "a CPU without LA57" --cpu qemu64 --mem 32M "$WIDE"
+takes 4-level "told so" --mem 32M "$WIDE" paging=4-level
+boots 1 "a mode that the CPU does not have" --cpu pentium --mem 32M "$I386" paging=pae
+says 'panic: paging=: this CPU does not have it' "it says so"
+boots 1 "a mode that there is not" --mem 32M "$I386" paging=9-level
+says 'panic: paging=: no such format' "it says so"
+
+available=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+if [ "${available:-0}" -ge $((8 * 1024 * 1024)) ]; then
+    KERNEL=$I386
+    kernel_test ram --mode pae --mem 5G --timeout 240
+    says '^# [1-9][0-9]* frames lie above 4 GiB' "RAM above 4 GiB is used by the 32-bit kernel"
+else
+    skip "every word of 5 GiB, by the 32-bit kernel" "the host has less than 8 GiB to spare"
+fi
+done_testing

@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: 0BSD
+# Several CPUs, in each paging mode: shootdowns, pinning, processes, the heap; and lines that stay whole.
+. tests/qemu/lib.sh
+
+image=$KERNEL
+for mode in i386 pae x86_64 la57; do
+    KERNEL=$(kernel_of $mode)
+    [ "$(dirname "$KERNEL")" = "$(dirname "$image")" ] || [ "$image" = build/i386/kernel.elf ] || continue
+    for cpus in 2 4; do
+        kernel_test smp --mode $mode --smp $cpus --mem 64M
+        kernel_test smpheap --mode $mode --smp $cpus --mem 64M
+    done
+    boots 0 "lines of 4 CPUs ($mode)" --mode $mode --smp 4 --mem 64M "$KERNEL" test=lines
+    whole=$(tr -d '\r' <"$OUT" |
+        grep -c '^# thread [0-4], line [0-9]*: abcdefghijklmnopqrstuvwxyz 0123456789 end of line$')
+    [ "$whole" -eq 200 ]
+    ok $? "all 200 are whole ($mode)"
+    boots 1 "a panic while 4 CPUs run ($mode)" --mode $mode --smp 4 --mem 64M "$KERNEL" panic=because
+    [ "$(grep -c 'panic:\|^  where\|^  task\|^  calls\|^  names' "$OUT")" -eq 5 ]
+    ok $? "its report is whole ($mode)"
+done
+KERNEL=build/i386/kernel.elf
+boots 0 "cpus=2 leaves 2 of 4 alone" --smp 4 --mem 64M "$KERNEL" cpus=2 ps
+says '^2 CPUs' "it says so"
+boots 0 "more CPUs than there can be" --smp 20 --mem 64M "$KERNEL" test=smp audit
+says '^16 CPUs' "16 of them run"
+done_testing

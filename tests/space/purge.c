@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: 0BSD */
+/* purge.c - ranges that were given back: out of reach at once, released by one flush, ready for their next user. */
+#include "space/world.h"
+
+#define MANY 200u
+
+static ashlar_vpn first[MANY];
+
+static size_t free_now(void)
+{
+    struct ashlar_frames_stats stats;
+    ashlar_frames_stats(world.pool, &stats);
+    return stats.free_frames;
+}
+
+static void take_many(size_t count, size_t pages)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ashlar_space_take(pages, ASHLAR_MAP_WRITE, "many", &first[i]) != ASHLAR_OK) {
+            world_bail("take", ASHLAR_NO_FRAMES);
+        }
+    }
+}
+
+static void give_many(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        ashlar_space_give(first[i]);
+    }
+}
+
+static void test_waits(void)
+{
+    struct ashlar_place place;
+    size_t before = free_now();
+    size_t tables = world_stats().kernel_table_frames;
+    take_many(3, 4);
+    before -= world_stats().kernel_table_frames - tables; /* those stay */
+    ashlar_vpn page = first[1];
+    is_u(world_access(0, world_address(page), &(uint32_t){7}, SIM_WRITE), 0, "%s: a range can be written", world.name);
+    struct ashlar_space_stats stats = world_stats();
+    give_many(3);
+    is_u(world_stats().flush_alls, stats.flush_alls, "%s: giving back flushes nothing", world.name);
+    is_u(world_stats().flush_pages, stats.flush_pages, "%s: not even single pages", world.name);
+    is_u(world_stats().purge_pages, 15, "%s: guards and all wait for the purge", world.name);
+    is_u(free_now(), before - 12u, "%s: their frames are nobody's yet", world.name);
+    ashlar_space_explain(world_address(page), &place);
+    ok(place.kind == ASHLAR_PLACE_FREE && strstr(place.name, "given back") != NULL && !place.mapped,
+       "%s: the address explains itself as given back", world.name);
+    is_u(ashlar_space_purge(), 15, "%s: a purge says how many pages it released", world.name);
+    is_u(free_now(), before, "%s: the frames are back", world.name);
+    is_u(world_stats().purges, stats.purges + 1u, "%s: by one flush", world.name);
+    is_u(ashlar_space_purge(), 0, "%s: then there is nothing left", world.name);
+    world_ok("purge");
+}
+
+static void test_double_give(void)
+{
+    char part[40];
+    take_many(1, 2);
+    ashlar_space_give(first[0]);
+    snprintf(part, sizeof part, "%p", (void *)world_address(first[0]));
+    const char *message = SIM_FATAL(ashlar_space_give(first[0]));
+    like(message, "given back already", "a second give, before the purge, is fatal");
+    like(message, part, "and names the address");
+    (void)ashlar_space_purge();
+    message = SIM_FATAL(ashlar_space_give(first[0]));
+    like(message, "given back already", "also when the range is kept ready");
+    world_ok("double give");
+}
+
+/* The same addresses again, without a look at the arena. */
+static void test_magazine(void)
+{
+    take_many(1, 3);
+    ashlar_vpn was = first[0];
+    ashlar_space_give(was);
+    (void)ashlar_space_purge();
+    struct ashlar_space_stats before = world_stats();
+    take_many(1, 3);
+    is_u(first[0], was, "%s: a range that was kept is taken again", world.name);
+    is_u(world_stats().arena_free_pages, before.arena_free_pages, "%s: the arena is not asked", world.name);
+    is_u(world_stats().ranges, before.ranges + 1u, "%s: kept ranges do not count", world.name);
+    struct ashlar_place place;
+    ashlar_space_explain(world_address(first[0] + 3u) + 5u, &place);
+    ok(place.kind == ASHLAR_PLACE_GUARD && place.offset == 5, "%s: its guard is still there", world.name);
+    is_str(place.name, "many", "and knows its new name");
+    ashlar_space_give(first[0]);
+    world_ok("magazine");
+}
+
+/* Nobody calls purge: so many pages do. */
+static void test_threshold(void)
+{
+    uint64_t purges = world_stats().purges;
+    size_t most = 0;
+    for (unsigned round = 0; round < 20; round++) {
+        take_many(32, 7);
+        give_many(32);
+        most = world_stats().purge_pages > most ? world_stats().purge_pages : most;
+    }
+    ok(world_stats().purges > purges, "%s: purged by itself %u times", world.name,
+       (unsigned)(world_stats().purges - purges));
+    ok(most <= world.ram_frames / 64u + 8u, "%s: at most 1/64 of RAM waits, %zu pages", world.name, most);
+    world_ok("threshold");
+}
+
+/* Frames or addresses that wait for a flush, or are kept ready, are found before anybody hears no. */
+static void test_shortage(void)
+{
+    static ashlar_pfn hoard[65536];
+    size_t count = 0;
+    (void)ashlar_space_purge();
+    take_many(10, 16);
+    while (count < 65536 && ashlar_frames_take(world.pool, 0, &hoard[count]) == ASHLAR_OK) {
+        count++;
+    }
+    give_many(10);
+    ashlar_vpn page;
+    is_u(ashlar_space_take(12, ASHLAR_MAP_WRITE, "short", &page), ASHLAR_OK,
+         "%s: frames that wait are purged for a take that is short", world.name);
+    ashlar_space_give(page);
+    struct ashlar_space space;
+    is_u(ashlar_space_create(&space), ASHLAR_OK, "%s: and for an address space", world.name);
+    ashlar_space_destroy(&space);
+    ashlar_frames_give_bulk(world.pool, hoard, count);
+    world_ok("shortage of frames");
+}
+
+static void test_interrupt(void)
+{
+    take_many(1, 1);
+    uint64_t purges = world_stats().purges;
+    ashlar_space_give(first[0]);
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    ok(!ashlar_purge_helps(), "%s: an interrupt does not purge", world.name);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    is_u(world_stats().purges, purges, "%s: nothing was flushed", world.name);
+    world_ok("interrupt");
+}
+
+static void test_missing_page(void)
+{
+    ashlar_pfn frame;
+    take_many(1, 4);
+    if (ashlar_space_unmap(NULL, first[0] + 2u, 1, &frame) != ASHLAR_OK) {
+        world_bail("unmap", ASHLAR_ABSENT);
+    }
+    const char *message = SIM_FATAL(ashlar_space_give(first[0]));
+    like(message, "1 of its 4 pages missing", "[fault 67] a range given back with a page missing is fatal");
+    like(message, "many", "and named");
+}
+
+int main(void)
+{
+    FOR_EACH_FORMAT(format)
+    {
+        world_start_usual(format);
+        test_waits();
+        test_double_give();
+        test_magazine();
+        test_threshold();
+        test_shortage();
+        test_interrupt();
+        test_missing_page();
+    }
+    return done_testing();
+}
