@@ -199,7 +199,7 @@ static void prepare(unsigned index)
     cpu->stack = stack;
     cpu->state.cpu = index;
     getcontext(&cpu->machine);
-    cpu->machine.uc_stack.ss_sp = stack;
+    cpu->machine.uc_stack.ss_sp = cpu->stack; /* no local variable lives across getcontext */
     cpu->machine.uc_stack.ss_size = STACK_BYTES;
     cpu->machine.uc_link = NULL;
     makecontext(&cpu->machine, enter, 0);

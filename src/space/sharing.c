@@ -446,12 +446,13 @@ COLD static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
 }
 
 /* Under PAE the CPU has kept an absent entry of the root, while memory has one by now: load it again. Also of a user half,
- * whose tables cannot go while interrupts are off: whoever unlinks one waits for this CPU. */
-COLD static bool reload_user(ashlar_vpn page, unsigned error)
+ * whose tables cannot go while interrupts are off: whoever unlinks one waits for this CPU. What the page does not allow the
+ * next fault says. */
+COLD static bool reload_user(ashlar_vpn page)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
     ashlar_phys root = ashlar_port_get_root();
-    bool retry = is_allowed(root, page, error);
+    bool retry = is_allowed(root, page, 0);
     if (retry) {
         ashlar_port_set_root(root);
     }
@@ -467,7 +468,7 @@ COLD int ashlar_space_fault(uintptr_t address, unsigned error)
         return 0;
     }
     if (page < ashlar_user_pages()) {
-        return ashlar_paging_root_needs_reload(paging) && reload_user(page, error);
+        return ashlar_paging_root_needs_reload(paging) && reload_user(page);
     }
     if ((error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first) {
         return 0;
