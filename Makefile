@@ -36,7 +36,7 @@ include make/kernel.mk
 include make/check.mk
 include make/bench.mk
 
-.PHONY: all run clean help format lint mutate compile_commands.json setup FORCE
+.PHONY: all run iso clean help format lint mutate compile_commands.json setup FORCE
 
 all: kernel tools ## build the kernel (gcc, release) and the tools
 
@@ -45,6 +45,12 @@ run: ## install what is missing, build, boot in QEMU and show the tour: make run
 	@$(MAKE) --no-print-directory kernel
 	@tools/qemu-run --mode $(MODE) --smp $(CPUS) --mem $(MEM) --timeout 600 \
 	    $(BUILD)/$(if $(filter i386 pae,$(MODE)),i386,x86_64)/kernel.elf tour
+
+iso: ## build/ashlar.iso: a GRUB image that boots the 32-bit and the 64-bit kernel
+	@tools/setup iso
+	@$(MAKE) --no-print-directory kernel
+	@tools/make-iso $(BUILD)/ashlar.iso $(KERNEL_WIDTHS:%=$(BUILD)/%/kernel.elf)
+	@echo '  ISO  $(BUILD)/ashlar.iso'
 
 mutate: ## break the code on purpose, one place at a time, and list what no test noticed: make mutate FLOOR=heap
 	@tools/setup mutate

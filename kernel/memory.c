@@ -12,6 +12,7 @@
 #include "memory.h"
 
 #include "feature.h"
+#include "loader.h"
 #include "machine.h"
 #include "percpu.h"
 #include "print.h"
@@ -20,13 +21,11 @@
 #include "task.h"
 #include "trap.h"
 #include "window.h"
-#include <ashlar/multiboot1.h>
 #include <ashlar/port.h>
 #include <ashlar/textmap.h>
 
 struct kernel_memory kernel_memory;
 static struct ashlar_memmap_entry map_entries[MEMORY_MAP_ENTRIES];
-static struct ashlar_multiboot1 loader;
 
 void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes)
 {
@@ -141,27 +140,17 @@ static void enter_mode(const struct paging_mode *mode)
 
 /* --- the map ------------------------------------------------------------------ */
 
-static void read_loader(void)
-{
-    ashlar_status status = ashlar_multiboot1_command_line(&loader, kernel_memory.line, sizeof kernel_memory.line);
-    if (status != ASHLAR_OK && status != ASHLAR_ABSENT) {
-        ashlar_port_fatal(loader.problem);
-    }
-}
-
 static void read_map(ashlar_phys limit)
 {
     ashlar_memmap_init(&kernel_memory.map, map_entries, MEMORY_MAP_ENTRIES, limit, NULL, NULL);
-    if (ashlar_multiboot1_add(&kernel_memory.map, &loader) != ASHLAR_OK) {
-        ashlar_port_fatal(loader.problem);
-    }
+    loader_add_map(&kernel_memory.map);
 }
 
 /* Only what the loader's own tables occupy is left of the map; the text says the rest. */
 static void replace_map(void)
 {
     static char text[32768];
-    struct ashlar_multiboot1_module module;
+    struct loader_module module;
     struct ashlar_textmap_line bad;
     struct ashlar_memmap *map = &kernel_memory.map;
     size_t kept = 0;
@@ -171,7 +160,7 @@ static void replace_map(void)
         }
     }
     map->count = map->wanted = kept;
-    if (ashlar_multiboot1_module(&loader, 0, &module) != ASHLAR_OK) {
+    if (!loader_first_module(&module)) {
         ashlar_port_fatal("map=module, but the loader brought no module");
     }
     if (module.bytes > sizeof text) {
@@ -261,15 +250,15 @@ static void boot_up(void)
 
 void memory_init(uint32_t magic, uint32_t information)
 {
-    loader = (struct ashlar_multiboot1){.magic = magic, .information = information, .read = memory_read};
-    read_loader();
+    loader_init(magic, information);
+    loader_command_line(kernel_memory.line, sizeof kernel_memory.line);
     read_map(0);
     enter_mode(choose_mode());
     read_map(feature_physical_limit(image_mode()->is_wide));
     if (line_has("map=module")) {
         replace_map();
     }
-    kernel_memory.cpus = smp_plan(&kernel_memory.map, 0, most_cpus());
+    kernel_memory.cpus = smp_plan(&kernel_memory.map, loader_rsdp(), most_cpus());
     keep_firmware_map();
     boot_up();
     explain_use_space();

@@ -35,6 +35,18 @@ multiboot1:
     .long PHYSICAL(image_end)
     .long PHYSICAL(start)
 
+    .align 8
+multiboot2:
+    .long 0xE85250D6, 0, multiboot2_end - multiboot2 /* Multiboot 2, for 32 bits */
+    .long -(0xE85250D6 + (multiboot2_end - multiboot2))
+    .word 2, 0 /* addresses */
+    .long 24, PHYSICAL(multiboot2), PHYSICAL(image_start), PHYSICAL(image_data_end), PHYSICAL(image_end)
+    .word 3, 0 /* entry */
+    .long 12, PHYSICAL(start), 0
+    .word 0, 0 /* the end */
+    .long 8
+multiboot2_end:
+
     .section .boot, "ax"
     .code32
     .global start
