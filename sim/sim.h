@@ -33,17 +33,6 @@ struct sim_state {
 };
 void sim_state_exchange(struct sim_state *keep, const struct sim_state *load);
 
-/* What of all this belongs to a CPU, for whoever runs several on one thread: keep this one's, go on as another. */
-struct sim_catch;
-struct sim_state {
-    unsigned cpu;
-    unsigned context;
-    bool interrupts_off;
-    unsigned pins;
-    struct sim_catch *innermost;
-};
-void sim_state_exchange(struct sim_state *keep, const struct sim_state *load);
-
 /* How many pins are open on this thread: 0 outside of the library. */
 unsigned sim_pins(void);
 
