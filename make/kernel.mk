@@ -11,7 +11,7 @@ kernel_sources = $(LIBRARY_C) $(ADAPTER_C) $(KERNEL_C) $(wildcard kernel/$1/*.c 
 KERNEL_FLAGS := -ffreestanding -nostdinc -fno-pic -fno-pie -fno-stack-protector -mgeneral-regs-only \
     -ffunction-sections -O2 -g $(WARNINGS) -Iinclude -Isrc -Ikernel -Iport/x86
 # Arguments in registers, as Linux has it on i386: smaller and faster.
-FLAGS_i386 := -march=i686 -mregparm=3 -Ikernel/i386
+FLAGS_i386 := -march=i686 -mtune=generic -mregparm=3 -Ikernel/i386
 FLAGS_x86_64 := -mcmodel=kernel -mno-red-zone -Ikernel/x86_64
 GCC_i386 = $(GCC) -m32 -mpreferred-stack-boundary=2
 GCC_x86_64 = $(GCC) -m64
