@@ -24,6 +24,7 @@
 #include "arch/paging.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 
 const struct ashlar_paging ashlar_paging_two_level = PAGING_ROW_TWO_LEVEL;
 const struct ashlar_paging ashlar_paging_pae = PAGING_ROW_PAE;
@@ -59,7 +60,7 @@ bool ashlar_paging_range_is_valid(const struct ashlar_paging *paging, ashlar_vpn
     return ((first ^ (first + (pages - 1u))) & p->sign_page) == 0;
 }
 
-ashlar_pfn ashlar_paging_frame_limit(const struct ashlar_paging *paging, unsigned features)
+COLD ashlar_pfn ashlar_paging_frame_limit(const struct ashlar_paging *paging, unsigned features)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     unsigned bits = features >> 24;
@@ -86,7 +87,8 @@ ashlar_pfn ashlar_entry_leaf_frame(const struct ashlar_paging *paging, unsigned 
     return ashlar_entry_frame(p, entry) & ~(((ashlar_pfn)1 << p->level[level].shift) - 1u);
 }
 
-static uint32_t encode_caching(const struct ashlar_paging *paging, unsigned features, unsigned level, unsigned flags)
+COLD static uint32_t encode_caching(const struct ashlar_paging *paging, unsigned features, unsigned level,
+                                    unsigned flags)
 {
     static const uint8_t indexes[4] = {0, PAT_WT, PAT_UC, PAT_WC};
     unsigned index = indexes[(flags & ASHLAR_MAP_CACHE_MASK) >> 4];
@@ -101,7 +103,7 @@ static uint32_t encode_caching(const struct ashlar_paging *paging, unsigned feat
     return bits;
 }
 
-static unsigned decode_caching(const struct ashlar_paging *paging, unsigned level, uint32_t entry)
+COLD static unsigned decode_caching(const struct ashlar_paging *paging, unsigned level, uint32_t entry)
 {
     bool write_through = (entry & paging->write_through) != 0;
     if ((entry & paging->cache_disable) != 0) {
@@ -113,7 +115,8 @@ static unsigned decode_caching(const struct ashlar_paging *paging, unsigned leve
     return (entry & pat_bit(paging, level)) != 0 ? ASHLAR_MAP_CACHE_WC : ASHLAR_MAP_CACHE_WB;
 }
 
-uint64_t ashlar_entry_leaf_bits(const struct ashlar_paging *paging, unsigned features, unsigned level, unsigned flags)
+COLD uint64_t ashlar_entry_leaf_bits(const struct ashlar_paging *paging, unsigned features, unsigned level,
+                                     unsigned flags)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     uint32_t bits = p->present | encode_caching(p, features, level, flags);
@@ -127,7 +130,7 @@ uint64_t ashlar_entry_leaf_bits(const struct ashlar_paging *paging, unsigned fea
     return bits | (no_execute ? p->no_execute : 0u);
 }
 
-unsigned ashlar_entry_flags(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
+COLD unsigned ashlar_entry_flags(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     uint32_t low = (uint32_t)entry;
@@ -140,7 +143,7 @@ unsigned ashlar_entry_flags(const struct ashlar_paging *paging, unsigned level, 
 
 /* --- links ----------------------------------------------------------------------- */
 
-uint64_t ashlar_entry_link_bits(const struct ashlar_paging *paging, unsigned level, unsigned flags)
+COLD uint64_t ashlar_entry_link_bits(const struct ashlar_paging *paging, unsigned level, unsigned flags)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     bool root = level == p->levels;

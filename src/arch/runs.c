@@ -97,7 +97,7 @@ void ashlar_run_set_linear(const struct ashlar_paging *paging, void *table, unsi
 /* --- split ------------------------------------------------------------------------------ */
 
 /* A large page's bits, as an entry one level below has them. */
-static uint64_t split_bits(const struct ashlar_paging *paging, unsigned level, uint64_t large)
+COLD static uint64_t split_bits(const struct ashlar_paging *paging, unsigned level, uint64_t large)
 {
     bool pat = ((uint32_t)large & paging->pat_large) != 0;
     uint64_t bits = large & ~paging->frame_mask & ~(uint64_t)(paging->large | paging->pat_marked);
@@ -108,7 +108,7 @@ static uint64_t split_bits(const struct ashlar_paging *paging, unsigned level, u
     return bits | paging->large | (pat ? (uint32_t)paging->pat_large | paging->pat_marked : 0u);
 }
 
-void ashlar_split_fill(const struct ashlar_paging *paging, unsigned level, uint64_t large, void *table)
+COLD void ashlar_split_fill(const struct ashlar_paging *paging, unsigned level, uint64_t large, void *table)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     uint64_t entry = (uint64_t)ashlar_entry_leaf_frame(p, level, large) << ASHLAR_PAGE_SHIFT;

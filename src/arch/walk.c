@@ -10,12 +10,13 @@
  */
 #include "arch/entry.h"
 
+#include "base/check.h"
 #include <ashlar/port.h>
 
 #define PERMISSIONS (ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER)
 
 /* What a link takes away from the pages below: permissions, as far as its level has such bits. */
-static unsigned refused_by(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
+COLD static unsigned refused_by(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
 {
     if (level == paging->levels && paging->root_user == 0) {
         return 0;
@@ -23,7 +24,7 @@ static unsigned refused_by(const struct ashlar_paging *paging, unsigned level, u
     return ~ashlar_entry_flags(paging, level, entry) & PERMISSIONS;
 }
 
-static void find(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
+COLD static void find(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
 {
     char *table = ashlar_port_open_frame((ashlar_pfn)(root >> ASHLAR_PAGE_SHIFT));
     unsigned root_offset = (unsigned)root & (ASHLAR_PAGE_BYTES - 1u) & ~(paging->root_bytes - 1u);
@@ -43,7 +44,7 @@ static void find(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vp
     ashlar_port_close_frame(table);
 }
 
-void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
+COLD void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     found->flags = PERMISSIONS | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK;
@@ -58,8 +59,8 @@ void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vp
     }
 }
 
-bool ashlar_walk_translate(const struct ashlar_paging *paging, ashlar_phys root, uintptr_t address,
-                           ashlar_phys *physical)
+COLD bool ashlar_walk_translate(const struct ashlar_paging *paging, ashlar_phys root, uintptr_t address,
+                                ashlar_phys *physical)
 {
     struct ashlar_walk found;
     if (!ashlar_paging_address_is_valid(paging, address)) {

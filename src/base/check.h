@@ -17,6 +17,9 @@ ASHLAR_NORETURN void ashlar_panic(const char *format, ...) ASHLAR_PRINTF(1, 2) _
 /* One formatted line for ashlar_port_log. */
 void ashlar_log(const char *format, ...) ASHLAR_PRINTF(1, 2) __attribute__((cold));
 
+/* Compiled for size, and kept out of the others' way: called seldom, or by people. */
+#define COLD __attribute__((cold))
+
 /* Where the function that uses this was called from. */
 #define ASHLAR_CALLER() __builtin_return_address(0)
 

@@ -60,7 +60,7 @@ size_t ashlar_frames_bits_last_clear(const uintptr_t *words, size_t first, size_
 }
 
 /* Bit i stays where bits i to i + 2^order - 1 are set and i is a multiple of 2^order. order is at most WORD_ORDER. */
-static uintptr_t fold(uintptr_t word, unsigned order)
+COLD static uintptr_t fold(uintptr_t word, unsigned order)
 {
     for (unsigned i = 0; i < order; i++) {
         word &= word >> (1u << i);
@@ -69,7 +69,7 @@ static uintptr_t fold(uintptr_t word, unsigned order)
 }
 
 /* A word of a chunk, without the bits outside of [first, end). */
-static uintptr_t word_within(const uintptr_t *words, unsigned index, unsigned first, unsigned end)
+COLD static uintptr_t word_within(const uintptr_t *words, unsigned index, unsigned first, unsigned end)
 {
     unsigned base = index * WORD_BITS;
     unsigned from = first > base ? first : base;
@@ -77,7 +77,7 @@ static uintptr_t word_within(const uintptr_t *words, unsigned index, unsigned fi
     return from < to ? words[index] & word_mask(to - from) << (from - base) : 0;
 }
 
-unsigned ashlar_frames_bits_block(const uintptr_t *words, unsigned order, unsigned first, unsigned end)
+COLD unsigned ashlar_frames_bits_block(const uintptr_t *words, unsigned order, unsigned first, unsigned end)
 {
     unsigned step = order > WORD_ORDER ? 1u << (order - WORD_ORDER) : 1u;
     unsigned inner = order > WORD_ORDER ? WORD_ORDER : order;

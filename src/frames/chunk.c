@@ -262,8 +262,8 @@ OUT_OF_LINE uintptr_t *ashlar_frames_ram_words(const struct ashlar_frames *pool,
 }
 
 /* The part of the run in its first chunk. False: no region knows it. frames is not 0. */
-OUT_OF_LINE bool ashlar_frames_piece(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames,
-                                     struct piece *piece)
+COLD OUT_OF_LINE bool ashlar_frames_piece(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames,
+                                          struct piece *piece)
 {
     struct region *region = region_of(pool, first);
     unsigned offset = first % CHUNK_FRAMES;
@@ -307,8 +307,8 @@ ASHLAR_NORETURN COLD static void refuse(ashlar_pfn frame, const char *why, const
 }
 
 /* All of the piece is RAM, and taken. */
-static void check_piece(const struct ashlar_frames *pool, const struct piece *piece, ashlar_pfn first,
-                        const void *caller)
+COLD static void check_piece(const struct ashlar_frames *pool, const struct piece *piece, ashlar_pfn first,
+                             const void *caller)
 {
     unsigned state = piece->region->chunks[piece->chunk];
     const uintptr_t *words = chunk_words(piece->region, piece->chunk);
@@ -331,7 +331,7 @@ static void check_piece(const struct ashlar_frames *pool, const struct piece *pi
     }
 }
 
-static void check_run(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames, const void *caller)
+COLD static void check_run(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames, const void *caller)
 {
     struct piece piece;
     for (; frames != 0; first += piece.frames, frames -= piece.frames) {
@@ -344,7 +344,7 @@ static void check_run(const struct ashlar_frames *pool, ashlar_pfn first, size_t
     }
 }
 
-static void release_piece(const struct piece *piece)
+COLD static void release_piece(const struct piece *piece)
 {
     uint16_t *chunk = &piece->region->chunks[piece->chunk];
     uintptr_t *words = chunk_words(piece->region, piece->chunk);
@@ -360,8 +360,8 @@ static void release_piece(const struct piece *piece)
 }
 
 /* Give back. All is checked before anything is changed. */
-void ashlar_frames_release(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape,
-                           const void *caller)
+COLD void ashlar_frames_release(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape,
+                                const void *caller)
 {
     struct piece piece;
     check_run(pool, first, frames, caller);

@@ -11,9 +11,6 @@
 #include "base/lock.h"
 #include <ashlar/frames.h>
 
-/* Compiled for size: called once, or by people. */
-#define COLD __attribute__((cold))
-
 /* One copy, for size. */
 #define OUT_OF_LINE __attribute__((noinline))
 

@@ -15,7 +15,6 @@
 #include "base/lock.h"
 #include <ashlar/heap.h>
 
-#define COLD __attribute__((cold))
 #define NOINLINE __attribute__((noinline))
 #define LIKELY(condition) __builtin_expect((condition), 1)
 

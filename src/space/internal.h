@@ -23,9 +23,6 @@
 /* Addresses of a strip, at most: their tables exist from boot. */
 #define STRIP_PAGES_MAX ((size_t)16384)
 
-/* Compiled for size: called seldom, or by people. */
-#define COLD __attribute__((cold))
-
 #define CPU_WORDS ((ASHLAR_MAX_CPUS + 31u) / 32u)
 
 /* What a range is for: its note in the arena. The tag is its name. */

@@ -110,7 +110,7 @@ static void begin_collect(struct ashlar_cursor *cursor, struct ashlar_space *spa
                  (void *)ashlar_page_address(first), ashlar_status_text(status));
 }
 
-static void collect_to_pool(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+COLD static void collect_to_pool(struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
     struct ashlar_cursor cursor;
     begin_collect(&cursor, space, first, pages);

@@ -51,9 +51,6 @@
 #define BINS (ASHLAR_RANGES_LEVELS * ASHLAR_RANGES_SUB_BINS)
 #define END PAGE_UNITS /* the first descriptor: neighbour of the lowest and of the highest range */
 
-/* Compiled for size: called seldom, or by people. */
-#define COLD __attribute__((cold, noinline))
-
 enum state { UNUSED, FREE, TAKEN, BOUND };
 
 struct descriptor {
