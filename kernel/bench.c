@@ -25,6 +25,7 @@
 #define BLOCKS_MAX 256u
 #define SLOT_BYTES ((uintptr_t)4 << 20)
 #define PAGES_MAX 512u
+#define PURGES 4u
 
 static void csv(const char *metric, const char *name, uint64_t value, const char *unit)
 {
@@ -126,18 +127,44 @@ static bool range_round(size_t count)
     return true;
 }
 
+static uint64_t purges_so_far(void)
+{
+    struct ashlar_space_stats stats;
+    ashlar_space_stats(&stats);
+    return stats.purges;
+}
+
+/* Up to just behind the next purge. Returns the rounds that it took. */
+static uint32_t run_to_purge(size_t count, bool *good)
+{
+    uint64_t purges = purges_so_far();
+    uint32_t rounds = 0;
+    while (*good && purges_so_far() == purges) {
+        *good = range_round(count);
+        rounds++;
+    }
+    return rounds;
+}
+
+/* Whole intervals from purge to purge, so that each range bears its share. */
+static bool bench_range(unsigned bytes)
+{
+    size_t count = bytes / ASHLAR_PAGE_BYTES;
+    bool good = true;
+    (void)run_to_purge(count, &good);
+    (void)run_to_purge(count, &good);
+    uint32_t rounds = run_to_purge(count, &good) * PURGES;
+    uint64_t before = x86_rdtsc();
+    for (uint32_t i = 0; i < rounds; i++) {
+        good = range_round(count) && good;
+    }
+    csv_number("range_pair", bytes, divided(x86_rdtsc() - before, rounds));
+    return good;
+}
+
 static bool bench_ranges(void)
 {
-    static const unsigned bytes[] = {4096, 65536, 2097152};
-    bool good = true;
-    for (unsigned i = 0; i < 8; i++) { /* until ranges come from what was purged before */
-        time_rounds(range_round, 1, &good);
-        time_rounds(range_round, 16, &good);
-    }
-    for (unsigned i = 0; i < sizeof bytes / sizeof bytes[0]; i++) {
-        good = measure("range_pair", bytes[i], range_round, bytes[i] / ASHLAR_PAGE_BYTES) && good;
-    }
-    return good;
+    return bench_range(4096) && bench_range(65536) && bench_range(2097152);
 }
 
 static bool bench_map(void)
