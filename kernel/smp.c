@@ -125,7 +125,7 @@ static void copy_trampoline(void)
 {
     ashlar_port_pin();
     char *page = ashlar_port_open_frame(smp.trampoline);
-    memcpy(page, ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
+    memcpy(page, ap_trampoline, (uintptr_t)ap_trampoline_end - (uintptr_t)ap_trampoline);
     ashlar_port_close_frame(page);
     ashlar_port_unpin();
 }
