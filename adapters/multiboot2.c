@@ -16,6 +16,7 @@
 
 #define TOP ((ashlar_phys)1 << 32)
 #define TAG_HEAD_BYTES 8u
+#define LEAST_BYTES 16u /* of the information: its head, and the last tag */
 #define CHUNK_BYTES 64u
 #define LOWER_KIB_MOST 640u
 #define MAP_ENTRY_BYTES 24u
@@ -87,11 +88,11 @@ static ashlar_status check_information(struct ashlar_multiboot2 *loader, uint32_
     if (loader->magic != ASHLAR_MULTIBOOT2_MAGIC) {
         return refuse(loader, ASHLAR_BAD_ARGUMENT, "multiboot2: the magic number is not that of a Multiboot 2 loader");
     }
-    if (loader->information == 0 || loader->information % 8 != 0 || loader->information > TOP - 2 * TAG_HEAD_BYTES) {
+    if (loader->information == 0 || loader->information % 8 != 0 || loader->information > TOP - LEAST_BYTES) {
         return refuse(loader, ASHLAR_BAD_ARGUMENT, "multiboot2: the address of the loader's information is wrong");
     }
     *bytes = read_u32(loader, loader->information);
-    if (*bytes < 2 * TAG_HEAD_BYTES || *bytes > ASHLAR_MULTIBOOT2_BYTES || *bytes > TOP - loader->information) {
+    if (*bytes < LEAST_BYTES || *bytes > ASHLAR_MULTIBOOT2_BYTES || *bytes > TOP - loader->information) {
         return refuse(loader, ASHLAR_BAD_MAP, "multiboot2: the loader's information has an impossible size");
     }
     return ASHLAR_OK;

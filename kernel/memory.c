@@ -267,10 +267,12 @@ void memory_init(uint32_t magic, uint32_t information)
 
 const char *memory_audit(void)
 {
+    task_begin_quiet();
     const char *problem = ashlar_memmap_audit(&kernel_memory.map);
     problem = problem != NULL ? problem : ashlar_frames_audit(kernel_memory.frames);
     problem = problem != NULL ? problem : ashlar_space_audit();
     problem = problem != NULL ? problem : ashlar_heap_audit(kernel_memory.booted.heap);
+    task_end_quiet();
     return problem;
 }
 

@@ -126,7 +126,7 @@ static void copy_trampoline(void)
 {
     ashlar_port_pin();
     char *page = ashlar_x86_window_open(smp.trampoline);
-    memcpy(page, ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
+    memcpy(page, ap_trampoline, (uintptr_t)ap_trampoline_end - (uintptr_t)ap_trampoline);
     ashlar_x86_window_close(page);
     ashlar_port_unpin();
 }

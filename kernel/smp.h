@@ -15,7 +15,7 @@ void smp_start(void);
 unsigned smp_count(void);
 
 /* The boot structure's kick. */
-void smp_kick(const uint32_t *cpus, unsigned words);
+void smp_kick(const uint32_t *mask, unsigned words);
 /* Make that CPU call task_leave_done. */
 void smp_ask_to_leave(unsigned cpu);
 /* Pass a tick of the timer on. */

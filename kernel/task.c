@@ -31,6 +31,8 @@
 void switch_stacks(uintptr_t *save, uintptr_t load);
 
 static struct spin lock;
+static uint32_t quiet;    /* how many want idle tasks to do nothing */
+static uint32_t working;  /* idle tasks that do something */
 static struct task *ring; /* the task that was chosen last; NULL: there is none */
 
 void task_init(const char *name, uintptr_t stack_top)
@@ -40,12 +42,36 @@ void task_init(const char *name, uintptr_t stack_top)
     cpu->current = &cpu->idle;
 }
 
+/* What interrupts and other CPUs left to do is done here, unless somebody wants quiet. */
+static void work(void)
+{
+    __atomic_fetch_add(&working, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&quiet, __ATOMIC_SEQ_CST) == 0) {
+        ashlar_work();
+    }
+    __atomic_fetch_sub(&working, 1, __ATOMIC_SEQ_CST);
+}
+
 void task_idle(void)
 {
     for (;;) {
-        ashlar_work();
+        work();
         x86_enable_and_halt();
     }
+}
+
+/* An idle task at work may have been switched away: it needs its CPU to end. */
+void task_begin_quiet(void)
+{
+    __atomic_fetch_add(&quiet, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&working, __ATOMIC_SEQ_CST) != 0) {
+        task_sleep(1);
+    }
+}
+
+void task_end_quiet(void)
+{
+    __atomic_fetch_sub(&quiet, 1, __ATOMIC_SEQ_CST);
 }
 
 /* The same task wherever it is asked. */

@@ -46,6 +46,10 @@ struct task *task_current(void);
 void task_yield(void);
 void task_sleep(uint32_t ticks);
 
+/* In between, no idle task uses the library: an audit wants it so. A thread's to call. */
+void task_begin_quiet(void);
+void task_end_quiet(void);
+
 /* From the end of an interrupt, and of a pinned stretch: switch, if one is due and possible. */
 void task_preempt(void);
 /* From an interrupt: leave the space of a task that is done, if this CPU is still in it. */

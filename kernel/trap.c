@@ -150,10 +150,10 @@ static bool is_return_address(uintptr_t value)
 static bool read_word(uintptr_t address, uintptr_t *word)
 {
     union {
-        uint32_t half[sizeof(uintptr_t) / sizeof(uint32_t)];
+        uint32_t half[KERNEL_WIDTH_BITS / 32];
         uintptr_t word;
     } read;
-    for (unsigned i = 0; i < sizeof read / sizeof read.half[0]; i++) {
+    for (unsigned i = 0; i < KERNEL_WIDTH_BITS / 32; i++) {
         if (!probe_read(address + i * sizeof read.half[0], &read.half[i])) {
             return false;
         }

@@ -6,8 +6,11 @@ SCRIPT_TESTS := $(wildcard tests/*/*.t)
 # The kernel's own tests run in every kernel, all others in the gcc release build.
 OTHER_KERNELS := $(filter-out i386,$(KERNELS))
 KERNEL_TESTS := $(wildcard tests/qemu/floors.t tests/qemu/panic.t tests/qemu/monitor.t)
-WRAPPED_TESTS := $(foreach k,$(OTHER_KERNELS),$(KERNEL_TESTS:%=$(BUILD)/$k/%))
-$(foreach k,$(OTHER_KERNELS),$(eval $(KERNEL_TESTS:%=$(BUILD)/$k/%): $(BUILD)/$k/kernel.elf))
+# Several CPUs: where each width has lock ranks checked, by one compiler each.
+SMP_KERNELS := i386-debug x86_64-clang-debug
+WRAPPED_TESTS := $(foreach k,$(OTHER_KERNELS),$(KERNEL_TESTS:%=$(BUILD)/$k/%)) \
+    $(foreach k,$(SMP_KERNELS),$(BUILD)/$k/tests/qemu/smp.t)
+$(foreach k,$(OTHER_KERNELS),$(eval $(KERNEL_TESTS:%=$(BUILD)/$k/%) $(BUILD)/$k/tests/qemu/smp.t: $(BUILD)/$k/kernel.elf))
 $(WRAPPED_TESTS):
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nKERNEL=%s exec sh %s\n' $< '$(@:$(<D)/%=%)' >$@

@@ -5,13 +5,9 @@
 
 #include <stddef.h>
 
-#if __STDC_HOSTED__ /* tests and tools: the library's own sources are compiled freestanding */
-#include <string.h>
-#else
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
 void *memmove(void *to, const void *from, size_t bytes);
 void *memset(void *to, int byte, size_t bytes);
 int memcmp(const void *a, const void *b, size_t bytes);
-#endif
 
 #endif

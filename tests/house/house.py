@@ -8,7 +8,7 @@ import sys
 os.environ.setdefault("LC_ALL", "C.UTF-8")
 FREESTANDING_HEADERS = {"stddef.h", "stdint.h", "stdbool.h", "stdarg.h", "limits.h"}
 OUTSIDE = {"memcpy", "memset", "memmove", "memcmp"}
-KERNELS = ["i386", "i386-debug", "i386-clang", "i386-clang-debug"]
+KERNELS = [width + kind for width in ("i386", "x86_64") for kind in ("", "-debug", "-clang", "-clang-debug")]
 
 
 class Tap:
@@ -62,7 +62,7 @@ def library():
 
 def our_c():
     """All C that is ours, headers too; tests/must_fail is wrong on purpose."""
-    folders = ["include/ashlar", "src/*", "adapters", "port/*", "kernel", "sim", "tests", "tests/*", "bench", "tools",
+    folders = ["include/ashlar", "src/*", "adapters", "port/*", "kernel", "kernel/*", "sim", "tests", "tests/*", "bench", "tools",
                "examples", "examples/*"]
     files = sources(*(folder + "/*." + ending for folder in folders for ending in "ch"))
     return [path for path in files if not path.startswith("tests/must_fail/")]

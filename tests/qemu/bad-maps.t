@@ -9,7 +9,7 @@ trap 'rm -f "$OUT" "$MAP"' EXIT
 # boots_on STATUS TEXT < map
 boots_on() {
     cat >"$MAP"
-    boots "$1" "$2" --mem 64M --module "$MAP" "$KERNEL" map=module map audit test=frames
+    boots "$1" "$2" --mem 64M --module "$MAP" "$KERNEL" ${PAGING:-} map=module map audit test=frames
 }
 
 boots_on 1 "[fault 1] an empty map" <<'END'
@@ -48,11 +48,13 @@ boots_on 0 "[fault 8] [fault 9] [fault 10] zero length, a wrap, beyond the CPU's
 0xfffffffffffff000 0x2000 reserved
 0xfff0000000000000 0x1000 usable
 END
+PAGING=paging=two-level
 boots_on 0 "[fault 11] usable above 4 GiB without PAE" <<'END'
 0x0 0x9fc00 usable
 0x100000 0x3ee0000 usable
 0x100000000 0x40000000 usable
 END
+PAGING=
 boots_on 0 "[fault 12] [fault 15] [fault 18] edges inside a page, an unknown type, fragments of a page" <<'END'
 0x234 0x9f9cc usable
 0x100000 0x1000000 usable

@@ -11,9 +11,10 @@ panics() {
 panics overflow "[fault 52] stack overflow" 'panic: double fault: stack overflow at 0x.*guard page of stack deep thread'
 says 'task    deep thread' "[fault 52] and the task"
 panics nested "[fault 53] fault in the fault handler" 'panic: fault inside the fault handler, at 0xdeadb000; this is the double'
-panics reserved "[fault 54] reserved bit" 'panic: page fault: a reserved bit is set in the entry for 0x80000000'
+panics reserved "[fault 54] reserved bit" 'panic: page fault: a reserved bit is set in the entry for 0x[0-9a-f]*: '
 panics null "[fault 55] null dereference" 'panic: page fault: null dereference, read of 0x0000000.*null pointer'
 panics readonly "[fault 56] write to a read-only kernel page" 'panic: page fault: write to a read-only page at 0xff.*kernel constants'
+panics execute "executing data" 'panic: page fault: execution of what may not be executed, at 0xff.*kernel data'
 panics destroy "[fault 58] destroying the space in use" 'panic: .*space'
 panics doublegive "[fault 20] a frame given twice" 'panic: .*frame'
 panics doublefree "[fault 61] double free" 'panic: .*free'

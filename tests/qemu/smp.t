@@ -20,7 +20,7 @@ for mode in i386 pae x86_64 la57; do
     [ "$(grep -c 'panic:\|^  where\|^  task\|^  calls\|^  names' "$OUT")" -eq 5 ]
     ok $? "its report is whole ($mode)"
 done
-KERNEL=build/i386/kernel.elf
+KERNEL=$image
 boots 0 "cpus=2 leaves 2 of 4 alone" --smp 4 --mem 64M "$KERNEL" cpus=2 ps
 says '^2 CPUs' "it says so"
 boots 0 "more CPUs than there can be" --smp 20 --mem 64M "$KERNEL" test=smp audit
