@@ -444,7 +444,8 @@ COLD static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
     return found.frame != ASHLAR_PFN_NONE && (found.flags & wanted) == wanted;
 }
 
-/* Is a page of the user half mapped through a root entry that this CPU has not read yet? If it allows less than was
+/* Is a page of the user half mapped, while this CPU has not read the root's entry yet (PAE), or still remembers a table
+ * that another CPU is taking away? If it allows less than was
  * wanted, the next fault says so. With interrupts off no table is given back meanwhile: that waits for this CPU's
  * answer. */
 COLD static bool is_unread(ashlar_phys root, ashlar_vpn page)
@@ -461,8 +462,7 @@ COLD int ashlar_space_fault(uintptr_t address, unsigned error)
     ashlar_vpn page = ashlar_paging_page(paging, address);
     bool user_half = page < ashlar_user_pages();
     if ((error & (ERROR_PRESENT | ERROR_RESERVED)) != 0 || !ashlar_paging_address_is_valid(paging, address) ||
-        (user_half ? !ashlar_paging_root_needs_reload(paging)
-                   : (error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first)) {
+        (!user_half && ((error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first))) {
         return 0;
     }
     ashlar_port_pin();
