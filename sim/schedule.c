@@ -27,6 +27,7 @@
 
 #define STACK_BYTES (256u * 1024u)
 #define KICK_USUAL 8u
+#define BETWEEN_ONE_IN 4u
 #define WAITS_USUAL 5000u
 
 struct coroutine {
@@ -140,6 +141,9 @@ void sim_yield(void)
         return;
     }
     schedule.yields++;
+    if (schedule.options.between != NULL && random_below(BETWEEN_ONE_IN) == 0) {
+        schedule.options.between();
+    }
     take_interrupt();
     if (--schedule.countdown == 0) {
         switch_to_another();
