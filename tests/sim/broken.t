@@ -24,7 +24,7 @@ FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level"]
 POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
 
 SHARING, SHOOTDOWN, TABLES = "src/space/sharing.c", "src/space/shootdown.c", "src/space/tables.c"
-QUICK = ["early-free", "no-shootdown", "bit-after-root", "reference-first"]
+QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first"]
 
 # name: (formats and policies, [(file, text, instead)])
 BREAKAGES = {

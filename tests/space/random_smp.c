@@ -35,6 +35,7 @@ struct item {
     bool writable;
     bool changing;    /* its permissions */
     unsigned users;   /* CPUs at work on it */
+    unsigned written; /* bit n: page n was written to through its address */
     unsigned writers; /* of these */
 };
 
@@ -136,8 +137,8 @@ static void check_write(struct item *item, size_t index)
                fault != (SIM_FAULT | SIM_PRESENT | SIM_WRITE | (item->kind == USER ? SIM_USER : 0u))) {
         problem("a write to a read-only page goes through", item->first + index, fault);
     }
-    if (item->writable) {
-        sim_yield();
+    if (fault == 0) {
+        item->written |= 1u << index;
         check_dirty(item, index);
     }
     item->writers--;
@@ -216,6 +217,7 @@ static void make(struct item *item, unsigned number, enum kind kind)
     ashlar_status status = ASHLAR_OK;
     item->state = BUSY;
     item->kind = kind;
+    item->written = 0;
     item->pages = 1u + random_below(PAGES_MOST);
     item->owner = cpu;
     item->stamp = run.stamps += 0x10000;
@@ -245,6 +247,11 @@ static void give_back(struct item *item)
 {
     ashlar_status status;
     item->state = BUSY;
+    for (size_t i = 0; i < item->pages && reaches(item); i++) {
+        if ((item->written >> i & 1u) != 0) {
+            check_dirty(item, i);
+        }
+    }
     if (item->kind == USER) {
         status = ashlar_space_unmap(&run.spaces[item->space], item->first, item->pages, NULL);
         if (status != ASHLAR_OK) {
@@ -436,7 +443,11 @@ static void user_body(void *context)
 /* The MMU brings in a translation that nobody has asked for. */
 static void speculate(void)
 {
-    const struct item *item = &run.items[random_below(ITEMS)];
+    unsigned number = random_below(ITEMS);
+    for (unsigned i = 0; i < ITEMS && run.items[number].state == FREE; i++) {
+        number = (number + 1u) % ITEMS;
+    }
+    const struct item *item = &run.items[number];
     if (item->pages != 0) {
         sim_tlb_fill(ashlar_port_cpu(), address_of(item->first + random_below((unsigned)item->pages)));
     }

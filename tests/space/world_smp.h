@@ -59,11 +59,19 @@ ashlar_phys ashlar_port_get_root(void)
     return sim_mmu_root(ashlar_port_cpu());
 }
 
+/* Much can happen elsewhere, and the MMU brings in what it likes. */
+static void load_takes_long(void)
+{
+    for (unsigned i = 0; i < 6u; i++) {
+        sim_yield();
+    }
+}
+
 void ashlar_port_set_root(ashlar_phys root)
 {
-    sim_yield();
+    load_takes_long();
     sim_mmu_set_root(ashlar_port_cpu(), root);
-    sim_yield();
+    load_takes_long();
 }
 
 void *ashlar_port_open_frame(ashlar_pfn frame)
