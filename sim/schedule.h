@@ -26,8 +26,6 @@ struct sim_schedule_options {
 const char *sim_schedule(unsigned cpus, void (*body)(void *), void *context,
                          const struct sim_schedule_options *options);
 
-/* Another CPU may go on here, or a pending interrupt be taken. Does nothing outside of sim_schedule. */
-void sim_yield(void);
 /* This one waits for another. False outside of sim_schedule. */
 bool sim_wait(void);
 

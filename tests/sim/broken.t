@@ -42,7 +42,7 @@ BREAKAGES = {
                                    "        flush_frames(purge);\n        ashlar_gather_finish(&gather);\n    }\n    return pages;")]),
     "answer-before-flush": (SOME, [(SHOOTDOWN, "    ashlar_gather_flush(&gather);\n    atomic_store_u32(&box->answered, asked);",
                                     "    atomic_store_u32(&box->answered, asked);\n    ashlar_gather_flush(&gather);")]),
-    "answer-reread": (SOME, [(SHOOTDOWN, "atomic_store_u32(&box->answered, asked)",
+    "answer-reread": ([(f, p) for f in ALL_FORMATS for p in (PREALLOCATE, EAGER, LAZY)], [(SHOOTDOWN, "atomic_store_u32(&box->answered, asked)",
                               "atomic_store_u32(&box->answered, atomic_load_u32(&box->asked))")]),
     "wait-interrupts-off": (SOME, [(SHOOTDOWN, "    wait_for_all(mask);\n}",
                                     "    uintptr_t off = ashlar_port_irq_save();\n    wait_for_all(mask);\n"
