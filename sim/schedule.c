@@ -25,14 +25,14 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#define STACK_BYTES (256u * 1024u)
+#define STACK_BYTES ((size_t)256 * 1024)
 #define KICK_USUAL 8u
+#define BETWEEN_ONE_IN 4u
 #define WAITS_USUAL 5000u
 
 struct coroutine {
     ucontext_t machine;
     struct sim_state state;
-    char *stack;
     bool kicked;
     bool in_interrupt;
     bool ended;
@@ -140,6 +140,9 @@ void sim_yield(void)
         return;
     }
     schedule.yields++;
+    if (schedule.options.between != NULL && random_below(BETWEEN_ONE_IN) == 0) {
+        schedule.options.between();
+    }
     take_interrupt();
     if (--schedule.countdown == 0) {
         switch_to_another();
@@ -185,21 +188,27 @@ static void enter(void)
     setcontext(&schedule.home);
 }
 
-static void prepare(unsigned index)
+/* Kept from run to run. */
+static char *stack_of(unsigned index)
 {
-    struct coroutine *cpu = &schedule.cpu[index];
-    char *stack = cpu->stack;
-    if (stack == NULL) {
-        stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    static char *stacks[SIM_CPUS_MAX];
+    if (stacks[index] == NULL) {
+        void *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (stack == MAP_FAILED) {
             abort();
         }
+        stacks[index] = stack;
     }
+    return stacks[index];
+}
+
+static void prepare(unsigned index)
+{
+    struct coroutine *cpu = &schedule.cpu[index];
     memset(cpu, 0, sizeof *cpu);
-    cpu->stack = stack;
     cpu->state.cpu = index;
     getcontext(&cpu->machine);
-    cpu->machine.uc_stack.ss_sp = cpu->stack; /* no local variable lives across getcontext */
+    cpu->machine.uc_stack.ss_sp = stack_of(index);
     cpu->machine.uc_stack.ss_size = STACK_BYTES;
     cpu->machine.uc_link = NULL;
     makecontext(&cpu->machine, enter, 0);

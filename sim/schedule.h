@@ -18,6 +18,7 @@ struct sim_schedule_options {
     unsigned kick_one_in;    /* a pending interrupt is taken at one of so many yields; 0: 8 */
     unsigned waits_most;     /* turns that one CPU may wait before that counts as for ever; 0: 5,000 */
     void (*interrupt)(void); /* the handler of kicks; runs with interrupts off */
+    void (*between)(void);   /* what the CPU may do by itself between two steps, now and then; may be NULL */
 };
 
 /* body(context) once on each CPU from 0 on. Returns when all have ended, or one of them had to be given up: NULL, or why
@@ -25,8 +26,6 @@ struct sim_schedule_options {
 const char *sim_schedule(unsigned cpus, void (*body)(void *), void *context,
                          const struct sim_schedule_options *options);
 
-/* Another CPU may go on here, or a pending interrupt be taken. Does nothing outside of sim_schedule. */
-void sim_yield(void);
 /* This one waits for another. False outside of sim_schedule. */
 bool sim_wait(void);
 

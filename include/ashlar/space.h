@@ -319,8 +319,9 @@ void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes);
 
 /* The space floor's share of a page fault; error is the CPU's error code. Nonzero: try the access again. It brings in
  * what the sharing policy left out of the root in use, and pages of demand regions; and sees that a page that another
- * CPU has mapped meanwhile is there. Under PAE faults in the user half must come here, too: the CPU may not have read
- * the root's entry yet. Takes no lock but, for a demand page, that of the frames. Any context but NMI. */
+ * CPU has mapped meanwhile is there. Faults in the user half must come here, too: the CPU may not have read the
+ * root's entry yet (PAE), or still remember a table that another CPU is taking away. Takes no lock but, for a demand page,
+ * that of the frames. Any context but NMI. */
 int ashlar_space_fault(uintptr_t address, unsigned error);
 
 struct ashlar_space_stats {

@@ -445,15 +445,15 @@ COLD static bool is_allowed(ashlar_phys root, ashlar_vpn page, unsigned error)
     return found.frame != ASHLAR_PFN_NONE && (found.flags & wanted) == wanted;
 }
 
-/* Under PAE the CPU has kept an absent entry of the root, while memory has one by now: load it again. Also of a user half,
- * whose tables cannot go while interrupts are off: whoever unlinks one waits for this CPU. What the page does not allow the
- * next fault says. */
-COLD static bool reload_user(ashlar_vpn page)
+/* Is a page of the user half mapped, while this CPU has not read the root's entry yet (PAE), or still remembers a table
+ * that another CPU is taking away? What the page does not allow the next fault says. With interrupts off no table is given
+ * back meanwhile: that waits for this CPU's answer. */
+COLD static bool retry_user(ashlar_vpn page)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
     ashlar_phys root = ashlar_port_get_root();
     bool retry = is_allowed(root, page, 0);
-    if (retry) {
+    if (retry && ashlar_paging_root_needs_reload(ashlar_half.paging)) {
         ashlar_port_set_root(root);
     }
     ashlar_port_irq_restore(interrupts);
@@ -468,7 +468,7 @@ COLD int ashlar_space_fault(uintptr_t address, unsigned error)
         return 0;
     }
     if (page < ashlar_user_pages()) {
-        return ashlar_paging_root_needs_reload(paging) && reload_user(page);
+        return retry_user(page);
     }
     if ((error & ERROR_USER) != 0 || page < ashlar_half.layout.kernel_first) {
         return 0;

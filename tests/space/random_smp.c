@@ -14,7 +14,7 @@
 #include "world_smp.h"
 
 #define ITEMS 20u
-#define SPACES 3u
+#define SPACES 2u
 #define OPERATIONS 14u
 #define PAGES_MOST 4u
 #define DEMAND_TURNS 500u
@@ -35,6 +35,7 @@ struct item {
     bool writable;
     bool changing;    /* its permissions */
     unsigned users;   /* CPUs at work on it */
+    unsigned written; /* bit n: page n was written to through its address */
     unsigned writers; /* of these */
 };
 
@@ -44,6 +45,7 @@ static struct {
     enum state space_state[SPACES];
     unsigned inside[SPACES];
     unsigned user_items[SPACES];
+    bool part[CPUS];
     int in[CPUS]; /* the space that a CPU runs in; -1: none */
     uint64_t random;
     uint64_t stamps;
@@ -135,8 +137,8 @@ static void check_write(struct item *item, size_t index)
                fault != (SIM_FAULT | SIM_PRESENT | SIM_WRITE | (item->kind == USER ? SIM_USER : 0u))) {
         problem("a write to a read-only page goes through", item->first + index, fault);
     }
-    if (item->writable) {
-        sim_yield();
+    if (fault == 0) {
+        item->written |= 1u << index;
         check_dirty(item, index);
     }
     item->writers--;
@@ -191,6 +193,10 @@ static ashlar_status make_user(struct item *item, unsigned number)
     if (status != ASHLAR_OK) {
         return status;
     }
+    for (size_t i = 0; i < item->pages; i++) { /* not by the address: nobody has written to it yet */
+        uint64_t value = item->stamp + i;
+        memcpy(sim_ram_frame(frames[i]), &value, sizeof value);
+    }
     status = ashlar_space_map(space, item->first, item->pages, frames, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER);
     if (status != ASHLAR_OK) {
         ashlar_frames_give_bulk(world.pool, frames, item->pages);
@@ -198,14 +204,20 @@ static ashlar_status make_user(struct item *item, unsigned number)
     return status;
 }
 
-static void make(struct item *item, unsigned number)
+static enum kind random_kind(void)
 {
     static const enum kind kinds[] = {PAGES, PAGES, COMMITTED, COMMITTED, DEMAND, USER, USER, USER};
+    enum kind kind = kinds[random_below(8)];
+    return kind == USER && run.in[ashlar_port_cpu()] < 0 ? COMMITTED : kind;
+}
+
+static void make(struct item *item, unsigned number, enum kind kind)
+{
     unsigned cpu = ashlar_port_cpu();
     ashlar_status status = ASHLAR_OK;
     item->state = BUSY;
-    item->kind = kinds[random_below(8)];
-    item->kind = item->kind == USER && run.in[cpu] < 0 ? COMMITTED : item->kind;
+    item->kind = kind;
+    item->written = 0;
     item->pages = 1u + random_below(PAGES_MOST);
     item->owner = cpu;
     item->stamp = run.stamps += 0x10000;
@@ -225,7 +237,7 @@ static void make(struct item *item, unsigned number)
         return;
     }
     run.user_items[item->space] += item->kind == USER;
-    for (size_t i = 0; i < item->pages && item->kind != DEMAND; i++) {
+    for (size_t i = 0; i < item->pages && item->kind != DEMAND && item->kind != USER; i++) {
         check_write(item, i);
     }
     item->state = LIVE;
@@ -235,6 +247,11 @@ static void give_back(struct item *item)
 {
     ashlar_status status;
     item->state = BUSY;
+    for (size_t i = 0; i < item->pages && reaches(item); i++) {
+        if ((item->written >> i & 1u) != 0) {
+            check_dirty(item, i);
+        }
+    }
     if (item->kind == USER) {
         status = ashlar_space_unmap(&run.spaces[item->space], item->first, item->pages, NULL);
         if (status != ASHLAR_OK) {
@@ -321,7 +338,7 @@ static void operate(void)
     } else if (what == 2 && random_below(3) == 0) {
         (void)ashlar_space_purge();
     } else if (item->state == FREE) {
-        make(item, number);
+        make(item, number, random_kind());
     } else if (item->state == LIVE && item->owner == ashlar_port_cpu() && item->users == 0 && what < 6) {
         give_back(item);
     } else if (item->state == LIVE && item->owner == ashlar_port_cpu() && !item->changing && what == 6) {
@@ -331,34 +348,129 @@ static void operate(void)
     }
 }
 
+static void join(void)
+{
+    unsigned cpu = ashlar_port_cpu();
+    for (unsigned i = random_below(400); i != 0; i--) {
+        sim_yield(); /* whatever the MMU brings in meanwhile is stale some day */
+    }
+    uintptr_t interrupts = ashlar_port_irq_save();
+    ashlar_space_cpu_join();
+    sim_mmu_take_part(cpu, true);
+    run.part[cpu] = true;
+    ashlar_port_irq_restore(interrupts);
+}
+
+static void leave(void)
+{
+    unsigned cpu = ashlar_port_cpu();
+    switch_to(-1);
+    uintptr_t interrupts = ashlar_port_irq_save();
+    sim_mmu_take_part(cpu, false);
+    run.part[cpu] = false;
+    ashlar_space_cpu_leave();
+    ashlar_port_irq_restore(interrupts);
+}
+
 static void cpu_body(void *context)
 {
     (void)context;
-    unsigned cpu = ashlar_port_cpu();
-    if (cpu != 0) {
-        uintptr_t interrupts = ashlar_port_irq_save();
-        ashlar_space_cpu_join();
-        sim_mmu_take_part(cpu, true);
-        ashlar_port_irq_restore(interrupts);
+    bool first = ashlar_port_cpu() == 0;
+    if (!first) {
+        join();
     }
     for (unsigned i = 0; i < OPERATIONS && run.problem[0] == '\0'; i++) {
+        if (!first && random_below(12) == 0) {
+            leave();
+            join();
+        }
         operate();
         sim_progress();
     }
     switch_to(-1);
-    if (cpu != 0 && random_below(2) == 0) {
-        uintptr_t interrupts = ashlar_port_irq_save();
-        sim_mmu_take_part(cpu, false);
-        ashlar_space_cpu_leave();
-        ashlar_port_irq_restore(interrupts);
+    if (!first && random_below(2) == 0) {
+        leave();
     }
+}
+
+/* --- a run about one user half alone ---------------------------------------------------------------- */
+
+static void make_and_give(struct item *item, unsigned number)
+{
+    make(item, number, USER);
+    for (unsigned i = 0; i < 4u && item->state == LIVE; i++) {
+        protect(item);
+    }
+    while (item->users != 0) {
+        (void)sim_wait();
+    }
+    if (item->state == LIVE) {
+        give_back(item);
+    }
+}
+
+/* Two CPUs map and unmap, the others come, write, and go. */
+static void user_body(void *context)
+{
+    (void)context;
+    unsigned cpu = ashlar_port_cpu();
+    if (cpu == 0) {
+        run.space_state[0] = ashlar_space_create(&run.spaces[0]) == ASHLAR_OK ? LIVE : FREE;
+    } else {
+        join();
+    }
+    while (run.space_state[0] != LIVE) {
+        (void)sim_wait();
+    }
+    for (unsigned i = 0; i < 8u && run.problem[0] == '\0'; i++) {
+        switch_to(0);
+        if (cpu < 2u) {
+            make_and_give(&run.items[cpu], cpu);
+        }
+        for (unsigned number = 0; number < 2u; number++) {
+            if (cpu >= 2u && run.items[number].state == LIVE) {
+                use(&run.items[number]);
+            }
+        }
+        if (cpu >= 2u) {
+            switch_to(-1);
+        }
+        sim_progress();
+    }
+    switch_to(-1);
+}
+
+/* The MMU brings in a translation that nobody has asked for. */
+static void speculate(void)
+{
+    unsigned number = random_below(ITEMS);
+    for (unsigned i = 0; i < ITEMS && run.items[number].state == FREE; i++) {
+        number = (number + 1u) % ITEMS;
+    }
+    const struct item *item = &run.items[number];
+    if (item->pages != 0) {
+        sim_tlb_fill(ashlar_port_cpu(), address_of(item->first + random_below((unsigned)item->pages)));
+    }
+}
+
+/* Nothing is in flight: no CPU knows more than the tables. */
+static const char *find_stale(void)
+{
+    static char text[160];
+    size_t stale = 0;
+    (void)ashlar_space_purge();
+    for (unsigned cpu = 0; cpu < CPUS && stale == 0; cpu++) {
+        stale = run.part[cpu] ? sim_tlb_stale(cpu, text, sizeof text) : 0;
+    }
+    return stale != 0 ? text : NULL;
 }
 
 static const char *settle(size_t frames)
 {
     struct ashlar_space_stats stats;
     struct ashlar_frames_stats pool;
-    const char *broken = ashlar_space_audit();
+    const char *broken = find_stale();
+    broken = broken != NULL ? broken : ashlar_space_audit();
     for (unsigned i = 0; i < ITEMS && broken == NULL; i++) {
         if (run.items[i].state == LIVE) {
             give_back(&run.items[i]);
@@ -400,16 +512,18 @@ static const char *run_seed(const struct world_format *format, ashlar_sharing_po
                                         .find_stale_use = false};
     const struct sim_schedule_options schedule = {.seed = seed,
                                                   .kick_one_in = 1u << seed % 6,
-                                                  .interrupt = ashlar_space_answer};
+                                                  .interrupt = ashlar_space_answer,
+                                                  .between = speculate};
     struct ashlar_frames_stats stats;
     static char text[320];
     memset(&run, 0, sizeof run);
     run.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     memset(run.in, -1, sizeof run.in);
+    run.part[0] = true;
     world_up(format, policy, &mmu);
     ashlar_frames_stats(world.pool, &stats);
     size_t frames = stats.free_frames;
-    const char *why = sim_schedule(CPUS, cpu_body, NULL, &schedule);
+    const char *why = sim_schedule(CPUS, seed % 4 == 3 ? user_body : cpu_body, NULL, &schedule);
     if (why == NULL && run.problem[0] == '\0') {
         why = sim_schedule(CPUS, settle_on_one, &frames, &schedule);
     }

@@ -59,11 +59,19 @@ ashlar_phys ashlar_port_get_root(void)
     return sim_mmu_root(ashlar_port_cpu());
 }
 
+/* Much can happen elsewhere, and the MMU brings in what it likes. */
+static void load_takes_long(void)
+{
+    for (unsigned i = 0; i < 6u; i++) {
+        sim_yield();
+    }
+}
+
 void ashlar_port_set_root(ashlar_phys root)
 {
-    sim_yield();
+    load_takes_long();
     sim_mmu_set_root(ashlar_port_cpu(), root);
-    sim_yield();
+    load_takes_long();
 }
 
 void *ashlar_port_open_frame(ashlar_pfn frame)
@@ -83,6 +91,7 @@ void *ashlar_port_pointer(uintptr_t address)
 
 /* --- frames, as the machine is told of them ---------------------------------------------- */
 
+/* The names are the linker's. NOLINTBEGIN(readability-identifier-naming) */
 ashlar_status __real_ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first);
 ashlar_status __wrap_ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first);
 ashlar_status __real_ashlar_frames_take_request(struct ashlar_frames *pool, const struct ashlar_frames_request *request,
@@ -143,6 +152,8 @@ void __wrap_ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn
     }
     __real_ashlar_frames_give_bulk(pool, frames, count);
 }
+
+/* NOLINTEND(readability-identifier-naming) */
 
 /* --- bringing it up ------------------------------------------------------------------------ */
 

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: 0BSD
+"""broken.t - does the simulated machine notice? The library is broken on purpose, one order of steps at a time, and
+tests/space/random_smp.c must fail with each.
+
+  tests/sim/broken.t [NAME...]      those alone; all of them in check-long, else the quick ones
+
+A breakage is a text that is replaced in the sources; where the text is no longer there, the list has to follow. What is
+said of each: the formats and policies that were run, in how many of them a seed failed, and the first seed of each.
+"""
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+BUILD = "build/broken"
+SEEDS = 300
+TWO_LEVEL, PAE, FOUR, FIVE = range(4)
+PREALLOCATE, EAGER, LAZY, HYBRID, SEQ = range(5)
+ALL_FORMATS = [TWO_LEVEL, PAE, FOUR, FIVE]
+SOME = [(PAE, PREALLOCATE), (TWO_LEVEL, LAZY), (FOUR, HYBRID)]
+FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level"]
+POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
+
+SHARING, SHOOTDOWN, TABLES = "src/space/sharing.c", "src/space/shootdown.c", "src/space/tables.c"
+QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first"]
+
+# name: (formats and policies, [(file, text, instead)])
+BREAKAGES = {
+    "no-local-flush": (SOME, [(SHOOTDOWN, "    ashlar_gather_flush(gather);\n    read_mask", "    read_mask")]),
+    "no-shootdown": (SOME, [(SHOOTDOWN, "    unsigned asked = ask_all(mask, gather);",
+                             "    mask[0] = mask[1] = 0;\n    unsigned asked = ask_all(mask, gather);")]),
+    "no-wait": (SOME, [(SHOOTDOWN, "    wait_for_all(mask);\n}", "}")]),
+    "early-free": (SOME, [("src/space/mapping.c", "    ashlar_gather_finish(&gather);\n    if (frames != NULL) {",
+                           "    if (frames != NULL) {"),
+                          ("src/space/mapping.c", "    if (space != NULL) {\n        ashlar_tables_prune",
+                           "    ashlar_gather_finish(&gather);\n    if (space != NULL) {\n        ashlar_tables_prune")]),
+    "purge-before-flush": (SOME, [("src/space/purge.c", "        ashlar_gather_finish(&gather);\n        ashlar_half.purges++;\n",
+                                   "        ashlar_half.purges++;\n"),
+                                  ("src/space/purge.c", "        flush_frames(purge);\n    }\n    return pages;",
+                                   "        flush_frames(purge);\n        ashlar_gather_finish(&gather);\n    }\n    return pages;")]),
+    "answer-before-flush": (SOME, [(SHOOTDOWN, "    ashlar_gather_flush(&gather);\n    atomic_store_u32(&box->answered, asked);",
+                                    "    atomic_store_u32(&box->answered, asked);\n    ashlar_gather_flush(&gather);")]),
+    "answer-reread": ([(f, p) for f in ALL_FORMATS for p in (PREALLOCATE, EAGER, LAZY)], [(SHOOTDOWN, "atomic_store_u32(&box->answered, asked)",
+                              "atomic_store_u32(&box->answered, atomic_load_u32(&box->asked))")]),
+    "wait-interrupts-off": (SOME, [(SHOOTDOWN, "    wait_for_all(mask);\n}",
+                                    "    uintptr_t off = ashlar_port_irq_save();\n    wait_for_all(mask);\n"
+                                    "    ashlar_port_irq_restore(off);\n}")]),
+    "wait-lock-held": (SOME, [(SHOOTDOWN, "    ASHLAR_CHECK(held == NULL,", "    ASHLAR_CHECK(held != caller,"),
+                              (SHOOTDOWN, "    if (asked != 0) {\n        ASHLAR_CHECK((ashlar_port_context() & "
+                               "ASHLAR_CONTEXT_IRQS_OFF) == 0,", "    if (asked != 0) {\n        ASHLAR_CHECK(asked != 0,"),
+                              ("src/space/mapping.c", "    ashlar_cursor_end(&cursor);\n    ashlar_gather_finish(&gather);",
+                               "    ashlar_gather_finish(&gather);\n    ashlar_cursor_end(&cursor);")]),
+    "mask-read-early": (SOME, [
+        ("src/space/gather.c", "void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space)\n{",
+         "extern uint32_t early[64];\nuint32_t early[64];\n"
+         "void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space)\n{\n"
+         "    if (ashlar_port_context() == ASHLAR_CONTEXT_THREAD) {\n"
+         "        early[ashlar_port_cpu()] = space != NULL ? space->cpus[0] : ashlar_half.online[0];\n    }"),
+        (SHOOTDOWN, "    mask[cpu / 32u] &=", "    extern uint32_t early[64];\n    mask[0] = early[cpu];\n    mask[cpu / 32u] &=")]),
+    "bit-after-root": (SOME, [(SHARING, "    set_cpu(space, cpu, true);\n    ashlar_port_set_root(ashlar_space_root(space));",
+                               "    ashlar_port_set_root(ashlar_space_root(space));\n    set_cpu(space, cpu, true);")]),
+    "bit-cleared-early": (SOME, [(SHARING, "    set_cpu(space, cpu, true);\n",
+                                  "    set_cpu(space, cpu, true);\n    set_cpu(old, cpu, false);\n")]),
+    "join-without-flush": (SOME, [(SHOOTDOWN, "1u << (cpu % 32u));\n    ashlar_port_flush_all();", "1u << (cpu % 32u));")]),
+    "table-unflushed": (SOME, [(TABLES, "    ashlar_gather_finish(&gather);\n    ashlar_frames_give_bulk",
+                                "    ashlar_frames_give_bulk")]),
+    "reference-first": ([(f, EAGER) for f in (TWO_LEVEL, FOUR, FIVE)] + [(TWO_LEVEL, HYBRID), (FOUR, HYBRID)], [
+        (SHARING, "    ashlar_half.pending = *growth;\n", "    ashlar_half.pending = *growth;\n"
+         "    void *first = open_root(ashlar_half.root);\n    (void)add_slots(first, growth);\n"
+         "    ashlar_port_close_frame(first);\n"),
+        (SHARING, "#define PUSH_BATCH 256u", "#define PUSH_BATCH 1u")]),
+    "join-ignores-pending": ([(f, p) for f in (TWO_LEVEL, FOUR) for p in (EAGER, HYBRID)], [
+        (SHARING, "    (void)add_slots(root, &ashlar_half.pending);\n", ""),
+        (SHARING, "    list_append(&ashlar_half.spaces, &space->link);",  # else a root that joins is visited all the same
+         "    list_append(ashlar_half.spaces.next, &space->link);"),
+        (SHARING, "#define PUSH_BATCH 256u", "#define PUSH_BATCH 1u")]),
+    "no-reload": ([(PAE, p) for p in range(5)], [
+        (SHARING, "    if (retry && ashlar_paging_root_needs_reload(paging)) {", "    if (retry && paging == NULL) {")]),
+    "no-reload-kernel": ([(PAE, p) for p in range(5)], [
+        (SHARING, "    if (retry && ashlar_paging_root_needs_reload(paging)) {",
+         "    if (retry && user_half && ashlar_paging_root_needs_reload(paging)) {")]),
+    "directory-one-page-flushed": ([(PAE, p) for p in range(5)], [
+        (TABLES, "            gather->runs = ASHLAR_GATHER_RUNS + 1u;", "            ;")]),
+    "check-before-pull": ([(f, p) for f in (TWO_LEVEL, PAE, FOUR, FIVE) for p in (LAZY, SEQ)], [
+        (SHARING, ": pull_slot(root, page) ||", ": is_allowed(ashlar_half.root, page, error) || pull_slot(root, page) ||")]),
+    "torn-store": ([(PAE, p) for p in range(5)], [
+        ("src/arch/access.h", "    __atomic_store_n(&entry_low(entry)[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);\n"
+         "    ASHLAR_YIELD();\n    __atomic_store_n(entry_low(entry), (uint32_t)value, __ATOMIC_RELEASE);\n}",
+         "    __atomic_store_n(entry_low(entry), (uint32_t)value, __ATOMIC_RELEASE);\n"
+         "    ASHLAR_YIELD();\n    __atomic_store_n(&entry_low(entry)[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);\n}")]),
+    "lost-dirty": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
+        ("src/arch/runs.c", "(old & bits.settled) == bits.settled && change_plainly", "(old & bits.present) != 0 && change_plainly")]),
+    "demand-busy-by-value": ([(PAE, p) for p in range(5)], [
+        ("src/space/demand.c", "    if ((note & BUSY) == 0 &&",
+         "    if (ours && spot.entry != ashlar_entry_encode_note(note | BUSY) &&")]),
+    "demand-one-look": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
+        (SHARING, "ashlar_demand_fault(page) ||\n", "ashlar_demand_fault(page);\n#if 0\n"),
+        (SHARING, "between the two */\n", "between the two */\n#endif\n")]),
+    "pull-generation-late": ([(f, SEQ) for f in ALL_FORMATS], [
+        (SHARING, "    uint32_t generation = atomic_load_u32(&ashlar_half.generation);\n    void *reference",
+         "    void *reference"),
+        (SHARING, "    space->generation = generation;", "    space->generation = atomic_load_u32(&ashlar_half.generation);")]),
+}
+# Allowed by the fault path behind it: says that the breakage is harmless, and why.
+HARMLESS = {"pull-generation-late": "a fault brings what a switch has missed"}
+
+
+def run(command, **more):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                          check=False, **more)
+
+
+def variable(name):
+    return run(["make", "-s", "print-" + name]).stdout.strip()
+
+
+class Variant:
+    """One way to compile: commands, asked for once."""
+
+    def __init__(self, name):
+        self.name = name
+        self.compile = shlex.split(variable("COMPILE_" + name))
+        self.link = shlex.split(variable("COMPILER_" + name) + " " + variable("FLAGS_" + name) + " " + variable("LINK_" + name))
+        self.archives = ["build/%s/lib%s.a" % (name, floor) for floor in variable("FLOORS").split()]
+        self.archives = [path for path in self.archives + ["build/%s/libsim.a" % name] if os.path.exists(path)]
+        self.test = "build/%s/tests/space/random_smp.o" % name
+
+
+def broken_sources(name, changes):
+    """Write the changed files; returns the C files that are compiled anew."""
+    texts = {}
+    for path, old, new in changes:
+        text = texts.get(path)
+        if text is None:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+        if text.count(old) < 1:
+            sys.exit("Bail out! %s: %s has no such text any more: %r" % (name, path, old))
+        texts[path] = text.replace(old, new, 1)
+    for path, text in texts.items():
+        target = os.path.join(BUILD, name, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w", encoding="utf-8") as file:
+            file.write(text)
+    files = [os.path.join(BUILD, name, path) for path in texts if path.endswith(".c")]
+    for path in texts:
+        if path.endswith(".h"):
+            folder = os.path.dirname(path)
+            files += [os.path.join(folder, f) for f in sorted(os.listdir(folder)) if f.endswith(".c")]
+    return files
+
+
+def build(name, variant):
+    objects = []
+    for number, path in enumerate(broken_sources(name, BREAKAGES[name][1])):
+        target = "%s/%s/%s-%d.o" % (BUILD, name, variant.name, number)
+        command = [variant.compile[0], "-w", "-I%s/%s/src" % (BUILD, name)] + variant.compile[1:]
+        command = [word for word in command if word != "-Werror" and not word.startswith("-W") or word == "-w"]
+        result = run(command + ["-ffreestanding", "-c", path, "-o", target])
+        if result.returncode != 0:
+            sys.exit("Bail out! %s does not compile:\n%s" % (name, result.stdout))
+        objects.append(target)
+    program = "%s/%s/%s" % (BUILD, name, variant.name)
+    result = run(variant.link + ["-o", program, variant.test] + objects + ["-Wl,--start-group"] + variant.archives +
+                 ["-Wl,--end-group", "-pthread"])
+    if result.returncode != 0:
+        sys.exit("Bail out! %s does not link:\n%s" % (name, result.stdout))
+    return program
+
+
+def first_seed(program, paging, policy):
+    """The first seed that fails and how, or (None, "")."""
+    environment = dict(os.environ, ASHLAR_SEEDS=str(SEEDS), ASHLAR_FORMAT=str(paging), ASHLAR_POLICY=str(policy))
+    environment.pop("ASHLAR_SEED", None)
+    try:
+        result = run([program], env=environment, timeout=200)
+    except subprocess.TimeoutExpired:
+        return "?", "does not end"
+    match = re.search(r"^# seed (\d+): (.*)", result.stdout, re.M)
+    if match:
+        return int(match.group(1)) + 1, match.group(2)
+    return (None, "") if result.returncode == 0 else ("?", "ends with %d" % result.returncode)
+
+
+def check(number, name, variants, pairs):
+    found, how = [], ""
+    for paging, policy in pairs:
+        variant = variants["yield32" if paging in (TWO_LEVEL, PAE) else "yield64"]
+        if variant.name not in check.programs:
+            check.programs[variant.name] = build(name, variant)
+        seed, text = first_seed(check.programs[variant.name], paging, policy)
+        if seed is not None:
+            found.append("%s %s %s" % (FORMAT_NAMES[paging], POLICY_NAMES[policy], seed))
+            how = how or text
+    check.programs.clear()
+    harmless = HARMLESS.get(name)
+    passed = not found if harmless else bool(found)
+    said = "harmless: " + harmless if harmless else "found"
+    print("%sok %d - %s: %s, first seeds: %s" % ("" if passed else "not ", number, name, said, ", ".join(found) or "none"))
+    if how:
+        print("# %s" % how)
+    sys.stdout.flush()
+    return passed
+
+
+check.programs = {}
+
+
+def main(names):
+    long = bool(os.environ.get("ASHLAR_LONG"))
+    wanted = names or (list(BREAKAGES) if long else QUICK)
+    made = run(["make", "-s"] + ["build/%s/tests/space/random_smp" % name for name in ("yield32", "yield64")])
+    if made.returncode != 0:
+        sys.exit("Bail out! random_smp is not built:\n" + made.stdout)
+    variants = {name: Variant(name) for name in ("yield32", "yield64")}
+    passed = [check(number, name, variants, BREAKAGES[name][0] if long or names else BREAKAGES[name][0][:1])
+              for number, name in enumerate(wanted, 1)]
+    print("1..%d" % len(passed))
+    sys.exit(0 if all(passed) else 1)
+
+
+main(sys.argv[1:])
