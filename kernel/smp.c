@@ -104,7 +104,7 @@ static void number_cpus(const uint32_t *ids, unsigned count)
 
 unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most)
 {
-    uint32_t ids[CPUS_MAX];
+    uint32_t ids[CPUS_MAX] = {0};
     smp.found.apic_ids = ids;
     smp.found.most = CPUS_MAX;
     acpi_find_cpus(rsdp, &smp.found);

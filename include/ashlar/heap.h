@@ -198,7 +198,7 @@ struct ashlar_heap_place {
     const char *cache; /* its name; NULL: a size class */
 };
 /* What is this address? Takes no lock; any context, fault handlers included. */
-void ashlar_heap_explain(struct ashlar_heap *heap, const void *pointer, struct ashlar_heap_place *place);
+void ashlar_heap_explain(struct ashlar_heap *heap, const void *address, struct ashlar_heap_place *place);
 /* The same as text: "8 bytes into live object 0xc0101040 of 64 bytes, cache inode". */
 void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address, char *text, size_t bytes);
 

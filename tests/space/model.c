@@ -62,7 +62,7 @@ static ashlar_pfn scratch[PAGES_MAX + 1u];
 
 static unsigned below(size_t limit)
 {
-    return (unsigned)(tap_random(&model.random) >> 20) % (unsigned)limit;
+    return limit != 0 ? (unsigned)(tap_random(&model.random) >> 20) % (unsigned)limit : 0;
 }
 
 static bool is_kernel(const struct owner *owner)

@@ -24,7 +24,8 @@ struct operation {
 
 /* --- what is compared -------------------------------------------------------------------- */
 
-/* Every entry of all tables of the user half, accessed and dirty apart: the tables' own frames included. */
+/* Every entry of all tables of the user half, accessed and dirty apart: the tables' own frames included.
+ * NOLINTNEXTLINE(misc-no-recursion): at most five levels, on the host. */
 static uint64_t sum_table(ashlar_pfn frame, unsigned level, uint64_t sum)
 {
     const struct ashlar_paging *p = world.paging;

@@ -91,7 +91,7 @@ void *ashlar_port_pointer(uintptr_t address)
 
 /* --- frames, as the machine is told of them ---------------------------------------------- */
 
-/* The names are the linker's. NOLINTBEGIN(readability-identifier-naming) */
+/* The names are the linker's. */
 ashlar_status __real_ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first);
 ashlar_status __wrap_ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first);
 ashlar_status __real_ashlar_frames_take_request(struct ashlar_frames *pool, const struct ashlar_frames_request *request,
@@ -152,8 +152,6 @@ void __wrap_ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn
     }
     __real_ashlar_frames_give_bulk(pool, frames, count);
 }
-
-/* NOLINTEND(readability-identifier-naming) */
 
 /* --- bringing it up ------------------------------------------------------------------------ */
 
