@@ -19,8 +19,9 @@ BUILD := build
 
 # What `make run` boots: a paging mode (i386, pae, x86_64, la57), CPUs, RAM.
 # T is a part of a test's path that `make check` selects by.
-MODE := pae
+MODE := i386
 CPUS := 1
+POLICY := auto
 MEM := 1G
 T :=
 JOBS := 2
@@ -40,11 +41,11 @@ include make/bench.mk
 
 all: kernel tools ## build the kernel (gcc, release) and the tools
 
-run: ## install what is missing, build, boot in QEMU and show the tour: make run MODE=x86_64 CPUS=4 MEM=64M
+run: ## install what is missing, build, boot in QEMU and show the tour: make run MODE=x86_64 CPUS=4 MEM=64M POLICY=lazy
 	@tools/setup run
 	@$(MAKE) --no-print-directory kernel
 	@tools/qemu-run --mode $(MODE) --smp $(CPUS) --mem $(MEM) --timeout 600 \
-	    $(BUILD)/$(if $(filter i386 pae,$(MODE)),i386,x86_64)/kernel.elf tour
+	    $(BUILD)/$(if $(filter i386 pae,$(MODE)),i386,x86_64)/kernel.elf policy=$(POLICY) tour
 
 iso: ## build/ashlar.iso: a GRUB image that boots the 32-bit and the 64-bit kernel
 	@tools/setup iso

@@ -102,6 +102,13 @@ def alien_words():
                 yield "%s:%d: %s" % (path, number, line.strip()[:120])
 
 
+def example_problems():
+    """The README's example is the heart of examples/kernel/main.c, to the letter."""
+    example = read("examples/kernel/main.c")
+    heart = example[example.rindex("\nvoid kernel_main("):].strip()
+    return [] if heart in read("README.md") else ["README.md: not what examples/kernel/main.c has"]
+
+
 def main():
     tap = Tap()
     for path in documents():
@@ -110,6 +117,7 @@ def main():
         tap.ok(bad_targets(path), path + ": make targets")
     tap.ok(fault_problems(), "docs/faults.md is what the catalogue and the tests say")
     tap.ok(context_problems(), "docs/contexts.md has a row for each public function")
+    tap.ok(example_problems(), "the README's example is the one that is built and run")
     tap.ok(alien_words(), "the repository speaks of the project alone")
     help_text = run(["make", "-s", "help"])[1]
     listed = set(re.findall(r"^  (\S+)", help_text, re.M))
