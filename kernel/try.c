@@ -12,6 +12,7 @@
 #include "string.h"
 #include "task.h"
 #include "trap.h"
+#include "window.h"
 #include <ashlar/kmalloc.h>
 #include <ashlar/port.h>
 
@@ -132,7 +133,7 @@ static int run_reserved(unsigned count, char **words)
     (void)count;
     (void)words;
     ashlar_port_pin();
-    char *window = ashlar_port_open_frame((ashlar_pfn)(ashlar_port_get_root() >> ASHLAR_PAGE_SHIFT));
+    char *window = ashlar_x86_window_open((ashlar_pfn)(ashlar_port_get_root() >> ASHLAR_PAGE_SHIFT));
     if (image_mode()->reserved_bits != 0) {
         address = (uintptr_t)window;
         *(volatile uint64_t *)image_entry(address) |= image_mode()->reserved_bits;
@@ -141,7 +142,7 @@ static int run_reserved(unsigned count, char **words)
     }
     x86_invlpg(address);
     uint32_t value = *(volatile uint32_t *)address;
-    ashlar_port_close_frame(window);
+    ashlar_x86_window_close(window);
     return (int)value;
 }
 

@@ -26,6 +26,7 @@
 #include <ashlar/kmalloc.h>
 
 #define MIB ((size_t)1 << 20)
+#define TIB_SHIFT 28u /* of pages; more than a 32-bit machine has */
 #define SPACE_UNIT_BYTES (4u * MIB)
 #define SPACE_LEAST_BYTES (128u * MIB)
 #define SPACE_USUAL_BYTES (512u * MIB)
@@ -235,8 +236,10 @@ static void add_part(struct plan *plan, const char *floor, const char *what, ash
 static void report(struct plan *plan)
 {
     const struct ashlar_space_layout *layout = &plan->layout;
-    ashlar_log("boot: %zu MiB of RAM; %s paging, %zu MiB of kernel space from %p, sharing by %s",
-               plan->booted->ram_frames >> 8, ashlar_paging_name(plan->boot->paging), layout->kernel_pages >> 8,
+    bool vast = layout->kernel_pages >> TIB_SHIFT != 0;
+    ashlar_log("boot: %zu MiB of RAM; %s paging, %zu %s of kernel space from %p, sharing by %s",
+               plan->booted->ram_frames >> 8, ashlar_paging_name(plan->boot->paging),
+               layout->kernel_pages >> (vast ? TIB_SHIFT : 8u), vast ? "TiB" : "MiB",
                (void *)ashlar_paging_address(plan->boot->paging, layout->kernel_first),
                ashlar_sharing_text(plan->space_options.policy));
     add_part(plan, "space", "page tables", layout->array_pages != 0 ? layout->array_first : 0,
