@@ -229,11 +229,11 @@ COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *
     if (object == NULL && cache == NULL) {
         object = borrow(heap, &want);
     }
-    if (object == NULL) {
+    if (object != NULL) {
+        drain_second(heap);
+    } else {
         note_failure(heap);
-        return NULL;
     }
-    drain_second(heap);
     return object;
 }
 
