@@ -143,9 +143,6 @@ COLD ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const 
 {
     struct range_request request = {pages, align_pages, RANGE_RESERVED, name};
     struct ashlar_range_info info;
-    if (pages == 0 || (align_pages != 0 && !is_power_of_two(align_pages))) {
-        return ASHLAR_BAD_ARGUMENT;
-    }
     ashlar_status status = ashlar_arena_take(&ashlar_half.general, &request, &info);
     if (status == ASHLAR_OK) {
         *first = info.first;
