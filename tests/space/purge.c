@@ -105,25 +105,33 @@ static void test_threshold(void)
     world_ok("threshold");
 }
 
+static ashlar_pfn hoard[65536];
+static size_t hoarded;
+
+static void take_every_frame(void)
+{
+    while (hoarded < 65536 && ashlar_frames_take(world.pool, 0, &hoard[hoarded]) == ASHLAR_OK) {
+        hoarded++;
+    }
+}
+
 /* Frames or addresses that wait for a flush, or are kept ready, are found before anybody hears no. */
 static void test_shortage(void)
 {
-    static ashlar_pfn hoard[65536];
-    size_t count = 0;
+    hoarded = 0;
     (void)ashlar_space_purge();
     take_many(10, 16);
-    while (count < 65536 && ashlar_frames_take(world.pool, 0, &hoard[count]) == ASHLAR_OK) {
-        count++;
-    }
+    take_every_frame();
     give_many(10);
     ashlar_vpn page;
     is_u(ashlar_space_take(12, ASHLAR_MAP_WRITE, "short", &page), ASHLAR_OK,
          "%s: frames that wait are purged for a take that is short", world.name);
+    take_every_frame();
     ashlar_space_give(page);
     struct ashlar_space space;
     is_u(ashlar_space_create(&space), ASHLAR_OK, "%s: and for an address space", world.name);
     ashlar_space_destroy(&space);
-    ashlar_frames_give_bulk(world.pool, hoard, count);
+    ashlar_frames_give_bulk(world.pool, hoard, hoarded);
     world_ok("shortage of frames");
 }
 
