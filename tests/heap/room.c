@@ -87,6 +87,20 @@ static void keep_by_cache(void)
     ashlar_cache_free(cache, ashlar_cache_alloc(cache, 0));
 }
 
+/* As an interrupt does that comes while its CPU is at work in the heap. */
+static void keep_by_interrupt(void)
+{
+    begin();
+    ashlar_heap_free(heap, ashlar_heap_alloc(heap, 36864, 0));
+    struct owner *busy = ashlar_heap_claim(heap);
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    void *object = ashlar_heap_alloc(heap, 64, 0);
+    ok(object != NULL, "an interrupt is served");
+    ashlar_heap_free(heap, object);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    ashlar_heap_unclaim(busy);
+}
+
 static void test_kept(void (*without)(void), void (*with)(void), const char *name)
 {
     unsigned pages = pages_after(without);
@@ -129,6 +143,7 @@ static void test_no_move(void)
 int main(void)
 {
     test_kept(begin_plain, keep_by_class, "a slab that was kept empty is found by who is short");
+    test_kept(begin_plain, keep_by_interrupt, "so is one that an interrupt emptied");
     test_kept(begin_cache, keep_by_cache, "and that of a cache");
     test_no_move();
     return done_testing();
