@@ -6,6 +6,7 @@
  */
 #include "feature.h"
 
+#include "width.h"
 #include <ashlar/paging.h>
 
 #define MSR_EFER 0xc0000080u
@@ -34,14 +35,15 @@ static const struct {
     [FEATURE_SMEP] = {"SMEP", 7, EBX, 7, X86_CR4_SMEP, 0},
     [FEATURE_SMAP] = {"SMAP", 7, EBX, 20, X86_CR4_SMAP, 0},
     [FEATURE_UMIP] = {"UMIP", 7, ECX, 2, X86_CR4_UMIP, 0},
+    [FEATURE_PCID] = {"PCID", 1, ECX, 17, X86_CR4_PCIDE, ASHLAR_FEATURE_PCID},
     [FEATURE_LA57] = {"LA57", 7, ECX, 16, 0, 0},
 };
 
 bool feature_has(feature which)
 {
     uint32_t leaf = features[which].leaf;
-    if (leaf > x86_cpuid(leaf & LEAF_EXTENDED).eax) {
-        return false;
+    if (leaf > x86_cpuid(leaf & LEAF_EXTENDED).eax || (which == FEATURE_PCID && KERNEL_WIDTH_BITS == 32u)) {
+        return false; /* CR4.PCIDE is for 64-bit mode alone */
     }
     struct x86_cpuid answer = x86_cpuid(leaf);
     const uint32_t words[] = {[EBX] = answer.ebx, [ECX] = answer.ecx, [EDX] = answer.edx};

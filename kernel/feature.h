@@ -16,6 +16,7 @@ typedef enum feature {
     FEATURE_SMEP,
     FEATURE_SMAP,
     FEATURE_UMIP,
+    FEATURE_PCID,
     FEATURE_LA57,
     FEATURES
 } feature;

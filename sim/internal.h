@@ -26,6 +26,7 @@ struct cached {
     bool executable;
     bool global;
     bool dirty;
+    bool gone; /* its frame has changed hands while the PCID was not in use */
     unsigned pat_index;
     uint32_t next; /* in its bucket, + 1 */
 };

@@ -8,7 +8,8 @@
  *
  *   translations of pages, global ones across a change of the root;
  *   upper entries (paging-structure caches), so that a table is used after it was unlinked;
- *   under PAE the root's four entries, read when the root is loaded and at no other time.
+ *   under PAE the root's four entries, read when the root is loaded and at no other time;
+ *   with PCIDs, all of that for each of them apart, until a root is loaded that does not ask to keep it.
  *
  * It forgets only what is flushed, or at random as well, and brings in
  * neighbours unasked. What a real machine would punish by silent corruption is
@@ -31,6 +32,7 @@ enum sim_violation {
     SIM_STALE_FRAME,   /* a frame was freed or taken while a TLB holds a translation to it */
     SIM_STALE_TABLE,   /* a table's frame was freed or taken while a structure cache or a PDPTE register names it */
     SIM_STALE_ROOT,    /* a frame was freed or taken while it is a CPU's root */
+    SIM_STALE_PCID,    /* kept translations of another root, or to frames that have changed hands meanwhile */
     SIM_STALE_USE,     /* a cached translation was used that the tables no longer give (if asked for) */
     SIM_FREED_ACCESS,  /* an access or a walk reached a frame that is free */
     SIM_MIXED_SIZES,   /* one address, two cached translations of different sizes and results */
@@ -93,9 +95,10 @@ enum sim_format { SIM_TWO_LEVEL, SIM_PAE, SIM_FOUR_LEVEL, SIM_FIVE_LEVEL };
 /* What the CPUs have turned on. */
 #define SIM_CPU_NXE 1u
 #define SIM_CPU_PGE 2u
-#define SIM_CPU_PSE 4u /* two-level: large pages */
-#define SIM_CPU_GIB 8u /* pages of 1 GiB; reserved bit otherwise */
-#define SIM_CPU_WP 16u /* the kernel, too, may not write read-only pages */
+#define SIM_CPU_PSE 4u    /* two-level: large pages */
+#define SIM_CPU_GIB 8u    /* pages of 1 GiB; reserved bit otherwise */
+#define SIM_CPU_WP 16u    /* the kernel, too, may not write read-only pages */
+#define SIM_CPU_PCIDE 32u /* 64-bit formats: translations are tagged */
 #define SIM_CPU_USUAL (SIM_CPU_NXE | SIM_CPU_PGE | SIM_CPU_PSE | SIM_CPU_GIB | SIM_CPU_WP)
 
 #define SIM_CPUS_MAX 64u
@@ -118,8 +121,15 @@ struct sim_mmu_options {
 /* All caches empty, no root, no violations. */
 void sim_mmu_init(enum sim_format format, unsigned cpus, const struct sim_mmu_options *options);
 
+/* With SIM_CPU_PCIDE: bits 0 to 11 are the PCID, of which there are SIM_PCIDS; bit 63 keeps its translations. */
+#define SIM_PCIDS 16u
+#define SIM_KEEP (UINT64_C(1) << 63)
 void sim_mmu_set_root(unsigned cpu, uint64_t root);
+/* Its address alone. */
 uint64_t sim_mmu_root(unsigned cpu);
+/* Global translations are compared with these tables instead of those of the root in use, which may lack a top-level entry
+ * of theirs; 0, as it is at first: they are not. */
+void sim_mmu_set_reference(uint64_t root);
 /* A CPU that takes no part, not yet started or about to be stopped, may know what it likes. All do at first. */
 void sim_mmu_take_part(unsigned cpu, bool part);
 void sim_mmu_flush_page(unsigned cpu, uint64_t address);

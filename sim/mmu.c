@@ -12,8 +12,13 @@
  * that permission that was added without a flush costs one fault at most. A
  * flush of one page forgets all upper entries; a new root all but global pages.
  *
+ * With PCIDs (4.10.1) a CPU has caches for each of them, and uses those of the
+ * one that was loaded with the root; pages that are global belong to all. What
+ * lies in the others may be as wrong as it likes, so nothing is said of it until
+ * a root is loaded that keeps it.
+ *
  * An accessed or dirty bit is set by a compare-and-swap of the entry that was
- * read; if it changed meanwhile the walk begins anew. Not modelled: PCIDs,
+ * read; if it changed meanwhile the walk begins anew. Not modelled:
  * protection keys, PSE-36, SMEP and SMAP, writes that linger in store buffers.
  */
 #include "internal.h"
@@ -26,9 +31,11 @@
 #define DIRTY 0x40u
 
 struct cpu {
-    struct cache local; /* pages that a new root forgets */
+    struct cache local[SIM_PCIDS]; /* pages that a new root forgets */
     struct cache global;
-    struct cache tables; /* upper entries */
+    struct cache tables[SIM_PCIDS];  /* upper entries */
+    uint64_t filled_from[SIM_PCIDS]; /* the root that these come from */
+    unsigned pcid;
     uint64_t root;
     bool has_root;
     bool absent; /* takes no part */
@@ -40,6 +47,7 @@ static struct {
     struct shape shape;
     struct sim_mmu_options options;
     unsigned cpu_count;
+    uint64_t reference;
     struct cpu cpus[SIM_CPUS_MAX];
 } machine;
 
@@ -85,16 +93,25 @@ static struct shape shape_of(enum sim_format format, const struct sim_mmu_option
     return shape;
 }
 
+static void free_cache(struct cache *cache)
+{
+    free(cache->entries);
+    free(cache->buckets);
+}
+
 void sim_mmu_init(enum sim_format format, unsigned cpus, const struct sim_mmu_options *options)
 {
     machine.shape = shape_of(format, options);
     machine.options = *options;
     machine.cpu_count = cpus <= SIM_CPUS_MAX ? cpus : SIM_CPUS_MAX;
+    machine.reference = 0;
     for (unsigned i = 0; i < SIM_CPUS_MAX; i++) {
         struct cpu *cpu = &machine.cpus[i];
-        cpu->local.count = cpu->global.count = cpu->tables.count = 0;
-        free(cpu->local.entries), free(cpu->global.entries), free(cpu->tables.entries);
-        free(cpu->local.buckets), free(cpu->global.buckets), free(cpu->tables.buckets);
+        for (unsigned pcid = 0; pcid < SIM_PCIDS; pcid++) {
+            free_cache(&cpu->local[pcid]);
+            free_cache(&cpu->tables[pcid]);
+        }
+        free_cache(&cpu->global);
         memset(cpu, 0, sizeof *cpu);
         cpu->random = (options->seed + i + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     }
@@ -117,20 +134,60 @@ static void load_registers(struct cpu *cpu, uint64_t root)
     }
 }
 
-void sim_mmu_set_root(unsigned cpu_index, uint64_t root)
+void sim_mmu_set_reference(uint64_t root)
+{
+    machine.reference = root;
+}
+
+static size_t count_gone(const struct cache *cache)
+{
+    size_t gone = 0;
+    for (size_t i = 0; i < cache->count; i++) {
+        gone += cache->entries[i].gone;
+    }
+    return gone;
+}
+
+/* The root goes on with what this PCID knows. */
+static void keep(unsigned cpu_index, unsigned pcid, uint64_t root)
+{
+    const struct cpu *cpu = &machine.cpus[cpu_index];
+    size_t gone = count_gone(&cpu->local[pcid]) + count_gone(&cpu->tables[pcid]);
+    if (gone != 0 || (cpu->filled_from[pcid] != root && cpu->local[pcid].count + cpu->tables[pcid].count != 0)) {
+        sim_violate(SIM_STALE_PCID, "CPU %u keeps PCID %u for root 0x%llx: filled from root 0x%llx, %zu of it gone",
+                    cpu_index, pcid, (unsigned long long)root, (unsigned long long)cpu->filled_from[pcid], gone);
+    }
+}
+
+static void enter_pcid(unsigned cpu_index, unsigned pcid, uint64_t root, bool keeps)
 {
     struct cpu *cpu = &machine.cpus[cpu_index];
+    if (keeps) {
+        keep(cpu_index, pcid, root);
+    } else {
+        sim_cache_clear(&cpu->local[pcid]);
+        sim_cache_clear(&cpu->tables[pcid]);
+    }
+    cpu->filled_from[pcid] = root;
+    cpu->pcid = pcid;
+}
+
+void sim_mmu_set_root(unsigned cpu_index, uint64_t value)
+{
+    struct cpu *cpu = &machine.cpus[cpu_index];
+    bool tagged = (machine.shape.features & SIM_CPU_PCIDE) != 0 && machine.shape.address_bits != 32;
+    unsigned pcid = tagged ? (unsigned)value & 0xfffu : 0;
+    uint64_t root = tagged ? value & ~(SIM_KEEP | 0xfffu) : value;
     uint64_t align = is_pae() ? 32 : FRAME_BYTES;
     uint64_t limit = machine.shape.address_bits == 32 ? UINT64_C(1) << 32 : UINT64_C(1) << machine.shape.physical_bits;
-    if (root % align != 0 || root >= limit || !sim_ram_has(root / FRAME_BYTES)) {
-        sim_violate(SIM_BAD_ROOT, "root 0x%llx", (unsigned long long)root);
+    if (root % align != 0 || root >= limit || !sim_ram_has(root / FRAME_BYTES) || pcid >= SIM_PCIDS) {
+        sim_violate(SIM_BAD_ROOT, "root 0x%llx", (unsigned long long)value);
         return;
     }
     if (sim_frame_is_free(root / FRAME_BYTES)) {
         sim_violate(SIM_FREED_ACCESS, "CPU %u loads root 0x%llx", cpu_index, (unsigned long long)root);
     }
-    sim_cache_clear(&cpu->local);
-    sim_cache_clear(&cpu->tables);
+    enter_pcid(cpu_index, pcid, root, tagged && (value & SIM_KEEP) != 0);
     sim_pointer_flush(false);
     cpu->root = root;
     cpu->has_root = true;
@@ -149,10 +206,20 @@ void sim_mmu_take_part(unsigned cpu_index, bool part)
     machine.cpus[cpu_index].absent = !part;
 }
 
+static struct cache *local_of(struct cpu *cpu)
+{
+    return &cpu->local[cpu->pcid];
+}
+
+static struct cache *tables_of(struct cpu *cpu)
+{
+    return &cpu->tables[cpu->pcid];
+}
+
 static void drop_page(struct cpu *cpu, uint64_t address)
 {
     for (unsigned level = 1; level <= 3 && level <= machine.shape.levels; level++) {
-        struct cache *caches[2] = {&cpu->local, &cpu->global};
+        struct cache *caches[2] = {local_of(cpu), &cpu->global};
         for (unsigned i = 0; i < 2; i++) {
             struct cached *entry = sim_cache_find(caches[i], number_of(address, level), level);
             if (entry != NULL) {
@@ -166,17 +233,19 @@ void sim_mmu_flush_page(unsigned cpu_index, uint64_t address)
 {
     struct cpu *cpu = &machine.cpus[cpu_index];
     drop_page(cpu, address);
-    sim_cache_clear(&cpu->tables);
+    sim_cache_clear(tables_of(cpu));
     sim_pointer_flush_page(address);
 }
 
-/* As by changing CR4.PGE. It is no load of CR3: PDPTE registers stay. Under PAE a change of PGE loads them, too (4.4.1). */
+/* As by changing CR4.PGE: for all PCIDs. It is no load of CR3: PDPTE registers stay. Under PAE a change of PGE loads them, too (4.4.1). */
 void sim_mmu_flush_all(unsigned cpu_index)
 {
     struct cpu *cpu = &machine.cpus[cpu_index];
-    sim_cache_clear(&cpu->local);
+    for (unsigned pcid = 0; pcid < SIM_PCIDS; pcid++) {
+        sim_cache_clear(&cpu->local[pcid]);
+        sim_cache_clear(&cpu->tables[pcid]);
+    }
     sim_cache_clear(&cpu->global);
-    sim_cache_clear(&cpu->tables);
     sim_pointer_flush(true);
     if (is_pae() && cpu->has_root) {
         load_registers(cpu, cpu->root);
@@ -195,9 +264,9 @@ struct position {
     bool leaf; /* the end: table is the page */
 };
 
-static struct position from_root(const struct cpu *cpu)
+static struct position from_root(uint64_t root)
 {
-    return (struct position){machine.shape.levels, cpu->root, true, true, true, false};
+    return (struct position){machine.shape.levels, root, true, true, true, false};
 }
 
 static void descend(struct position *at, const struct decoded *d)
@@ -214,12 +283,12 @@ static void descend(struct position *at, const struct decoded *d)
 static struct position start(struct cpu *cpu, uint64_t address)
 {
     for (unsigned level = 2; level <= machine.shape.levels; level++) {
-        const struct cached *entry = sim_cache_find(&cpu->tables, number_of(address, level), level);
+        const struct cached *entry = sim_cache_find(tables_of(cpu), number_of(address, level), level);
         if (entry != NULL) {
             return (struct position){level - 1u, entry->target, entry->writable, entry->user, entry->executable, false};
         }
     }
-    return from_root(cpu);
+    return from_root(cpu->root);
 }
 
 static void keep_table(struct cpu *cpu, uint64_t address, const struct position *below)
@@ -231,7 +300,7 @@ static void keep_table(struct cpu *cpu, uint64_t address, const struct position 
                            .writable = below->writable,
                            .user = below->user,
                            .executable = below->executable};
-    sim_cache_put(&cpu->tables, &entry);
+    sim_cache_put(tables_of(cpu), &entry);
 }
 
 static unsigned fault_of(unsigned access, unsigned why)
@@ -326,10 +395,9 @@ static unsigned walk(struct cpu *cpu, uint64_t address, unsigned access, struct 
 /* --- looking without a trace --------------------------------------------------------------------- */
 
 /* What memory says, down to entries of this level or to a leaf above it. */
-static unsigned peek(const struct cpu *cpu, uint64_t address, unsigned lowest, struct position *at,
-                     struct decoded *last)
+static unsigned peek(uint64_t root, uint64_t address, unsigned lowest, struct position *at, struct decoded *last)
 {
-    *at = from_root(cpu);
+    *at = from_root(root);
     memset(last, 0, sizeof *last);
     while (!at->leaf && at->level >= lowest) {
         uint64_t where = sim_entry_address(&machine.shape, at->level, at->table, address);
@@ -352,7 +420,7 @@ void sim_mmu_inspect(unsigned cpu_index, uint64_t address, struct sim_translatio
         found->fault = SIM_FAULT | SIM_FAULT_CANONICAL;
         return;
     }
-    found->fault = cpu->has_root ? peek(cpu, address, 1, &at, &leaf) : SIM_FAULT;
+    found->fault = cpu->has_root ? peek(cpu->root, address, 1, &at, &leaf) : SIM_FAULT;
     if (found->fault != 0) {
         return;
     }
@@ -376,7 +444,7 @@ static bool table_is_stale(const struct cpu *cpu, const struct cached *entry)
 {
     struct position at;
     struct decoded last;
-    return peek(cpu, address_of(entry), entry->level, &at, &last) != 0 || at.leaf || at.table != entry->target ||
+    return peek(cpu->root, address_of(entry), entry->level, &at, &last) != 0 || at.leaf || at.table != entry->target ||
            (entry->writable && !at.writable) || (entry->user && !at.user) || (entry->executable && !at.executable);
 }
 
@@ -384,10 +452,11 @@ static bool table_is_stale(const struct cpu *cpu, const struct cached *entry)
 static bool page_is_stale(const struct cpu *cpu, const struct cached *entry)
 {
     uint64_t address = address_of(entry);
+    uint64_t root = entry->global && machine.reference != 0 ? machine.reference : cpu->root;
     for (uint64_t offset = 0; offset < page_bytes(entry->level);) {
         struct position at;
         struct decoded leaf;
-        if (peek(cpu, address + offset, 1, &at, &leaf) != 0) {
+        if (peek(root, address + offset, 1, &at, &leaf) != 0) {
             return true;
         }
         uint64_t fresh_bytes = page_bytes(at.level + 1u);
@@ -423,7 +492,7 @@ static size_t stale_registers(const struct cpu *cpu, char *text, size_t bytes)
 size_t sim_tlb_stale(unsigned cpu_index, char *text, size_t bytes)
 {
     struct cpu *cpu = &machine.cpus[cpu_index];
-    const struct cache *caches[3] = {&cpu->local, &cpu->global, &cpu->tables};
+    const struct cache *caches[3] = {local_of(cpu), &cpu->global, tables_of(cpu)};
     size_t stale = cpu->has_root ? stale_registers(cpu, text, bytes) : 0;
     for (unsigned c = 0; c < 3; c++) {
         for (size_t i = 0; i < caches[c]->count; i++) {
@@ -447,7 +516,7 @@ static struct cached *find_page(struct cpu *cpu, uint64_t address)
         if (level > machine.shape.levels) {
             continue;
         }
-        struct cached *entry = sim_cache_find(&cpu->local, number_of(address, level), level);
+        struct cached *entry = sim_cache_find(local_of(cpu), number_of(address, level), level);
         if (entry == NULL) {
             entry = sim_cache_find(&cpu->global, number_of(address, level), level);
         }
@@ -475,7 +544,7 @@ static void compare_sizes(const struct cached *small, const struct cached *large
 /* Against the larger page that covers a new one, and against all smaller ones that a new one covers. */
 static void check_sizes(struct cpu *cpu, uint64_t address, const struct cached *fresh)
 {
-    struct cache *caches[2] = {&cpu->local, &cpu->global};
+    struct cache *caches[2] = {local_of(cpu), &cpu->global};
     for (unsigned c = 0; c < 2; c++) {
         for (unsigned level = fresh->level + 1u; level <= 3 && level <= machine.shape.levels; level++) {
             const struct cached *larger = sim_cache_find(caches[c], number_of(address, level), level);
@@ -498,7 +567,7 @@ static unsigned fill(struct cpu *cpu, uint64_t address, unsigned access, struct 
     unsigned fault = walk(cpu, address, access, found);
     if (fault == 0) {
         check_sizes(cpu, address, found);
-        sim_cache_put(found->global ? &cpu->global : &cpu->local, found);
+        sim_cache_put(found->global ? &cpu->global : local_of(cpu), found);
     }
     return fault;
 }
@@ -507,9 +576,9 @@ static void forget(struct cpu *cpu, uint64_t address)
 {
     drop_page(cpu, address);
     for (unsigned level = 2; level <= machine.shape.levels; level++) {
-        struct cached *entry = sim_cache_find(&cpu->tables, number_of(address, level), level);
+        struct cached *entry = sim_cache_find(tables_of(cpu), number_of(address, level), level);
         if (entry != NULL) {
-            sim_cache_drop(&cpu->tables, entry);
+            sim_cache_drop(tables_of(cpu), entry);
         }
     }
 }
@@ -528,7 +597,7 @@ static void be_adverse(unsigned cpu_index, uint64_t address)
     struct cpu *cpu = &machine.cpus[cpu_index];
     const struct sim_mmu_options *options = &machine.options;
     if (options->evict_one_in != 0 && random_of(cpu) % options->evict_one_in == 0) {
-        struct cache *caches[3] = {&cpu->local, &cpu->global, &cpu->tables};
+        struct cache *caches[3] = {local_of(cpu), &cpu->global, tables_of(cpu)};
         struct cache *cache = caches[random_of(cpu) % 3u];
         if (cache->count != 0) {
             sim_cache_drop(cache, &cache->entries[random_of(cpu) % cache->count]);
@@ -660,6 +729,28 @@ static void check_cache(unsigned cpu, const struct cache *cache, uint64_t frame,
     }
 }
 
+/* Nobody uses these at the moment: it matters if they are kept. */
+static void mark_gone(struct cache *cache, uint64_t frame)
+{
+    for (size_t i = 0; i < cache->count; i++) {
+        cache->entries[i].gone |= names_frame(&cache->entries[i], frame);
+    }
+}
+
+/* What one CPU knows under one PCID. */
+static void check_pcid(unsigned index, unsigned pcid, bool cached, uint64_t frame, const char *event)
+{
+    struct cpu *cpu = &machine.cpus[index];
+    bool names = cached || cpu->local[pcid].large != 0;
+    if (names && pcid == cpu->pcid) {
+        check_cache(index, &cpu->local[pcid], frame, event);
+        check_cache(index, &cpu->tables[pcid], frame, event);
+    } else if (names) {
+        mark_gone(&cpu->local[pcid], frame);
+        mark_gone(&cpu->tables[pcid], frame);
+    }
+}
+
 static void check_root(unsigned index, const struct cpu *cpu, uint64_t frame, const char *event)
 {
     if (cpu->root / FRAME_BYTES == frame) {
@@ -679,21 +770,18 @@ void sim_mmu_check_frame(uint64_t frame, const char *event)
 {
     bool cached = sim_cache_references(frame) != 0;
     for (unsigned i = 0; i < machine.cpu_count; i++) {
-        struct cpu *cpu = &machine.cpus[i];
+        const struct cpu *cpu = &machine.cpus[i];
         if (cpu->absent) {
             continue;
         }
         if (cpu->has_root) {
             check_root(i, cpu, frame, event);
         }
-        if (cached || cpu->local.large != 0) {
-            check_cache(i, &cpu->local, frame, event);
+        for (unsigned pcid = 0; pcid < SIM_PCIDS; pcid++) {
+            check_pcid(i, pcid, cached, frame, event);
         }
         if (cached || cpu->global.large != 0) {
             check_cache(i, &cpu->global, frame, event);
-        }
-        if (cached) {
-            check_cache(i, &cpu->tables, frame, event);
         }
     }
 }
@@ -702,12 +790,12 @@ void sim_mmu_check_frame(uint64_t frame, const char *event)
 
 size_t sim_tlb_pages(unsigned cpu)
 {
-    return machine.cpus[cpu].local.count + machine.cpus[cpu].global.count;
+    return local_of(&machine.cpus[cpu])->count + machine.cpus[cpu].global.count;
 }
 
 size_t sim_tlb_tables(unsigned cpu)
 {
-    return machine.cpus[cpu].tables.count;
+    return tables_of(&machine.cpus[cpu])->count;
 }
 
 bool sim_tlb_has(unsigned cpu, uint64_t address)

@@ -45,6 +45,7 @@ static const char *const violation_names[SIM_VIOLATIONS] = {
     [SIM_STALE_FRAME] = "stale frame",
     [SIM_STALE_TABLE] = "stale table",
     [SIM_STALE_ROOT] = "stale root",
+    [SIM_STALE_PCID] = "stale PCID",
     [SIM_STALE_USE] = "stale translation used",
     [SIM_FREED_ACCESS] = "freed frame",
     [SIM_MIXED_SIZES] = "mixed page sizes",

@@ -26,6 +26,9 @@ extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses *
 #define ASHLAR_FEATURE_PAT                                                                                             \
     16u /* CPUID 1 EDX.16, MSR 277h loaded with ASHLAR_PAT_LOW and _HIGH; without it
                                   * write-combining is left to the MTRRs (the type UC-) */
+#define ASHLAR_FEATURE_PCID                                                                                            \
+    32u /* 64-bit formats: CPUID 1 ECX.17, CR4.PCIDE set; it does something only
+                                  * beside ASHLAR_FEATURE_GLOBAL */
 /* Or-ed in: physical address bits (CPUID 80000008h EAX, bits 0 to 7), 12 to 52. Left out: 36 under PAE, 32 and 52. */
 #define ASHLAR_FEATURE_PHYSICAL_BITS(bits) ((unsigned)(bits) << 24)
 

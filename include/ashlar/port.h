@@ -47,12 +47,14 @@ void ashlar_port_relax(void);
 /* Drop one page's translation, global ones included. x86: invlpg. */
 void ashlar_port_flush_page(uintptr_t address);
 
-/* Drop all translations, global ones included, and whatever the CPU keeps of
+/* Drop all translations, global ones and those of all PCIDs included, and whatever the CPU keeps of
  * the root. x86: toggle CR4.PGE where global pages are on, else reload CR3. */
 void ashlar_port_flush_all(void);
 
-/* Physical address of the root table in use (x86: CR3 without its flags). */
+/* Physical address of the root table in use (x86: CR3 without its flags and PCID). */
 ashlar_phys ashlar_port_get_root(void);
+/* x86: load CR3. With ASHLAR_FEATURE_PCID root carries what else goes there: a PCID in bits 0 to 11, and in bit 63
+ * whether its translations are kept. */
 void ashlar_port_set_root(ashlar_phys root);
 
 /* --- reaching memory ----------------------------------------------------- */

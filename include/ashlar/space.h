@@ -118,6 +118,7 @@ struct ashlar_space {
     size_t table_frames;                                 /* user tables, the root not counted */
     size_t mapped_pages;                                 /* user pages mapped, of 4 KiB */
     uint32_t generation;                                 /* of the kernel slots that its root has (SEQ) */
+    volatile uintptr_t epoch;                            /* of its translations (ASIDs): another one after each flush */
     volatile uint32_t cpus[(ASHLAR_MAX_CPUS + 31) / 32]; /* that may hold translations of it */
 };
 
@@ -340,6 +341,7 @@ struct ashlar_space_stats {
     uint64_t purges;      /* flushes that served ranges given back */
     size_t purge_pages;   /* in ranges that wait for the next one */
     uint64_t pulls;       /* faults that brought entries into a root */
+    uint64_t root_keeps;  /* loads of a root that kept its translations (PCIDs) */
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);
 

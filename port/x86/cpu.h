@@ -15,6 +15,7 @@
 #define X86_CR4_PGE ((uintptr_t)1 << 7)
 #define X86_CR4_UMIP ((uintptr_t)1 << 11)
 #define X86_CR4_LA57 ((uintptr_t)1 << 12)
+#define X86_CR4_PCIDE ((uintptr_t)1 << 17)
 #define X86_CR4_SMEP ((uintptr_t)1 << 20)
 #define X86_CR4_SMAP ((uintptr_t)1 << 21)
 #define X86_FLAGS_IF ((uintptr_t)1 << 9)

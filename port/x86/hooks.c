@@ -5,13 +5,13 @@
  * how a kernel is made stays with the kernel: ashlar_port_cpu, pin and unpin,
  * context, fatal, log. window.c has open_frame and close_frame.
  *
- * PCIDs are not used: the low bits of CR3 are flags (PWT and PCD), and a PAE
- * root is aligned to 32 bytes only.
+ * The low bits of CR3 are flags (PWT and PCD), or on 64-bit machines a PCID; a
+ * PAE root is aligned to 32 bytes only.
  */
 #include "cpu.h"
 #include <ashlar/port.h>
 
-#define ROOT_FLAGS ((uintptr_t)0x1f)
+#define ROOT_FLAGS (sizeof(uintptr_t) == 8 ? (uintptr_t)0xfff : (uintptr_t)0x1f)
 
 uintptr_t ashlar_port_irq_save(void)
 {
@@ -33,7 +33,7 @@ void ashlar_port_flush_page(uintptr_t address)
     x86_invlpg(address);
 }
 
-/* Global translations survive a load of CR3, but not a change of CR4.PGE. */
+/* Global translations survive a load of CR3, and so do those of other PCIDs, but neither a change of CR4.PGE. */
 void ashlar_port_flush_all(void)
 {
     uintptr_t cr4 = x86_read_cr4();

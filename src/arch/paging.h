@@ -88,6 +88,14 @@ static inline bool ashlar_paging_root_needs_reload(const struct ashlar_paging *p
     return paging_fold(paging)->root_needs_reload;
 }
 
+/* Or-ed to a root that is loaded, it keeps the translations of the ASID that is in its lowest bits. 0: the format has no
+ * ASIDs, or the CPU does not. */
+static inline uint64_t ashlar_paging_root_keep(const struct ashlar_paging *paging, unsigned features)
+{
+    const unsigned needed = ASHLAR_FEATURE_PCID | ASHLAR_FEATURE_GLOBAL;
+    return (features & needed) == needed ? paging_fold(paging)->root_keep : 0;
+}
+
 /* The first slot of the root that can be the kernel's. 0: any. */
 static inline unsigned ashlar_paging_kernel_slot(const struct ashlar_paging *paging)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* rows.h - a paging format as data, and the four formats of x86.
  *
- * Sources: Intel SDM vol. 3, 4.3 (two-level), 4.4 (PAE), 4.5 (4-level and 5-level); 4.9.2 (PAT).
+ * Sources: Intel SDM vol. 3, 4.3 (two-level), 4.4 (PAE), 4.5 (4-level and 5-level); 4.9.2 (PAT); 4.10.1 (PCIDs).
  */
 #ifndef ASHLAR_ARCH_ROWS_H
 #define ASHLAR_ARCH_ROWS_H
@@ -55,6 +55,7 @@ struct ashlar_paging {
     ashlar_pfn root_limit;  /* root tables lie in frames below; 0: anywhere */
     ashlar_pfn table_limit; /* all other tables */
     unsigned root_bytes;    /* size and alignment of the root */
+    uint64_t root_keep; /* this bit of a root that is loaded keeps what its ASID, the lowest bits, knows; 0: no ASIDs */
 };
 
 /* All x86 formats have these in common. A and D of a link: the CPU need not write what is set already. */
@@ -90,7 +91,8 @@ struct ashlar_paging {
         .level = {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 9, true}, [4] = {27, 9, false}}, PAGING_X86_BITS, \
         .frame_mask = UINT64_C(0x000ffffffffff000), .no_execute = UINT64_C(1) << 63, .root_link = 0x023,               \
         .root_user = 0x004, .page_mask = (ashlar_vpn)((UINT64_C(1) << 36) - 1u),                                       \
-        .sign_page = (ashlar_vpn)(UINT64_C(1) << 35), .kernel_slot = 256, .root_limit = 0x100000u, .root_bytes = 4096  \
+        .sign_page = (ashlar_vpn)(UINT64_C(1) << 35), .kernel_slot = 256, .root_limit = 0x100000u, .root_bytes = 4096, \
+        .root_keep = UINT64_C(1) << 63                                                                                 \
     }
 
 #define PAGING_ROW_5LEVEL                                                                                              \
@@ -101,7 +103,8 @@ struct ashlar_paging {
             {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 9, true}, [4] = {27, 9, false}, [5] = {36, 9, false}}, \
         PAGING_X86_BITS, .frame_mask = UINT64_C(0x000ffffffffff000), .no_execute = UINT64_C(1) << 63,                  \
         .root_link = 0x023, .root_user = 0x004, .page_mask = (ashlar_vpn)((UINT64_C(1) << 45) - 1u),                   \
-        .sign_page = (ashlar_vpn)(UINT64_C(1) << 44), .kernel_slot = 256, .root_limit = 0x100000u, .root_bytes = 4096  \
+        .sign_page = (ashlar_vpn)(UINT64_C(1) << 44), .kernel_slot = 256, .root_limit = 0x100000u, .root_bytes = 4096, \
+        .root_keep = UINT64_C(1) << 63                                                                                 \
     }
 
 #endif

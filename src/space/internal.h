@@ -79,6 +79,19 @@ struct growth {
     uint64_t entry[GROWTH_SLOTS_MAX];
 };
 
+/* Translations that a CPU keeps under this ASID: of which space, and as of when. */
+struct asid {
+    const struct ashlar_space *space; /* compared only: it may be gone */
+    uintptr_t epoch;
+};
+
+/* Of each CPU; 0 is the reference root's. Where the formats have none one keeps the arrays legal. */
+#define ASIDS (sizeof(uintptr_t) > 4u ? 8u : 1u)
+struct asids {
+    struct asid asid[ASIDS]; /* number 1 and on */
+    unsigned next;           /* to be taken over by a space that has none here */
+};
+
 /* What others ask a CPU to forget. */
 struct shootdown {
     struct ashlar_lock lock;
@@ -107,6 +120,7 @@ struct ashlar_half {
     struct ashlar_frames *pool;           /* b; NULL until ashlar_space_init */
     ashlar_phys root;                     /* b: the reference root */
     ashlar_pfn frame_limit;               /* b: no frame from here on can be mapped */
+    uint64_t root_keep;                   /* b: 0 without ASIDs */
     uint64_t leaf_bits[LEAF_FLAGS + 1u];  /* b: of entries of level 1, by what they allow */
     char *array;                          /* b: the linear array; NULL where all RAM is mapped */
     char *directory;                      /* b: level-2 tables of the kernel half behind the array */
@@ -127,6 +141,8 @@ struct ashlar_half {
     struct arena general;
     struct arena stacks;
     struct ashlar_space *volatile current[ASHLAR_MAX_CPUS]; /* each CPU writes its own */
+    struct asids asids[ASHLAR_MAX_CPUS];                    /* the same */
+    volatile uintptr_t epochs;                              /* given out so far */
     struct shootdown cpus[ASHLAR_MAX_CPUS];
     volatile uint32_t online[CPU_WORDS]; /* CPUs that take part: those that may hold kernel translations */
     size_t table_frames;                 /* k: kernel tables made after boot */
@@ -135,6 +151,7 @@ struct ashlar_half {
     uint64_t flush_alls;                 /* n */
     uint64_t kicks;                      /* n: CPUs that were asked */
     uint64_t root_writes;                /* k */
+    uint64_t root_keeps;                 /* n */
 };
 
 extern struct ashlar_half ashlar_half;
@@ -362,6 +379,18 @@ void ashlar_gather_merge(struct ashlar_gather *gather, const struct ashlar_gathe
 void ashlar_shootdown_init(void);
 /* On every CPU that may know translations of the gather's space; returns when all have let go. */
 void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller);
+
+/* --- asid.c ------------------------------------------------------------------ */
+
+/* Folds to false where no format has them. */
+static inline bool ashlar_asids_are_used(void)
+{
+    return sizeof(uintptr_t) > 4u && ashlar_half.root_keep != 0;
+}
+/* What of this user half any CPU keeps is out of date, where it does not run now. Before the flush. */
+void ashlar_asid_renew(struct ashlar_space *space);
+/* What to load so that this CPU goes on with the space (NULL: the reference root). Interrupts off until it is loaded. */
+ashlar_phys ashlar_asid_root(const struct ashlar_space *space, unsigned cpu);
 
 /* --- guard.c ---------------------------------------------------------------- */
 

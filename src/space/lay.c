@@ -308,6 +308,7 @@ COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, 
     ashlar_half.sharing = &ashlar_sharing_rows[options->policy];
     ashlar_half.options = *options;
     ashlar_half.frame_limit = ashlar_paging_frame_limit(options->paging, options->features);
+    ashlar_half.root_keep = ashlar_paging_root_keep(options->paging, options->features);
     for (unsigned flags = 0; flags <= LEAF_FLAGS; flags++) {
         ashlar_half.leaf_bits[flags] = ashlar_entry_leaf_bits(options->paging, options->features, 1, flags);
     }
@@ -360,6 +361,7 @@ COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
     stats->spaces = ashlar_half.space_count;
     stats->kernel_table_frames = ashlar_half.layout.table_frames + ashlar_half.table_frames;
     stats->root_writes = ashlar_half.root_writes;
+    stats->root_keeps = ashlar_half.root_keeps;
     stats->growths = ashlar_half.generation;
     stats->pulls = ashlar_half.pulls;
     stats->purges = ashlar_half.purges;

@@ -170,6 +170,9 @@ COLD ashlar_status ashlar_space_create(struct ashlar_space *space)
     memset(space, 0, sizeof *space);
     ashlar_lock_init(&space->lock, ASHLAR_RANK_SPACE, "address space");
     space->root = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT;
+    if (ashlar_asids_are_used()) {
+        ashlar_asid_renew(space); /* one of before may have been here */
+    }
     ashlar_port_pin();
     void *root = ashlar_port_open_frame(frame);
     memset(root, 0, ASHLAR_PAGE_BYTES);
@@ -394,6 +397,18 @@ COLD static void pull_all(struct ashlar_space *space)
     space->generation = generation;
 }
 
+/* With ASIDs no answer may come between the look at what is kept and the load: it would flush the space that is left. */
+static void load_root(const struct ashlar_space *space, unsigned cpu)
+{
+    if (!ashlar_asids_are_used()) {
+        ashlar_port_set_root(ashlar_space_root(space));
+        return;
+    }
+    uintptr_t interrupts = ashlar_port_irq_save();
+    ashlar_port_set_root(ashlar_asid_root(space, cpu));
+    ashlar_port_irq_restore(interrupts);
+}
+
 /* The bit is set before the root is loaded, and cleared only after another one is: whoever flushes this space in between
  * counts this CPU in. */
 void ashlar_space_switch(struct ashlar_space *space)
@@ -408,7 +423,7 @@ void ashlar_space_switch(struct ashlar_space *space)
         pull_all(space);
     }
     set_cpu(space, cpu, true);
-    ashlar_port_set_root(ashlar_space_root(space));
+    load_root(space, cpu);
     ashlar_half.current[cpu] = space;
     set_cpu(old, cpu, false);
 }

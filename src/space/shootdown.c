@@ -21,6 +21,8 @@
  * after its bit is set. One that leaves does so under its box's lock, and answers
  * what came before; later requests pass it by.
  *
+ * With ASIDs a CPU may know a user half that it does not run: asid.c.
+ *
  * Source: Black, Rashid, Golub, Hill, Baron, "Translation Lookaside Buffer
  * Consistency: A Software Approach" (ASPLOS 1989); there, every CPU waits.
  */
@@ -105,6 +107,9 @@ void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller)
     unsigned cpu = ashlar_port_pin(); /* before the question: it is about this CPU */
     const char *held = ashlar_lock_held_name();
     ASHLAR_CHECK(held == NULL, "space: flush awaited while holding lock %s, by %p", held, caller);
+    if (ashlar_asids_are_used() && gather->space != NULL) {
+        ashlar_asid_renew(gather->space);
+    }
     ashlar_gather_flush(gather);
     read_mask(gather->space, cpu, mask);
     unsigned asked = ask_all(mask, gather);

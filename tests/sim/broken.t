@@ -19,6 +19,7 @@ SEEDS = 300
 TWO_LEVEL, PAE, FOUR, FIVE = range(4)
 PREALLOCATE, EAGER, LAZY, HYBRID, SEQ = range(5)
 ALL_FORMATS = [TWO_LEVEL, PAE, FOUR, FIVE]
+WIDE = [(FOUR, PREALLOCATE), (FIVE, EAGER), (FOUR, SEQ)]
 SOME = [(PAE, PREALLOCATE), (TWO_LEVEL, LAZY), (FOUR, HYBRID)]
 FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level"]
 POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
@@ -98,6 +99,18 @@ BREAKAGES = {
     "demand-one-look": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
         (SHARING, "ashlar_demand_fault(page) ||\n", "ashlar_demand_fault(page);\n#if 0\n"),
         (SHARING, "between the two */\n", "between the two */\n#endif\n")]),
+    "asid-not-renewed": (WIDE, [(SHOOTDOWN, "ashlar_asids_are_used() && gather->space != NULL", "gather->space == gather->space + 1")]),
+    "asid-renewed-late": (WIDE, [
+        (SHOOTDOWN, "ashlar_asids_are_used() && gather->space != NULL", "gather->space == gather->space + 1"),
+        (SHOOTDOWN, "    wait_for_all(mask);\n}", "    wait_for_all(mask);\n    if (ashlar_asids_are_used() && gather->space != NULL) {\n"
+         "        ashlar_asid_renew(gather->space);\n    }\n}")]),
+    "asid-interrupts-on": (WIDE, [
+        (SHARING, "    uintptr_t interrupts = ashlar_port_irq_save();\n    ashlar_port_set_root(ashlar_asid_root(space, cpu));\n"
+         "    ashlar_port_irq_restore(interrupts);", "    ashlar_port_set_root(ashlar_asid_root(space, cpu));")]),
+    "asid-read-before-bit": (WIDE, [
+        (SHARING, "    set_cpu(space, cpu, true);\n    load_root(space, cpu);",
+         "    ashlar_phys early = ashlar_asids_are_used() ? ashlar_asid_root(space, cpu) : ashlar_space_root(space);\n"
+         "    set_cpu(space, cpu, true);\n    ashlar_port_set_root(early);")]),
     "pull-generation-late": ([(f, SEQ) for f in ALL_FORMATS], [
         (SHARING, "    uint32_t generation = atomic_load_u32(&ashlar_half.generation);\n    void *reference",
          "    void *reference"),

@@ -220,6 +220,42 @@ static void test_global(void)
     ok(!sim_tlb_has(0, 0x6000), "%s: nothing is global", names[format]);
 }
 
+/* Translations of a PCID that is not in use stay, and count again when a root keeps it. */
+static void test_pcids(void)
+{
+    struct sim_mmu_options options = {.features = SIM_CPU_USUAL | SIM_CPU_PCIDE};
+    if (format < SIM_FOUR_LEVEL) {
+        return;
+    }
+    start_with(&options);
+    memcpy(sim_ram_frame(2), sim_ram_frame(1), 4096);
+    sim_mmu_set_root(0, 0x1003);
+    is_u(sim_mmu_root(0), 0x1000, "%s: the root's address, without the PCID", names[format]);
+    put(TABLE, 6, (PAGE + 6u) << 12 | P | G);
+    is_u(frame_of(0, ADDRESS) + frame_of(0, 0x6000), 2u * PAGE + 6u, "%s: a local and a global page", names[format]);
+    sim_mmu_set_root(0, 0x2004);
+    ok(!sim_tlb_has(0, ADDRESS) && sim_tlb_tables(0) == 0, "%s: another PCID knows nothing", names[format]);
+    ok(sim_tlb_has(0, 0x6000), "%s: but what is global", names[format]);
+    put(TABLE, 5, (PAGE + 1u) << 12 | P);
+    put(TABLE, 7, (PAGE + 7u) << 12 | P);
+    sim_mmu_flush_page(0, ADDRESS);
+    is_u(frame_of(0, 0x7000), PAGE + 7u, "%s: a page under the second PCID", names[format]);
+    sim_mmu_set_root(0, 0x1003 | SIM_KEEP);
+    is_u(frame_of(0, ADDRESS), PAGE, "%s: a flush under one PCID leaves the other", names[format]);
+    sim_mmu_set_root(0, 0x1003);
+    is_u(frame_of(0, ADDRESS), PAGE + 1u, "%s: a load that does not keep forgets", names[format]);
+    sim_mmu_set_root(0, 0x2004 | SIM_KEEP);
+    ok(sim_tlb_has(0, 0x7000), "%s: what it has not loaded is kept", names[format]);
+    sim_mmu_flush_all(0);
+    sim_mmu_set_root(0, 0x1003 | SIM_KEEP);
+    ok(!sim_tlb_has(0, ADDRESS) && sim_tlb_tables(0) == 0, "%s: a flush of all is one of all PCIDs", names[format]);
+    start_with(&(struct sim_mmu_options){.features = SIM_CPU_USUAL});
+    sim_violations_echo(false);
+    sim_mmu_set_root(0, 0x1003);
+    is_u(sim_violations(SIM_BAD_ROOT), 1, "%s: without CR4.PCIDE the bits are reserved", names[format]);
+    sim_violations_echo(true);
+}
+
 /* PAE's root lives in registers. */
 static void test_registers(void)
 {
@@ -314,6 +350,38 @@ static void test_root(void)
         sim_frame_freed(DIRECTORY);
         expect(SIM_STALE_TABLE, 2, "a directory freed while it is in a register of two CPUs");
     }
+}
+
+/* What a PCID knows may be wrong while it is not in use; not when it is kept. */
+static void test_stale_pcid(void)
+{
+    struct sim_mmu_options options = {.features = SIM_CPU_USUAL | SIM_CPU_PCIDE};
+    if (format < SIM_FOUR_LEVEL) {
+        return;
+    }
+    start_with(&options);
+    sim_mmu_set_root(1, 0x2000);
+    sim_mmu_set_root(0, 0x1003);
+    (void)use(0, ADDRESS, SIM_READ);
+    sim_mmu_set_root(0, 0x2004);
+    sim_frame_freed(PAGE);
+    expect(SIM_STALE_FRAME, 0, "freed while a PCID that is not in use knows it");
+    sim_mmu_set_root(0, 0x1003 | SIM_KEEP);
+    expect(SIM_STALE_PCID, 1, "and then kept");
+    sim_mmu_set_root(0, 0x1003);
+    sim_mmu_set_root(0, 0x2004);
+    sim_mmu_set_root(0, 0x1003 | SIM_KEEP);
+    expect(SIM_STALE_PCID, 0, "forgotten, and then kept");
+    put(TABLE, 6, (PAGE + 6u) << 12 | P);
+    (void)use(0, 0x6000, SIM_READ);
+    sim_mmu_set_root(0, 0x2004);
+    sim_frame_freed(TABLE);
+    sim_mmu_set_root(0, 0x1003 | SIM_KEEP);
+    expect(SIM_STALE_PCID, 1, "a table that it knows is freed");
+    sim_mmu_set_root(0, 0x2003 | SIM_KEEP);
+    expect(SIM_STALE_PCID, 1, "kept for another root than the one it knows");
+    sim_mmu_set_root(0, 0x1000 | SIM_PCIDS);
+    expect(SIM_BAD_ROOT, 1, "a PCID that the machine does not have");
 }
 
 /* A large page at 4 or 2 MiB times 3, and a table in its place. */
@@ -440,10 +508,11 @@ static void test_adversary(void)
 
 int main(void)
 {
-    static void (*const quiet[])(void) = {test_stale_page,      test_permissions, test_execute,   test_accessed_dirty,
-                                          test_structure_cache, test_global,      test_registers, test_adversary};
-    static void (*const loud[])(void) = {test_early_free, test_early_table, test_root,     test_sizes,
-                                         test_mixed,      test_reserved,    test_stale_use};
+    static void (*const quiet[])(void) = {test_stale_page,     test_permissions,     test_execute,
+                                          test_accessed_dirty, test_structure_cache, test_global,
+                                          test_registers,      test_pcids,           test_adversary};
+    static void (*const loud[])(void) = {test_early_free, test_early_table, test_root,     test_stale_pcid,
+                                         test_sizes,      test_mixed,       test_reserved, test_stale_use};
     for (format = SIM_TWO_LEVEL; format <= SIM_FIVE_LEVEL; format++) {
         for (unsigned i = 0; i < sizeof quiet / sizeof quiet[0]; i++) {
             quiet[i]();

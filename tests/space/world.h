@@ -154,13 +154,6 @@ static struct world_options world_usual(const struct world_format *format, const
     return options;
 }
 
-/* Under these policies a root may lack an entry that is there already: a CPU then knows more, by global pages, than its
- * tables say, and rightly so. */
-static bool world_pulls(ashlar_sharing_policy policy)
-{
-    return ashlar_sharing_rows[policy].pull_on_fault;
-}
-
 /* Power on: RAM, MMUs, the loader's tables, an unfinished map. */
 static void world_power_on(const struct world_format *format, const struct world_options *options)
 {
@@ -169,7 +162,8 @@ static void world_power_on(const struct world_format *format, const struct world
                                   .seed = options->seed,
                                   .evict_one_in = options->evict_one_in,
                                   .speculate_one_in = options->speculate_one_in,
-                                  .find_stale_use = !world_pulls(options->policy)};
+                                  .find_stale_use = true};
+    mmu.features |= (options->features & ASHLAR_FEATURE_PCID) != 0 ? SIM_CPU_PCIDE : 0u;
     memset(&world, 0, sizeof world);
     world.format = format;
     world.paging = format->paging;
@@ -321,6 +315,7 @@ __attribute__((unused)) static void world_start(const struct world_format *forma
     if (status != ASHLAR_OK) {
         world_bail("space floor", status);
     }
+    sim_mmu_set_reference(ashlar_space_root(NULL));
     ashlar_space_init(world.pool);
     world_watch(&options);
 }
@@ -348,7 +343,7 @@ __attribute__((unused)) static const char *world_broken(void)
     for (unsigned cpu = 0; cpu < WORLD_CPUS && broken == NULL; cpu++) {
         if (sim_windows_open(cpu) != 0) {
             broken = "a window is open";
-        } else if (!world_pulls(world.options.policy) && sim_tlb_stale(cpu, text, sizeof text) != 0) {
+        } else if (sim_tlb_stale(cpu, text, sizeof text) != 0) {
             broken = text;
         }
     }

@@ -194,10 +194,11 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
     const struct ashlar_paging *p = format->paging;
     struct sim_mmu_options machine = *mmu;
     size_t footprint = 0;
+    unsigned pcid = (mmu->features & SIM_CPU_PCIDE) != 0 ? ASHLAR_FEATURE_PCID : 0u;
     ashlar_vpn image = (ashlar_paging_page(p, (uintptr_t)0 - 1u) | 1023u) - 1023u;
     world.format = format;
     world.options = (struct ashlar_space_options){.paging = p,
-                                                  .features = FEATURES,
+                                                  .features = FEATURES | pcid,
                                                   .max_cpus = CPUS,
                                                   .policy = policy,
                                                   .kernel_first = (ashlar_vpn)format->kernel_first,
@@ -217,6 +218,7 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
             ASHLAR_OK) {
         abort();
     }
+    sim_mmu_set_reference(ashlar_space_root(NULL));
     make_pool(FIRST_FRAME + (ashlar_pfn)footprint);
     ashlar_space_init(world.pool);
     for (unsigned cpu = 1; cpu < CPUS; cpu++) {
