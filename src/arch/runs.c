@@ -17,9 +17,8 @@
  * plain store is enough (0.3 ns an entry instead of 4 to 7). Where one is not,
  * the change is a compare-and-swap, and what the MMU wrote is kept.
  *
- * Where four entries in a row need nothing out of the ordinary, one test serves
- * them: checking, hiding and collecting a page then cost about a load and a store
- * each.
+ * Where entries side by side need nothing out of the ordinary, one test serves
+ * two or four of them; not more, for i386 has seven registers.
  *
  * Cost: O(count), one store each.
  */
@@ -44,7 +43,12 @@ LOOP void put_present(bool wide, void *table, unsigned index, uint64_t entry)
 
 LOOP void set_loop(bool wide, void *table, unsigned count, const ashlar_pfn *frames, uint64_t bits)
 {
-    for (unsigned i = 0; i < count; i++) {
+    unsigned i = 0;
+    for (; i + 2 <= count; i += 2) {
+        put_present(wide, table, i, (uint64_t)frames[i] << ASHLAR_PAGE_SHIFT | bits);
+        put_present(wide, table, i + 1, (uint64_t)frames[i + 1] << ASHLAR_PAGE_SHIFT | bits);
+    }
+    if (i < count) {
         put_present(wide, table, i, (uint64_t)frames[i] << ASHLAR_PAGE_SHIFT | bits);
     }
 }
@@ -154,16 +158,13 @@ LOOP unsigned hide_loop(bool wide, const struct ashlar_paging *paging, volatile 
     const uint32_t toggle = bits.present | bits.hidden;
     const size_t stride = wide ? 2 : 1;
     unsigned hidden = count;
-    for (; count >= 4; count -= 4, low += 4 * stride) {
+    for (; count >= 2; count -= 2, low += 2 * stride) {
         uint32_t a = entry_load_32(low), b = entry_load_32(low + stride);
-        uint32_t c = entry_load_32(low + 2 * stride), d = entry_load_32(low + 3 * stride);
-        if ((a & b & c & d & bits.settled) != bits.settled) {
+        if ((a & b & bits.settled) != bits.settled) {
             break;
         }
         entry_store_32(low, a ^ toggle);
         entry_store_32(low + stride, b ^ toggle);
-        entry_store_32(low + 2 * stride, c ^ toggle);
-        entry_store_32(low + 3 * stride, d ^ toggle);
     }
     for (; count != 0; count--, low += stride) {
         uint32_t old = entry_load_32(low);
@@ -183,47 +184,57 @@ unsigned ashlar_run_hide(const struct ashlar_paging *paging, void *table, unsign
     return is_wide(p) ? hide_loop(true, p, low, count) : hide_loop(false, p, low, count);
 }
 
-/* Empty the entry; its frame, of which these are the low bits. */
-LOOP ashlar_pfn take_frame(bool wide, volatile uint32_t *low, uint32_t frame_bits, uint32_t high_mask)
+LOOP volatile uint64_t *whole(volatile uint32_t *low)
 {
-    ashlar_pfn frame = frame_bits >> ASHLAR_PAGE_SHIFT;
-    entry_store_32(low, 0);
-    if (wide) {
-        frame |= (ashlar_pfn)(low[1] & high_mask) << (32 - ASHLAR_PAGE_SHIFT);
-        low[1] = 0;
-    }
-    return frame;
+    return (volatile uint64_t *)(volatile void *)low;
 }
 
-/* Absent entries are nobody's but their owner's: halves, without ado. In a large page the lowest bit of the frame
- * number may be the caching type's: it is marked then. */
+/* An absent entry is nobody's but its owner's. What a machine's word holds of it: all, or on a 32-bit machine the low half. */
+LOOP uintptr_t load_word(bool wide, volatile uint32_t *low)
+{
+    return wide && sizeof(uintptr_t) == 8 ? (uintptr_t)entry_load_64(whole(low)) : entry_load_32(low);
+}
+
+/* The frame of the entry whose word this is. */
+LOOP ashlar_pfn frame_of(bool wide, volatile uint32_t *low, uintptr_t word, uint64_t frame_mask)
+{
+    if (wide && sizeof(uintptr_t) == 8) {
+        return (ashlar_pfn)((word & frame_mask) >> ASHLAR_PAGE_SHIFT);
+    }
+    ashlar_pfn frame = (uint32_t)word >> ASHLAR_PAGE_SHIFT;
+    return wide ? frame | (entry_load_32(low + 1) & (uint32_t)(frame_mask >> 32)) << (32u - ASHLAR_PAGE_SHIFT) : frame;
+}
+
+LOOP void store_empty(bool wide, volatile uint32_t *low)
+{
+    if (wide) {
+        entry_store_absent_64(whole(low), 0);
+    } else {
+        entry_store_32(low, 0);
+    }
+}
+
+/* In a large page the lowest bit of the frame number may be the caching type's: it is marked then. */
 LOOP unsigned collect_loop(bool wide, const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count,
                            ashlar_pfn *frames)
 {
     const struct bits bits = bits_of(paging);
-    const uint32_t marked = paging->pat_marked, pat = paging->pat_large;
-    const uint32_t low_mask = (uint32_t)paging->frame_mask, high_mask = (uint32_t)(paging->frame_mask >> 32);
-    unsigned found = 0;
-    for (; count >= 4; count -= 4, low += wide ? 8 : 4) {
-        uint32_t a = entry_load_32(low), b = entry_load_32(low + (wide ? 2 : 1));
-        uint32_t c = entry_load_32(low + (wide ? 4 : 2)), d = entry_load_32(low + (wide ? 6 : 3));
-        if ((a & b & c & d & bits.hidden) == 0 || ((a | b | c | d) & (bits.present | marked)) != 0) {
-            break;
-        }
-        frames[found++] = take_frame(wide, low, a & low_mask, high_mask);
-        frames[found++] = take_frame(wide, low + (wide ? 2 : 1), b & low_mask, high_mask);
-        frames[found++] = take_frame(wide, low + (wide ? 4 : 2), c & low_mask, high_mask);
-        frames[found++] = take_frame(wide, low + (wide ? 6 : 3), d & low_mask, high_mask);
-    }
+    const uint32_t usual = bits.hidden | bits.present | paging->pat_marked;
+    const uint64_t mask = paging->frame_mask;
+    const ashlar_pfn *first = frames;
     for (; count != 0; count--, low += wide ? 2 : 1) {
-        uint32_t entry = entry_load_32(low);
-        if ((entry & (bits.hidden | bits.present)) != bits.hidden) {
-            continue;
+        uintptr_t word = load_word(wide, low);
+        if (((uint32_t)word & usual) != bits.hidden) {
+            if (((uint32_t)word & (bits.hidden | bits.present)) != bits.hidden) {
+                continue;
+            }
+            word &= ~(uintptr_t)paging->pat_large;
         }
-        uint32_t frame_bits = entry & low_mask & ((entry & marked) != 0 ? ~pat : ~(uint32_t)0);
-        frames[found++] = take_frame(wide, low, frame_bits, high_mask);
+        ashlar_pfn frame = frame_of(wide, low, word, mask);
+        store_empty(wide, low);
+        *frames++ = frame;
     }
-    return found;
+    return (unsigned)(frames - first);
 }
 
 unsigned ashlar_run_collect(const struct ashlar_paging *paging, void *table, unsigned index, unsigned count,

@@ -223,6 +223,17 @@ OUT_OF_LINE void ashlar_frames_cursor_drop(struct ashlar_frames *pool)
     cursor->better = ASHLAR_PFN_NONE;
 }
 
+/* The cursor's chunk has a free frame: the next word that does. What was given back behind it is found when it comes
+ * round. */
+static unsigned next_word(const struct cursor *cursor, const uintptr_t *words)
+{
+    unsigned word = (unsigned)(cursor->word - words);
+    do {
+        word = (word + 1u) % CHUNK_WORDS;
+    } while (words[word] == 0);
+    return word;
+}
+
 /* Put the cursor on a word with a free frame: in its own chunk, else in the one that suits best. False: there is none
  * that could be owned. The frame of a chunk that lies in two zones (that at 1 MiB) is found, but the chunk not owned:
  * its lower part is to be kept. */
@@ -234,7 +245,7 @@ bool ashlar_frames_cursor_refill(struct ashlar_frames *pool)
     if (cursor->region != NULL && (*cursor->chunk & CHUNK_COUNT) != 0) {
         piece.region = cursor->region;
         piece.chunk = (size_t)(cursor->chunk - cursor->region->chunks);
-        piece.offset = (unsigned)ashlar_frames_bits_find(chunk_words(piece.region, piece.chunk), 0, CHUNK_FRAMES, 0);
+        piece.offset = next_word(cursor, chunk_words(piece.region, piece.chunk)) * WORD_BITS;
     } else {
         ashlar_frames_cursor_drop(pool);
         if (!ashlar_frames_find(pool, 0, &anywhere, &piece) || piece.region->base + piece.chunk == 0) {

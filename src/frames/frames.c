@@ -383,7 +383,7 @@ OUT_OF_LINE static void give_word(struct ashlar_frames *pool, ashlar_pfn base, u
     }
 }
 
-static uintptr_t bit_of(ashlar_pfn frame)
+static inline uintptr_t bit_of(ashlar_pfn frame)
 {
     return (uintptr_t)1 << frame % WORD_BITS;
 }
@@ -403,18 +403,49 @@ void ashlar_frames_give(struct ashlar_frames *pool, ashlar_pfn first, unsigned o
     ashlar_lock_give(&pool->lock, interrupts);
 }
 
+/* How many of these frames follow each other, at most `most`, which is not 0. */
+static inline size_t run_length(const ashlar_pfn *frames, size_t most)
+{
+    ashlar_pfn next = *frames;
+    size_t i = 0;
+    do {
+        next++;
+        i++;
+    } while (i != most && frames[i] == next);
+    return i;
+}
+
+/* How many of these frames, each another one, lie in the word of frames from base on; their bits. Mostly they were taken
+ * one after the other, so runs are looked for. */
+OUT_OF_LINE static size_t bits_of(ashlar_pfn base, const ashlar_pfn *frames, size_t count, uintptr_t *bits)
+{
+    size_t left = count;
+    *bits = 0;
+    while (left != 0 && *frames - base < WORD_BITS) {
+        size_t offset = *frames - base, room = WORD_BITS - offset;
+        size_t run = run_length(frames, left < room ? left : room);
+        uintptr_t mask = word_mask((unsigned)run) << offset;
+        if ((*bits & mask) != 0) {
+            break;
+        }
+        *bits |= mask;
+        frames += run;
+        left -= run;
+    }
+    return count - left;
+}
+
 void ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frames, size_t count)
 {
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->gives++;
-    for (size_t i = 0; i < count;) {
-        size_t first = i;
-        ashlar_pfn base = round_down(frames[i], WORD_BITS);
-        uintptr_t bits = 0;
-        do {
-            bits |= bit_of(frames[i++]);
-        } while (i < count && round_down(frames[i], WORD_BITS) == base && (bits & bit_of(frames[i])) == 0);
-        give_word(pool, base, bits, (unsigned)(i - first), ASHLAR_CALLER());
+    while (count != 0) {
+        ashlar_pfn base = round_down(*frames, WORD_BITS);
+        uintptr_t bits;
+        size_t given = bits_of(base, frames, count, &bits);
+        give_word(pool, base, bits, (unsigned)given, ASHLAR_CALLER());
+        frames += given;
+        count -= given;
     }
     ashlar_lock_give(&pool->lock, interrupts);
 }
