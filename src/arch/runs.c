@@ -18,7 +18,7 @@
  * the change is a compare-and-swap, and what the MMU wrote is kept.
  *
  * Where entries side by side need nothing out of the ordinary, one test serves
- * two or four of them; not more, for i386 has seven registers.
+ * a group of them. Of two on a 32-bit machine: i386 has seven registers.
  *
  * Cost: O(count), one store each.
  */
@@ -26,6 +26,8 @@
 
 #include "arch/access.h"
 #include "base/check.h"
+
+#define GROUP (sizeof(uintptr_t) == 8 ? 4u : 2u)
 
 #define LOOP static inline __attribute__((always_inline))
 
@@ -151,6 +153,25 @@ static __attribute__((noinline)) bool hide_unsettled(uint32_t present, uint32_t 
     return (old & present) != 0;
 }
 
+/* So many entries side by side, if the MMU writes none of them. */
+LOOP bool hide_group(volatile uint32_t *low, size_t stride, uint32_t settled, uint32_t toggle)
+{
+    uint32_t old[GROUP], all = settled;
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < GROUP; i++) {
+        old[i] = entry_load_32(low + i * stride);
+        all &= old[i];
+    }
+    if (all != settled) {
+        return false;
+    }
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < GROUP; i++) {
+        entry_store_32(low + i * stride, old[i] ^ toggle);
+    }
+    return true;
+}
+
 /* Present entries have the hidden bit clear: one exclusive or changes both. */
 LOOP unsigned hide_loop(bool wide, const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count)
 {
@@ -158,13 +179,9 @@ LOOP unsigned hide_loop(bool wide, const struct ashlar_paging *paging, volatile 
     const uint32_t toggle = bits.present | bits.hidden;
     const size_t stride = wide ? 2 : 1;
     unsigned hidden = count;
-    for (; count >= 2; count -= 2, low += 2 * stride) {
-        uint32_t a = entry_load_32(low), b = entry_load_32(low + stride);
-        if ((a & b & bits.settled) != bits.settled) {
-            break;
-        }
-        entry_store_32(low, a ^ toggle);
-        entry_store_32(low + stride, b ^ toggle);
+    while (count >= GROUP && hide_group(low, stride, bits.settled, toggle)) {
+        count -= GROUP;
+        low += GROUP * stride;
     }
     for (; count != 0; count--, low += stride) {
         uint32_t old = entry_load_32(low);
@@ -222,7 +239,18 @@ LOOP unsigned collect_loop(bool wide, const struct ashlar_paging *paging, volati
     const uint32_t usual = bits.hidden | bits.present | paging->pat_marked;
     const uint64_t mask = paging->frame_mask;
     const ashlar_pfn *first = frames;
-    for (; count != 0; count--, low += wide ? 2 : 1) {
+    const size_t stride = wide ? 2 : 1;
+    for (; sizeof(uintptr_t) == 8 && count >= 2; count -= 2, low += 2 * stride, frames += 2) {
+        uintptr_t a = load_word(wide, low), b = load_word(wide, low + stride);
+        if ((((uint32_t)a ^ bits.hidden) & usual) != 0 || (((uint32_t)b ^ bits.hidden) & usual) != 0) {
+            break;
+        }
+        frames[0] = frame_of(wide, low, a, mask);
+        frames[1] = frame_of(wide, low + stride, b, mask);
+        store_empty(wide, low);
+        store_empty(wide, low + stride);
+    }
+    for (; count != 0; count--, low += stride) {
         uintptr_t word = load_word(wide, low);
         if (((uint32_t)word & usual) != bits.hidden) {
             if (((uint32_t)word & (bits.hidden | bits.present)) != bits.hidden) {
