@@ -26,6 +26,8 @@ POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
 
 SHARING, SHOOTDOWN, TABLES = "src/space/sharing.c", "src/space/shootdown.c", "src/space/tables.c"
 QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first"]
+RELOADS_USER = "    if (retry && ashlar_paging_root_needs_reload(ashlar_half.paging)) {"
+RELOADS_KERNEL = "    if (retry && ashlar_paging_root_needs_reload(paging)) {"
 
 # name: (formats and policies, [(file, text, instead)])
 BREAKAGES = {
@@ -78,14 +80,13 @@ BREAKAGES = {
          "    list_append(ashlar_half.spaces.next, &space->link);"),
         (SHARING, "#define PUSH_BATCH 256u", "#define PUSH_BATCH 1u")]),
     "no-reload": ([(PAE, p) for p in range(5)], [
-        (SHARING, "    if (retry && ashlar_paging_root_needs_reload(paging)) {", "    if (retry && paging == NULL) {")]),
-    "no-reload-kernel": ([(PAE, p) for p in range(5)], [
-        (SHARING, "    if (retry && ashlar_paging_root_needs_reload(paging)) {",
-         "    if (retry && user_half && ashlar_paging_root_needs_reload(paging)) {")]),
+        (SHARING, RELOADS_USER, "    if (retry && root == 0) {"), (SHARING, RELOADS_KERNEL, "    if (retry && paging == NULL) {")]),
+    "no-reload-user": ([(PAE, p) for p in range(5)], [(SHARING, RELOADS_USER, "    if (retry && root == 0) {")]),
+    "no-reload-kernel": ([(PAE, p) for p in range(5)], [(SHARING, RELOADS_KERNEL, "    if (retry && paging == NULL) {")]),
     "directory-one-page-flushed": ([(PAE, p) for p in range(5)], [
         (TABLES, "            gather->runs = ASHLAR_GATHER_RUNS + 1u;", "            ;")]),
     "check-before-pull": ([(f, p) for f in (TWO_LEVEL, PAE, FOUR, FIVE) for p in (LAZY, SEQ)], [
-        (SHARING, ": pull_slot(root, page) ||", ": is_allowed(ashlar_half.root, page, error) || pull_slot(root, page) ||")]),
+        (SHARING, "retry = pull_slot(root, page) ||", "retry = is_allowed(ashlar_half.root, page, error) || pull_slot(root, page) ||")]),
     "torn-store": ([(PAE, p) for p in range(5)], [
         ("src/arch/access.h", "    __atomic_store_n(&entry_low(entry)[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);\n"
          "    ASHLAR_YIELD();\n    __atomic_store_n(entry_low(entry), (uint32_t)value, __ATOMIC_RELEASE);\n}",
