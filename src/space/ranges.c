@@ -104,7 +104,7 @@ static uint32_t pop_descriptor(struct ashlar_ranges *r)
         r->unused = at(r, index)->chain;
         return index;
     }
-    index = r->fresh;
+    index = atomic_load_u32(&r->fresh);
     at(r, index)->state = UNUSED;
     atomic_store_u32(&r->fresh, place_after(index));
     return index;

@@ -394,7 +394,7 @@ COLD static void pull_all(struct ashlar_space *space)
     }
     ashlar_port_close_frame(root);
     ashlar_port_close_frame(reference);
-    space->generation = generation;
+    atomic_store_u32(&space->generation, generation);
 }
 
 /* With ASIDs no answer may come between the look at what is kept and the load: it would flush the space that is left. */
@@ -419,7 +419,7 @@ void ashlar_space_switch(struct ashlar_space *space)
         return;
     }
     if (BUILT_SEQ && space != NULL && ashlar_half.sharing->pull_on_switch &&
-        space->generation != atomic_load_u32(&ashlar_half.generation)) {
+        atomic_load_u32(&space->generation) != atomic_load_u32(&ashlar_half.generation)) {
         pull_all(space);
     }
     set_cpu(space, cpu, true);

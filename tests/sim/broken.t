@@ -115,7 +115,8 @@ BREAKAGES = {
     "pull-generation-late": ([(f, SEQ) for f in ALL_FORMATS], [
         (SHARING, "    uint32_t generation = atomic_load_u32(&ashlar_half.generation);\n    void *reference",
          "    void *reference"),
-        (SHARING, "    space->generation = generation;", "    space->generation = atomic_load_u32(&ashlar_half.generation);")]),
+        (SHARING, "    atomic_store_u32(&space->generation, generation);",
+         "    atomic_store_u32(&space->generation, atomic_load_u32(&ashlar_half.generation));")]),
 }
 # Allowed by the fault path behind it: says that the breakage is harmless, and why.
 HARMLESS = {"pull-generation-late": "a fault brings what a switch has missed"}
