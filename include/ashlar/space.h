@@ -43,7 +43,8 @@ const char *ashlar_sharing_text(ashlar_sharing_policy policy);
  * part is an interrupt from CPU to CPU: the kick hook sends it, its handler calls ashlar_space_answer.
  *
  * cpus: bit n % 32 of word n / 32 is CPU n; never the caller's own. Returns without waiting. Called pinned, in any
- * context in which mappings may be taken away, on several CPUs at once. A kick may come late, but not be lost. */
+ * context in which mappings may be taken away, on several CPUs at once. A kick may come late, but not be lost,
+ * and not before the stores that the caller made before it. */
 typedef void (*ashlar_kick)(const uint32_t *cpus, unsigned words);
 
 /* --- bringing it up: called by boot -------------------------------------- */
