@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* internal.h - what the files of the simulated machine share: memory, caches, the walk and the watched pointers. */
+/* internal.h - what the files of the simulated machine share: memory, caches, the walk, the watched pointers, the store
+ * buffers. */
 #ifndef ASHLAR_SIM_INTERNAL_H
 #define ASHLAR_SIM_INTERNAL_H
 
@@ -96,10 +97,23 @@ void sim_pointer_init(const struct sim_mmu_options *options);
 void sim_pointer_flush_page(uint64_t address);
 void sim_pointer_flush(bool globals);
 void sim_pointer_check_frame(uint64_t frame, const char *event);
+/* What a kernel pointer reaches now, translated as a read or a write would be; any other pointer as it is. */
+void *sim_pointer_resolve(const volatile void *pointer, bool write);
 /* Take the host's faults: windows and kernel pointers. */
 void sim_watch_faults(void);
 /* True if the host's address is a closed window, now backed by a page of nobody. */
 bool sim_window_touched(uintptr_t host);
 void sim_window_check_frame(uint64_t frame, const char *event);
+
+/* --- buffer.c: stores that are not visible yet ------------------------------------------ */
+
+/* Stores of these CPUs wait from here on; one_in as in struct sim_schedule_options. */
+void sim_buffer_begin(unsigned cpus, unsigned drain_one_in, uint64_t seed);
+/* All drained, and stores visible at once. */
+void sim_buffer_end(void);
+/* Time passes: some buffer may drain. */
+void sim_buffer_tick(void);
+/* All that this CPU has stored becomes visible. */
+void sim_buffer_drain(unsigned cpu);
 
 #endif

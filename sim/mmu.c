@@ -19,7 +19,8 @@
  *
  * An accessed or dirty bit is set by a compare-and-swap of the entry that was
  * read; if it changed meanwhile the walk begins anew. Not modelled:
- * protection keys, PSE-36, SMEP and SMAP, writes that linger in store buffers.
+ * protection keys, PSE-36, SMEP and SMAP. Walks see memory, not what waits in store
+ * buffers; flushes, loads of the root and accesses drain their CPU's (buffer.c).
  */
 #include "internal.h"
 
@@ -187,6 +188,7 @@ void sim_mmu_set_root(unsigned cpu_index, uint64_t value)
     if (sim_frame_is_free(root / FRAME_BYTES)) {
         sim_violate(SIM_FREED_ACCESS, "CPU %u loads root 0x%llx", cpu_index, (unsigned long long)root);
     }
+    sim_buffer_drain(cpu_index);
     enter_pcid(cpu_index, pcid, root, tagged && (value & SIM_KEEP) != 0);
     sim_pointer_flush(false);
     cpu->root = root;
@@ -232,6 +234,7 @@ static void drop_page(struct cpu *cpu, uint64_t address)
 void sim_mmu_flush_page(unsigned cpu_index, uint64_t address)
 {
     struct cpu *cpu = &machine.cpus[cpu_index];
+    sim_buffer_drain(cpu_index);
     drop_page(cpu, address);
     sim_cache_clear(tables_of(cpu));
     sim_pointer_flush_page(address);
@@ -241,6 +244,7 @@ void sim_mmu_flush_page(unsigned cpu_index, uint64_t address)
 void sim_mmu_flush_all(unsigned cpu_index)
 {
     struct cpu *cpu = &machine.cpus[cpu_index];
+    sim_buffer_drain(cpu_index);
     for (unsigned pcid = 0; pcid < SIM_PCIDS; pcid++) {
         sim_cache_clear(&cpu->local[pcid]);
         sim_cache_clear(&cpu->tables[pcid]);
@@ -645,6 +649,7 @@ unsigned sim_mmu_translate(unsigned cpu_index, uint64_t address, unsigned access
     if (!cpu->has_root || !sim_address_is_canonical(&machine.shape, address)) {
         return SIM_FAULT | SIM_FAULT_CANONICAL;
     }
+    sim_buffer_drain(cpu_index);
     be_adverse(cpu_index, address);
     const struct cached *entry = use_cached(cpu, address, access, &fault);
     if (entry == NULL && fault == 0) {

@@ -214,6 +214,22 @@ static void translate(size_t offset, bool write)
     append(page, frame, now.global);
 }
 
+void *sim_pointer_resolve(const volatile void *pointer, bool write)
+{
+    size_t offset = (size_t)((uintptr_t)pointer - (uintptr_t)kernel.base);
+    volatile char *touched = (volatile char *)(uintptr_t)pointer;
+    if (offset >= kernel.bytes) {
+        return (void *)(uintptr_t)pointer;
+    }
+    if (write) {
+        (void)__atomic_fetch_or(touched, 0, __ATOMIC_SEQ_CST);
+    } else {
+        (void)*touched;
+    }
+    char *frame = sim_ram_frame(kernel.list[kernel.place[offset / FRAME_BYTES] - 1u].frame);
+    return frame != NULL ? frame + offset % FRAME_BYTES : (void *)(uintptr_t)pointer;
+}
+
 static void on_fault(int signal_number, siginfo_t *information, void *context)
 {
     const ucontext_t *machine = context;

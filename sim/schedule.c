@@ -12,11 +12,14 @@
  * waits for ever is found by counting its turns; a CPU that waits with
  * interrupts off, while somebody wants to interrupt it, is found the same way.
  * The run is then given up as it stands: its coroutines are not gone on with.
+ *
+ * With store buffers (buffer.c) a kick is a store to a device, behind all that was
+ * stored before it: no interrupt is taken before the other CPU can see why.
  */
 #include "schedule.h"
 
 #include "base/lock.h"
-#include "machine.h"
+#include "internal.h"
 #include "sim.h"
 #include <ashlar/port.h>
 #include <stdio.h>
@@ -33,7 +36,7 @@
 struct coroutine {
     ucontext_t machine;
     struct sim_state state;
-    bool kicked;
+    uint32_t kicked;
     bool in_interrupt;
     bool ended;
     unsigned waits; /* turns since it last did anything else */
@@ -107,10 +110,12 @@ static void interrupt(struct coroutine *cpu)
 {
     unsigned context = ashlar_port_context() & 15u;
     uintptr_t interrupts = ashlar_port_irq_save();
-    cpu->kicked = false;
+    cpu->kicked = 0;
     cpu->in_interrupt = true;
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    sim_drain();
     schedule.options.interrupt();
+    sim_drain();
     sim_set_context(context);
     cpu->in_interrupt = false;
     ashlar_port_irq_restore(interrupts);
@@ -119,7 +124,7 @@ static void interrupt(struct coroutine *cpu)
 static void take_interrupt(void)
 {
     struct coroutine *cpu = &schedule.cpu[schedule.now];
-    if (cpu->kicked && !sim_interrupts_are_off() && random_below(schedule.options.kick_one_in) == 0) {
+    if (cpu->kicked != 0 && !sim_interrupts_are_off() && random_below(schedule.options.kick_one_in) == 0) {
         interrupt(cpu);
     }
 }
@@ -129,7 +134,7 @@ void sim_kick(const uint32_t *cpus, unsigned words)
     for (unsigned i = 0; i < schedule.cpus && i / 32u < words; i++) {
         sim_yield();
         if ((cpus[i / 32u] >> i % 32u & 1u) != 0) {
-            schedule.cpu[i].kicked = true;
+            sim_buffer_store(&schedule.cpu[i].kicked, sizeof schedule.cpu[i].kicked, 1);
         }
     }
 }
@@ -140,6 +145,7 @@ void sim_yield(void)
         return;
     }
     schedule.yields++;
+    sim_buffer_tick();
     if (schedule.options.between != NULL && random_below(BETWEEN_ONE_IN) == 0) {
         schedule.options.between();
     }
@@ -160,6 +166,7 @@ bool sim_wait(void)
         give_up(sim_interrupts_are_off() ? "waits for ever with interrupts off, lock: %s" : "waits for ever, lock: %s",
                 held != NULL ? held : "none");
     }
+    sim_buffer_tick();
     take_interrupt();
     switch_to_another();
     return true;
@@ -179,6 +186,7 @@ static void enter(void)
     if (fatal != NULL) {
         give_up("fatal: %s", fatal);
     }
+    sim_drain();
     cpu->ended = true;
     schedule.ended++;
     while (schedule.ended < schedule.cpus) {
@@ -232,6 +240,7 @@ const char *sim_schedule(unsigned cpus, void (*body)(void *), void *context, con
         prepare(i);
     }
     draw_countdown();
+    sim_buffer_begin(cpus, options->drain_one_in, options->seed);
     getcontext(&schedule.home);
     if (!started) {
         started = true;
@@ -240,6 +249,7 @@ const char *sim_schedule(unsigned cpus, void (*body)(void *), void *context, con
         setcontext(&schedule.cpu[0].machine);
     }
     schedule.running = false;
+    sim_buffer_end();
     sim_state_exchange(&schedule.cpu[schedule.now].state, &outside);
     return schedule.why[0] != '\0' ? schedule.why : NULL;
 }

@@ -3,8 +3,9 @@
  *
  * Each CPU runs one function from beginning to end. Wherever the code under test
  * yields, another CPU may go on instead; which one, and when, follows from the
- * seed alone, so that a run that went wrong can be had again. A CPU whose
- * function has returned stays, and takes interrupts.
+ * seed alone, so that a run that went wrong can be had again. What a CPU stores
+ * waits in its store buffer, if the run is to have them: others see it late. A CPU
+ * whose function has returned stays, and takes interrupts.
  */
 #ifndef ASHLAR_SIM_SCHEDULE_H
 #define ASHLAR_SIM_SCHEDULE_H
@@ -15,8 +16,9 @@
 
 struct sim_schedule_options {
     uint64_t seed;
-    unsigned kick_one_in;    /* a pending interrupt is taken at one of so many yields; 0: 8 */
-    unsigned waits_most;     /* turns that one CPU may wait before that counts as for ever; 0: 5,000 */
+    unsigned kick_one_in;  /* a pending interrupt is taken at one of so many yields; 0: 8 */
+    unsigned drain_one_in; /* at one of so many yields some CPU's store buffer drains; 0: stores are visible at once */
+    unsigned waits_most;   /* turns that one CPU may wait before that counts as for ever; 0: 5,000 */
     void (*interrupt)(void); /* the handler of kicks; runs with interrupts off */
     void (*between)(void);   /* what the CPU may do by itself between two steps, now and then; may be NULL */
 };

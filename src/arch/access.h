@@ -22,14 +22,14 @@ static inline uint64_t entry_load_64(const volatile uint64_t *entry)
 {
     ASHLAR_YIELD();
     if (sizeof(uintptr_t) == 8) {
-        return *entry;
+        return ASHLAR_LOAD(entry);
     }
     const volatile uint32_t *half = (const volatile uint32_t *)(const volatile void *)entry;
     uint32_t low, high;
     do {
-        low = __atomic_load_n(&half[0], __ATOMIC_ACQUIRE);
-        high = __atomic_load_n(&half[1], __ATOMIC_ACQUIRE);
-    } while (half[0] != low);
+        low = (uint32_t)ASHLAR_LOAD(&half[0]);
+        high = (uint32_t)ASHLAR_LOAD(&half[1]);
+    } while ((uint32_t)ASHLAR_LOAD(&half[0]) != low);
     return (uint64_t)high << 32 | low;
 }
 
@@ -38,12 +38,12 @@ static inline void entry_store_present_64(volatile uint64_t *entry, uint64_t val
 {
     ASHLAR_YIELD();
     if (sizeof(uintptr_t) == 8) {
-        __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+        ASHLAR_STORE(entry, value);
         return;
     }
-    __atomic_store_n(&entry_low(entry)[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);
+    ASHLAR_STORE(&entry_low(entry)[1], (uint32_t)(value >> 32));
     ASHLAR_YIELD();
-    __atomic_store_n(entry_low(entry), (uint32_t)value, __ATOMIC_RELEASE);
+    ASHLAR_STORE(entry_low(entry), (uint32_t)value);
 }
 
 /* To absent. */
@@ -51,36 +51,38 @@ static inline void entry_store_absent_64(volatile uint64_t *entry, uint64_t valu
 {
     ASHLAR_YIELD();
     if (sizeof(uintptr_t) == 8) {
-        __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+        ASHLAR_STORE(entry, value);
         return;
     }
-    __atomic_store_n(entry_low(entry), (uint32_t)value, __ATOMIC_RELEASE);
+    ASHLAR_STORE(entry_low(entry), (uint32_t)value);
     ASHLAR_YIELD();
-    __atomic_store_n(&entry_low(entry)[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);
+    ASHLAR_STORE(&entry_low(entry)[1], (uint32_t)(value >> 32));
 }
 
 /* The __sync form: __atomic ones of 8 bytes would call a library on 32-bit machines. */
 static inline bool entry_cas_64(volatile uint64_t *entry, uint64_t expected, uint64_t desired)
 {
     ASHLAR_YIELD();
+    ASHLAR_DRAIN();
     return __sync_bool_compare_and_swap(entry, expected, desired);
 }
 
 static inline uint32_t entry_load_32(const volatile uint32_t *entry)
 {
     ASHLAR_YIELD();
-    return *entry;
+    return (uint32_t)ASHLAR_LOAD(entry);
 }
 
 static inline void entry_store_32(volatile uint32_t *entry, uint32_t value)
 {
     ASHLAR_YIELD();
-    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+    ASHLAR_STORE(entry, value);
 }
 
 static inline bool entry_cas_32(volatile uint32_t *entry, uint32_t expected, uint32_t desired)
 {
     ASHLAR_YIELD();
+    ASHLAR_DRAIN();
     return __sync_bool_compare_and_swap(entry, expected, desired);
 }
 

@@ -287,7 +287,7 @@ static __attribute__((noinline)) bool change_atomically(const struct ashlar_pagi
 /* One store, for an entry that the MMU does not write; false if it takes two. */
 static inline bool change_plainly(volatile uint32_t *low, bool wide, uint64_t clear, uint64_t set)
 {
-    uint64_t old = wide ? (uint64_t)low[1] << 32 | low[0] : low[0];
+    uint64_t old = wide ? (uint64_t)entry_load_32(low + 1) << 32 | entry_load_32(low) : entry_load_32(low);
     uint64_t new = (old & ~clear) | set;
     if (wide && sizeof(uintptr_t) == 8) {
         entry_store_present_64((volatile uint64_t *)(volatile void *)low, new);

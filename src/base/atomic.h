@@ -2,9 +2,11 @@
 /* atomic.h - words shared between CPUs.
  *
  * Every access is a yield point of the simulated machine, where another CPU
- * may be let run: ASHLAR_YIELD is empty elsewhere. Stores are releases, loads
- * acquires, read-modify-writes sequentially consistent. There are no bare
- * fences: ThreadSanitizer does not see them; use a read-modify-write.
+ * may be let run, and every store may wait in the CPU's store buffer there:
+ * elsewhere ASHLAR_YIELD and ASHLAR_DRAIN are empty, loads and stores what they
+ * look like. Stores are releases, loads acquires, read-modify-writes
+ * sequentially consistent. There are no bare fences: ThreadSanitizer does not
+ * see them; use a read-modify-write.
  */
 #ifndef ASHLAR_BASE_ATOMIC_H
 #define ASHLAR_BASE_ATOMIC_H
@@ -14,9 +16,11 @@
 
 #ifdef ASHLAR_YIELD_HEADER
 #include ASHLAR_YIELD_HEADER
-#endif
-#ifndef ASHLAR_YIELD
+#else
 #define ASHLAR_YIELD() ((void)0)
+#define ASHLAR_LOAD(pointer) __atomic_load_n((pointer), __ATOMIC_ACQUIRE)
+#define ASHLAR_STORE(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
+#define ASHLAR_DRAIN() ((void)0) /* before a locked instruction */
 #endif
 
 /* Keeps the compiler, not the machine, from moving memory accesses across. */
@@ -29,36 +33,41 @@ static inline void compiler_barrier(void)
     static inline type atomic_load##suffix(const volatile type *word)                                                  \
     {                                                                                                                  \
         ASHLAR_YIELD();                                                                                                \
-        return __atomic_load_n(word, __ATOMIC_ACQUIRE);                                                                \
+        return (type)ASHLAR_LOAD(word);                                                                                \
     }                                                                                                                  \
     static inline void atomic_store##suffix(volatile type *word, type value)                                           \
     {                                                                                                                  \
         ASHLAR_YIELD();                                                                                                \
-        __atomic_store_n(word, value, __ATOMIC_RELEASE);                                                               \
+        ASHLAR_STORE(word, value);                                                                                     \
     }                                                                                                                  \
     static inline type atomic_exchange##suffix(volatile type *word, type value)                                        \
     {                                                                                                                  \
         ASHLAR_YIELD();                                                                                                \
+        ASHLAR_DRAIN();                                                                                                \
         return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);                                                     \
     }                                                                                                                  \
     static inline bool atomic_cas##suffix(volatile type *word, type expected, type desired)                            \
     {                                                                                                                  \
         ASHLAR_YIELD();                                                                                                \
+        ASHLAR_DRAIN();                                                                                                \
         return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
     }                                                                                                                  \
     static inline type atomic_fetch_add##suffix(volatile type *word, type value)                                       \
     {                                                                                                                  \
         ASHLAR_YIELD();                                                                                                \
+        ASHLAR_DRAIN();                                                                                                \
         return __atomic_fetch_add(word, value, __ATOMIC_SEQ_CST);                                                      \
     }                                                                                                                  \
     static inline type atomic_fetch_or##suffix(volatile type *word, type value)                                        \
     {                                                                                                                  \
         ASHLAR_YIELD();                                                                                                \
+        ASHLAR_DRAIN();                                                                                                \
         return __atomic_fetch_or(word, value, __ATOMIC_SEQ_CST);                                                       \
     }                                                                                                                  \
     static inline type atomic_fetch_and##suffix(volatile type *word, type value)                                       \
     {                                                                                                                  \
         ASHLAR_YIELD();                                                                                                \
+        ASHLAR_DRAIN();                                                                                                \
         return __atomic_fetch_and(word, value, __ATOMIC_SEQ_CST);                                                      \
     }                                                                                                                  \
     _Static_assert(sizeof(type) <= sizeof(uintptr_t), "native widths only")

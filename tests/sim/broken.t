@@ -25,7 +25,10 @@ FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level"]
 POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
 
 SHARING, SHOOTDOWN, TABLES = "src/space/sharing.c", "src/space/shootdown.c", "src/space/tables.c"
-QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first"]
+QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first", "mask-read-plain"]
+# The mask is read before this CPU flushes, which would drain its store buffer.
+FLUSH_LAST = (SHOOTDOWN, "    ashlar_gather_flush(gather);\n    read_mask(gather->space, cpu, mask);\n",
+              "    read_mask(gather->space, cpu, mask);\n    ashlar_gather_flush(gather);\n")
 RELOADS_USER = "    if (retry && ashlar_paging_root_needs_reload(ashlar_half.paging)) {"
 RELOADS_KERNEL = "    if (retry && ashlar_paging_root_needs_reload(paging)) {"
 
@@ -88,10 +91,10 @@ BREAKAGES = {
     "check-before-pull": ([(f, p) for f in (TWO_LEVEL, PAE, FOUR, FIVE) for p in (LAZY, SEQ)], [
         (SHARING, "retry = pull_slot(root, page) ||", "retry = is_allowed(ashlar_half.root, page, error) || pull_slot(root, page) ||")]),
     "torn-store": ([(PAE, p) for p in range(5)], [
-        ("src/arch/access.h", "    __atomic_store_n(&entry_low(entry)[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);\n"
-         "    ASHLAR_YIELD();\n    __atomic_store_n(entry_low(entry), (uint32_t)value, __ATOMIC_RELEASE);\n}",
-         "    __atomic_store_n(entry_low(entry), (uint32_t)value, __ATOMIC_RELEASE);\n"
-         "    ASHLAR_YIELD();\n    __atomic_store_n(&entry_low(entry)[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);\n}")]),
+        ("src/arch/access.h", "    ASHLAR_STORE(&entry_low(entry)[1], (uint32_t)(value >> 32));\n"
+         "    ASHLAR_YIELD();\n    ASHLAR_STORE(entry_low(entry), (uint32_t)value);\n}",
+         "    ASHLAR_STORE(entry_low(entry), (uint32_t)value);\n"
+         "    ASHLAR_YIELD();\n    ASHLAR_STORE(&entry_low(entry)[1], (uint32_t)(value >> 32));\n}")]),
     "lost-dirty": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
         ("src/arch/runs.c", "(old & bits.settled) == bits.settled && change_plainly", "(old & bits.present) != 0 && change_plainly")]),
     "demand-busy-by-value": ([(PAE, p) for p in range(5)], [
@@ -117,9 +120,21 @@ BREAKAGES = {
          "    void *reference"),
         (SHARING, "    atomic_store_u32(&space->generation, generation);",
          "    atomic_store_u32(&space->generation, atomic_load_u32(&ashlar_half.generation));")]),
+    "mask-read-plain": (SOME[::-1], [FLUSH_LAST, (SHOOTDOWN, "atomic_fetch_or_u32(&cpus[word], 0);", "atomic_load_u32(&cpus[word]);")]),
+    "mask-before-flush": (SOME, [FLUSH_LAST]),
+    "mask-read-plain-after-flush": (SOME, [
+        (SHOOTDOWN, "atomic_fetch_or_u32(&cpus[word], 0);", "atomic_load_u32(&cpus[word]);")]),
+    "kick-overtakes": (SOME, [
+        ("sim/schedule.c", "sim_buffer_store(&schedule.cpu[i].kicked, sizeof schedule.cpu[i].kicked, 1);", "schedule.cpu[i].kicked = 1;")]),
 }
-# Allowed by the fault path behind it: says that the breakage is harmless, and why.
-HARMLESS = {"pull-generation-late": "a fault brings what a switch has missed"}
+# Harmless, and why.
+HARMLESS = {
+    "pull-generation-late": "a fault brings what a switch has missed",
+    "mask-before-flush": "the mask is read by a read-modify-write, which drains the store buffer",
+    "mask-read-plain-after-flush": "the flush before it drains the store buffer: INVLPG and loads of CR4 serialize",
+}
+# Seen only where stores become visible late, in so many seeds; without that not found at all.
+BUFFERED = {"mask-read-plain": 1000, "kick-overtakes": SEEDS}
 
 
 def run(command, **more):
@@ -173,7 +188,7 @@ def build(name, variant):
         target = "%s/%s/%s-%d.o" % (BUILD, name, variant.name, number)
         command = [variant.compile[0], "-w", "-I%s/%s/src" % (BUILD, name)] + variant.compile[1:]
         command = [word for word in command if word != "-Werror" and not word.startswith("-W") or word == "-w"]
-        result = run(command + ["-ffreestanding", "-c", path, "-o", target])
+        result = run(command + ["-ffreestanding", "-D_GNU_SOURCE", "-c", path, "-o", target])
         if result.returncode != 0:
             sys.exit("Bail out! %s does not compile:\n%s" % (name, result.stdout))
         objects.append(target)
@@ -185,10 +200,12 @@ def build(name, variant):
     return program
 
 
-def first_seed(program, paging, policy):
+def first_seed(program, paging, policy, seeds=SEEDS, buffers=True):
     """The first seed that fails and how, or (None, "")."""
-    environment = dict(os.environ, ASHLAR_SEEDS=str(SEEDS), ASHLAR_FORMAT=str(paging), ASHLAR_POLICY=str(policy))
+    environment = dict(os.environ, ASHLAR_SEEDS=str(seeds), ASHLAR_FORMAT=str(paging), ASHLAR_POLICY=str(policy))
     environment.pop("ASHLAR_SEED", None)
+    if not buffers:
+        environment["ASHLAR_BUFFERS"] = "0"
     try:
         result = run([program], env=environment, timeout=200)
     except subprocess.TimeoutExpired:
@@ -200,22 +217,28 @@ def first_seed(program, paging, policy):
 
 
 def check(number, name, variants, pairs):
-    found, how = [], ""
+    found, how, unbuffered = [], "", []
     for paging, policy in pairs:
         variant = variants["yield32" if paging in (TWO_LEVEL, PAE) else "yield64"]
         if variant.name not in check.programs:
             check.programs[variant.name] = build(name, variant)
-        seed, text = first_seed(check.programs[variant.name], paging, policy)
+        seeds = BUFFERED.get(name, SEEDS)
+        seed, text = first_seed(check.programs[variant.name], paging, policy, seeds)
         if seed is not None:
             found.append("%s %s %s" % (FORMAT_NAMES[paging], POLICY_NAMES[policy], seed))
             how = how or text
+        if name in BUFFERED and first_seed(check.programs[variant.name], paging, policy, seeds, False)[0] is not None:
+            unbuffered.append("%s %s" % (FORMAT_NAMES[paging], POLICY_NAMES[policy]))
     check.programs.clear()
     harmless = HARMLESS.get(name)
-    passed = not found if harmless else bool(found)
+    passed = (not found if harmless else bool(found)) and not unbuffered
     said = "harmless: " + harmless if harmless else "found"
+    said += ", and not without store buffers" if name in BUFFERED else ""
     print("%sok %d - %s: %s, first seeds: %s" % ("" if passed else "not ", number, name, said, ", ".join(found) or "none"))
     if how:
         print("# %s" % how)
+    if unbuffered:
+        print("# without store buffers as well: " + ", ".join(unbuffered))
     sys.stdout.flush()
     return passed
 

@@ -9,7 +9,8 @@
  * given back: audits are clean, no TLB knows more than the tables, no frame is lost.
  *
  * A run is told by format, policy and seed: ASHLAR_SEED=N runs that one alone,
- * ASHLAR_SEEDS=N so many of each; ASHLAR_POLICY and ASHLAR_FORMAT choose.
+ * ASHLAR_SEEDS=N so many of each; ASHLAR_POLICY and ASHLAR_FORMAT choose, and
+ * ASHLAR_BUFFERS=N how late stores become visible (0: at once).
  */
 #include "world_smp.h"
 
@@ -66,6 +67,14 @@ static void problem(const char *what, ashlar_vpn page, unsigned detail)
     }
 }
 
+/* Other CPUs read this file's words plainly, and act on them. x86 shows them no store before the older ones; ours would be
+ * seen before what waits in the buffer. */
+static void publish(enum state *state, enum state now)
+{
+    sim_drain();
+    *state = now;
+}
+
 static uint64_t address_of(ashlar_vpn page)
 {
     return ashlar_paging_address(world.format->paging, page);
@@ -73,13 +82,14 @@ static uint64_t address_of(ashlar_vpn page)
 
 /* --- access ------------------------------------------------------------------------------ */
 
-/* The page-fault handler. */
+/* The page-fault handler; the return from it drains the store buffer. */
 static bool mend(ashlar_vpn page, unsigned fault)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
     bool retry = ashlar_space_fault((uintptr_t)address_of(page), fault & ~SIM_FAULT) != 0;
     sim_set_context(ASHLAR_CONTEXT_THREAD);
+    sim_drain();
     ashlar_port_irq_restore(interrupts);
     return retry;
 }
@@ -234,14 +244,14 @@ static void make(struct item *item, unsigned number, enum kind kind)
         status = make_user(item, number);
     }
     if (status != ASHLAR_OK) {
-        item->state = FREE;
+        publish(&item->state, FREE);
         return;
     }
     run.user_items[item->space] += item->kind == USER;
     for (size_t i = 0; i < item->pages && item->kind != DEMAND && item->kind != USER; i++) {
         check_write(item, i);
     }
-    item->state = LIVE;
+    publish(&item->state, LIVE);
 }
 
 static void give_back(struct item *item)
@@ -258,14 +268,14 @@ static void give_back(struct item *item)
         if (status != ASHLAR_OK) {
             problem("a user page cannot be unmapped", item->first, status);
         }
-        run.user_items[item->space]--;
     } else if (item->kind == COMMITTED) {
         ashlar_space_decommit(item->first, item->pages);
         ashlar_space_unreserve(item->range);
     } else {
         ashlar_space_give(item->first);
     }
-    item->state = FREE;
+    publish(&item->state, FREE);
+    run.user_items[item->space] -= item->kind == USER;
 }
 
 /* Other permissions while others read; the same ones while others write as well. */
@@ -284,6 +294,7 @@ static void protect(struct item *item)
     if (status != ASHLAR_OK) {
         problem("permissions cannot be changed", item->first, status);
     }
+    sim_drain(); /* as in publish */
     item->writable = write != 0;
     item->changing = false;
     item->users--;
@@ -302,6 +313,7 @@ static void switch_to(int number)
     ashlar_port_pin();
     ashlar_space_switch(number >= 0 ? &run.spaces[number] : NULL);
     ashlar_port_unpin();
+    sim_drain(); /* as in publish */
     if (old >= 0) {
         run.inside[old]--;
     }
@@ -316,12 +328,12 @@ static void change_space(void)
     } else if (run.space_state[number] == FREE) {
         run.space_state[number] = BUSY;
         bool made = ashlar_space_create(&run.spaces[number]) == ASHLAR_OK;
-        run.space_state[number] = made ? LIVE : FREE;
+        publish(&run.space_state[number], made ? LIVE : FREE);
     } else if (run.space_state[number] == LIVE && run.inside[number] == 0 && run.user_items[number] == 0 &&
                random_below(2) == 0) {
         run.space_state[number] = BUSY;
         ashlar_space_destroy(&run.spaces[number]);
-        run.space_state[number] = FREE;
+        publish(&run.space_state[number], FREE);
     } else if (run.space_state[number] == LIVE) {
         switch_to((int)number);
     }
@@ -407,6 +419,10 @@ static void let_visit(void)
 static void make_and_give(struct item *item, unsigned number)
 {
     make(item, number, USER);
+    /* One CPU's entries are such that the MMU has nothing to add: they are changed by plain stores. */
+    for (size_t i = 0; i < item->pages && item->state == LIVE && number == 0; i++) {
+        check_write(item, i);
+    }
     for (unsigned i = 0; i < 4u && item->state == LIVE && !run.tagged; i++) {
         protect(item);
     }
@@ -427,7 +443,8 @@ static void user_body(void *context)
     (void)context;
     unsigned cpu = ashlar_port_cpu();
     if (cpu == 0) {
-        run.space_state[0] = ashlar_space_create(&run.spaces[0]) == ASHLAR_OK ? LIVE : FREE;
+        bool made = ashlar_space_create(&run.spaces[0]) == ASHLAR_OK;
+        publish(&run.space_state[0], made ? LIVE : FREE);
     } else {
         join();
     }
@@ -488,6 +505,7 @@ static const char *settle(size_t frames)
         if (run.items[i].state == LIVE) {
             give_back(&run.items[i]);
         }
+        sim_progress();
     }
     (void)ashlar_space_purge();
     for (unsigned i = 0; i < SPACES && broken == NULL; i++) {
@@ -515,10 +533,17 @@ static void settle_on_one(void *context)
     }
 }
 
+static unsigned long number_of(const char *name, unsigned long usual)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtoul(text, NULL, 0) : usual;
+}
+
 /* What was wrong, or NULL. */
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
     unsigned pcids = seed / 4 % 2 == 0 ? SIM_CPU_PCIDE : 0u; /* means nothing to a 32-bit machine */
+    static const unsigned drains[] = {0, 1, 8, 40};          /* stores are visible at once, soon, late, very late */
     const struct sim_mmu_options mmu = {.features = (SIM_CPU_USUAL & ~SIM_CPU_GIB) | pcids,
                                         .seed = seed,
                                         .evict_one_in = seed % 3 == 0 ? 40 : 0,
@@ -526,6 +551,8 @@ static const char *run_seed(const struct world_format *format, ashlar_sharing_po
                                         .find_stale_use = false};
     const struct sim_schedule_options schedule = {.seed = seed,
                                                   .kick_one_in = 1u << seed % 6,
+                                                  .drain_one_in =
+                                                      (unsigned)number_of("ASHLAR_BUFFERS", drains[seed / 4 % 4]),
                                                   .interrupt = ashlar_space_answer,
                                                   .between = speculate};
     struct ashlar_frames_stats stats;
@@ -550,12 +577,6 @@ static const char *run_seed(const struct world_format *format, ashlar_sharing_po
         why = text;
     }
     return why;
-}
-
-static unsigned long number_of(const char *name, unsigned long usual)
-{
-    const char *text = getenv(name);
-    return text != NULL ? strtoul(text, NULL, 0) : usual;
 }
 
 static void run_seeds(const struct world_format *format, ashlar_sharing_policy policy)

@@ -42,15 +42,23 @@ static struct {
 
 /* --- the port ------------------------------------------------------------------------ */
 
+/* Much can happen elsewhere, and the MMU brings in what it likes. */
+static void takes_long(void)
+{
+    for (unsigned i = 0; i < 6u; i++) {
+        sim_yield();
+    }
+}
+
 void ashlar_port_flush_page(uintptr_t address)
 {
-    sim_yield();
+    takes_long();
     sim_mmu_flush_page(ashlar_port_cpu(), address);
 }
 
 void ashlar_port_flush_all(void)
 {
-    sim_yield();
+    takes_long();
     sim_mmu_flush_all(ashlar_port_cpu());
 }
 
@@ -59,19 +67,11 @@ ashlar_phys ashlar_port_get_root(void)
     return sim_mmu_root(ashlar_port_cpu());
 }
 
-/* Much can happen elsewhere, and the MMU brings in what it likes. */
-static void load_takes_long(void)
-{
-    for (unsigned i = 0; i < 6u; i++) {
-        sim_yield();
-    }
-}
-
 void ashlar_port_set_root(ashlar_phys root)
 {
-    load_takes_long();
+    takes_long();
     sim_mmu_set_root(ashlar_port_cpu(), root);
-    load_takes_long();
+    takes_long();
 }
 
 void *ashlar_port_open_frame(ashlar_pfn frame)
