@@ -117,6 +117,10 @@ int ashlar_frames_is_short(const struct ashlar_frames *pool);
 void ashlar_frames_note_mapped(struct ashlar_frames *pool, ashlar_pfn frame);
 void ashlar_frames_note_unmapped(struct ashlar_frames *pool, ashlar_pfn frame);
 
+/* From here on this block, taken by order, may be given back in any parts, as a range may, or whole as before. Only debug
+ * builds want to know. */
+void ashlar_frames_note_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames);
+
 /* What the pool knows of one frame: for explanations and dumps. */
 typedef enum ashlar_frame_state {
     ASHLAR_FRAME_FOREIGN, /* not managed: a hole, MMIO, reserved, beyond the end */

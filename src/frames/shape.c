@@ -62,6 +62,16 @@ void ashlar_frames_check_shape(struct ashlar_frames *pool, ashlar_pfn first, siz
     }
 }
 
+void ashlar_frames_note_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+{
+    if (!ASHLAR_DEBUG) {
+        return;
+    }
+    uintptr_t interrupts = ashlar_lock_take(&pool->lock);
+    ashlar_frames_mark(pool, first, frames, SHAPE_RANGE);
+    ashlar_lock_give(&pool->lock, interrupts);
+}
+
 void ashlar_frames_note_mapped(struct ashlar_frames *pool, ashlar_pfn frame)
 {
     if (!ASHLAR_DEBUG) {

@@ -110,6 +110,15 @@ static void test_shapes(void)
     ashlar_frames_give_range(pool, first + 1, 2);
     ashlar_frames_give_range(pool, first + 33, 7);
     sound("a range may be given back in parts, singly too");
+    ok(ashlar_frames_take(pool, 4, &first) == ASHLAR_OK, "a block");
+    ashlar_frames_note_range(pool, first, 16);
+    ok(give_fatal(first, 4) == NULL, "that is noted as a range goes back as a block");
+    ok(ashlar_frames_take(pool, 4, &first) == ASHLAR_OK, "another");
+    ashlar_frames_note_range(pool, first, 16);
+    ok(give_fatal(first + 1u, 0) == NULL && give_fatal(first, 0) == NULL && give_fatal(first + 2u, 1) == NULL,
+       "or in parts");
+    ashlar_frames_give_range(pool, first + 4u, 12);
+    sound("sound after both");
 }
 
 static void test_many_mappings(void)
