@@ -107,15 +107,23 @@ static void give_up(const char *what)
     abort();
 }
 
+/* On a multiple of the largest page below a GiB: what is aligned on the machine is so on the host. */
 void *sim_host_reserve(uint64_t bytes)
 {
-    void *start = bytes > SIZE_MAX
-                      ? MAP_FAILED
-                      : mmap(NULL, (size_t)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const size_t align = (size_t)4 << 20;
+    char *start = bytes > SIZE_MAX - align ? MAP_FAILED
+                                           : mmap(NULL, (size_t)bytes + align, PROT_NONE,
+                                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) {
         give_up("sim: no room among the host's addresses");
     }
-    return start;
+    size_t skip = (align - 1u) & -(uintptr_t)start;
+    size_t pages = ((size_t)bytes + 4095u) & ~(size_t)4095;
+    if (skip != 0) {
+        munmap(start, skip);
+    }
+    munmap(start + skip + pages, (size_t)bytes + align - skip - pages);
+    return start + skip;
 }
 
 static void release(void)
