@@ -46,7 +46,7 @@ extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses *
 #define ASHLAR_MAP_CACHE_UC 0x20u
 #define ASHLAR_MAP_CACHE_WC 0x30u
 #define ASHLAR_MAP_CACHE_MASK 0x30u
-#define ASHLAR_MAP_LARGE 0x40u /* in large pages wherever size and alignment allow */
+#define ASHLAR_MAP_LARGE 0x40u /* in large pages wherever size and alignment allow; ignored where pages come singly */
 
 /* "two-level", "PAE", "4-level", "5-level". */
 const char *ashlar_paging_name(const struct ashlar_paging *paging);

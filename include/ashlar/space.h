@@ -263,10 +263,19 @@ void ashlar_space_unreserve(ashlar_vpn first);
 /* Back pages of a range with frames of the pool, one by one: all or nothing.
  * Contents undefined. flags: ASHLAR_MAP_WRITE and so on. Thread context. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_commit(ashlar_vpn first, size_t pages, unsigned flags);
-/* The frames go back to the pool once every CPU has let go. Fatal if one is not mapped. */
+/* The same in large pages of 2 MiB, each a block of frames of its own: wherever a whole aligned one fits, such a block is
+ * free, and no table of small pages is there from before; in single frames elsewhere, and wholly so under two-level
+ * paging, where a large page is a top-level entry. For each large page a frame is kept, so that it can be split: a part
+ * of it may be decommitted, unmapped or protected like any other pages, without fail, and what is left of it is small
+ * pages for good. Errors as above: ASHLAR_NO_FRAMES, never for want of blocks; ASHLAR_EXISTS. Thread context. Cost: of a
+ * large page about that of a frame that is zeroed. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_commit_large(ashlar_vpn first, size_t pages, unsigned flags);
+/* The frames go back to the pool once every CPU has let go: those of a large page that is whole as the block that they
+ * were. Fatal if one is not mapped. Fails for no other reason. */
 void ashlar_space_decommit(ashlar_vpn first, size_t pages);
 
-/* Reserve and commit in one, a guard page behind; free names it by its first page. */
+/* Reserve and commit in one, a guard page behind; give names it by its first page. With ASHLAR_MAP_LARGE, and pages for at
+ * least one, it is aligned to a large page and backed as by ashlar_space_commit_large. O(pages), or large pages. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first);
 void ashlar_space_give(ashlar_vpn first);
 
@@ -343,6 +352,7 @@ struct ashlar_space_stats {
     size_t purge_pages;   /* in ranges that wait for the next one */
     uint64_t pulls;       /* faults that brought entries into a root */
     uint64_t root_keeps;  /* loads of a root that kept its translations (PCIDs) */
+    size_t large_pages;   /* of kernel ranges, from take and commit_large; for each a frame is kept */
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);
 

@@ -192,6 +192,12 @@ static inline uint64_t ashlar_entry_mmu_bits(const struct ashlar_paging *paging)
     return (uint64_t)p->accessed | p->dirty;
 }
 
+/* The owner's mark on a large page, which the CPU ignores: a table is kept for its split. */
+static inline uint32_t ashlar_entry_deposit_bit(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->deposited;
+}
+
 /* A link to a table, for an entry of this level. flags: 0 or ASHLAR_MAP_USER. Writable and executable always: the
  * leaves below decide. */
 uint64_t ashlar_entry_link_bits(const struct ashlar_paging *paging, unsigned level, unsigned flags);

@@ -64,7 +64,9 @@ COLD static ashlar_status try_take(struct arena *arena, const struct range_reque
 {
     *info = (struct ashlar_range_info){0, request->pages, (uintptr_t)request->name, (uint32_t)request->kind, 0};
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    ashlar_status status = ashlar_ranges_take_info_locked(&arena->ranges, request->align_pages, info);
+    ashlar_status status = request->kind == RANGE_LARGE
+                               ? ashlar_ranges_take_high_locked(&arena->ranges, request->align_pages, info)
+                               : ashlar_ranges_take_info_locked(&arena->ranges, request->align_pages, info);
     ashlar_lock_give(&arena->lock, interrupts);
     return status;
 }
@@ -102,6 +104,7 @@ const struct range_row ashlar_range_rows[] = {
     [RANGE_STACK] = {"stack", 1, 1},
     [RANGE_DEVICE] = {"device mapping", 0, 1},
     [RANGE_DEMAND] = {"demand region", 0, 1},
+    [RANGE_LARGE] = {"range of pages", 0, 1},
 };
 
 const char *ashlar_range_kind_text(uint32_t note)
@@ -109,24 +112,34 @@ const char *ashlar_range_kind_text(uint32_t note)
     return ashlar_range_rows[note & RANGE_KIND_MASK].text;
 }
 
+/* Why this range, if it is one, cannot be given back so. */
+COLD static void refuse_claim(const struct ashlar_range_info *range, bool found, unsigned kinds, ashlar_vpn first,
+                              const void *caller)
+{
+    void *address = (void *)ashlar_page_address(first);
+    ASHLAR_CHECK(found, "space: no range begins at %p, given back by %p", address, caller);
+    ASHLAR_CHECK((range->note & (RANGE_GIVEN | RANGE_KEPT)) == 0,
+                 "space: the %s at %p was given back already, and now by %p", ashlar_range_kind_text(range->note),
+                 address, caller);
+    ashlar_panic("space: range %s at %p is a %s, given back as a %s, by %p", (const char *)range->tag, address,
+                 ashlar_range_kind_text(range->note), ashlar_range_kind_text(u32_ctz(kinds)), caller);
+}
+
 struct ashlar_range_info ashlar_arena_claim(ashlar_vpn first, unsigned kinds, const void *caller)
 {
     struct arena *arena = ashlar_arena_of(first);
-    void *address = (void *)ashlar_page_address(first);
     struct ashlar_range_info range = {0};
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     bool found = ashlar_ranges_find_locked(&arena->ranges, first, &range);
-    bool held = found && (range.note & (RANGE_GIVEN | RANGE_KEPT)) == 0;
-    bool wanted = held && (kinds >> (range.note & RANGE_KIND_MASK) & 1u) != 0;
+    bool wanted =
+        found && (range.note & (RANGE_GIVEN | RANGE_KEPT)) == 0 && (kinds >> (range.note & RANGE_KIND_MASK) & 1u) != 0;
     if (wanted) {
         ashlar_ranges_set_at_locked(&arena->ranges, range.index, range.note | RANGE_GIVEN, range.tag);
     }
     ashlar_lock_give(&arena->lock, interrupts);
-    ASHLAR_CHECK(found, "space: no range begins at %p, given back by %p", address, caller);
-    ASHLAR_CHECK(held, "space: the %s at %p was given back already, and now by %p", ashlar_range_kind_text(range.note),
-                 address, caller);
-    ASHLAR_CHECK(wanted, "space: range %s at %p is a %s, given back as a %s, by %p", (const char *)range.tag, address,
-                 ashlar_range_kind_text(range.note), ashlar_range_kind_text(u32_ctz(kinds)), caller);
+    if (!wanted) {
+        refuse_claim(&range, found, kinds, first, caller);
+    }
     return range;
 }
 

@@ -58,6 +58,16 @@ COLD static bool names(ashlar_vpn guard, const struct ashlar_range_info *range)
     return ashlar_guard_range(guard, &found) && found.first == range->first && found.index == range->index;
 }
 
+/* Behind large pages it is empty: there may be no table for a note. */
+COLD static bool guard_above_is_sound(const struct ashlar_range_info *range)
+{
+    ashlar_vpn guard = range->first + range->pages - 1u;
+    if ((range->note & RANGE_KIND_MASK) == (uint32_t)RANGE_LARGE) {
+        return all_absent(guard, 1);
+    }
+    return ashlar_range_guards_above(range->note) == 0 || names(guard, range);
+}
+
 COLD static int check_range(void *context, const struct ashlar_range_info *range)
 {
     struct gaps *gaps = context;
@@ -65,7 +75,7 @@ COLD static int check_range(void *context, const struct ashlar_range_info *range
         gaps->broken = "space: something is mapped where nobody holds the addresses";
     } else if (ashlar_range_guards_below(range->note) != 0 && !names(range->first, range)) {
         gaps->broken = "space: the guard below a range does not name it";
-    } else if (ashlar_range_guards_above(range->note) != 0 && !names(range->first + range->pages - 1u, range)) {
+    } else if (!guard_above_is_sound(range)) {
         gaps->broken = "space: the guard behind a range does not name it";
     }
     if ((range->note & RANGE_KEPT) != 0 &&
@@ -98,10 +108,18 @@ COLD static const char *audit_arena(struct arena *arena)
 
 /* --- tables ---------------------------------------------------------------------- */
 
-/* Tables of this level that are linked for [page, page + pages). */
-COLD static size_t count_level(const struct ashlar_space *space, unsigned level, ashlar_vpn page, size_t pages)
+typedef bool (*spot_test)(const struct ashlar_spot *spot);
+
+COLD static bool is_link(const struct ashlar_spot *spot)
 {
-    size_t tables = 0;
+    return ashlar_entry_is_link(ashlar_half.paging, spot->level, spot->entry);
+}
+
+/* Entries of the level above for [page, page + pages) that pass: such as tables of this level that are linked. */
+COLD static size_t count_level(const struct ashlar_space *space, unsigned level, ashlar_vpn page, size_t pages,
+                               spot_test test)
+{
+    size_t found = 0;
     while (pages != 0) {
         struct ashlar_spot spot;
         ashlar_spot_find(space, page, level + 1u, &spot);
@@ -109,21 +127,21 @@ COLD static size_t count_level(const struct ashlar_space *space, unsigned level,
         size_t step = empty_pages(&spot, page, pages);
         if (step == 0) {
             step = whole - (page & (whole - 1u));
-            tables += spot.level == level + 1u && ashlar_entry_is_link(ashlar_half.paging, spot.level, spot.entry);
+            found += spot.level == level + 1u && test(&spot);
         }
         ashlar_spot_close(&spot);
         step = step < pages ? step : pages;
         page += step;
         pages -= step;
     }
-    return tables;
+    return found;
 }
 
 COLD static size_t count_tables(const struct ashlar_space *space, ashlar_vpn page, size_t pages)
 {
     size_t tables = 0;
     for (unsigned level = 1; level < ashlar_paging_levels(ashlar_half.paging); level++) {
-        tables += count_level(space, level, page, pages);
+        tables += count_level(space, level, page, pages, is_link);
     }
     return tables;
 }
@@ -168,9 +186,25 @@ COLD static const char *audit_kernel_tables(void)
     size_t found = 1u;
     for (unsigned level = 1; level < ashlar_paging_levels(ashlar_half.paging); level++) {
         size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, level + 1u);
-        found += count_level(NULL, level, first, round_down(image, whole) - first);
+        found += count_level(NULL, level, first, round_down(image, whole) - first, is_link);
     }
     return found == counted ? NULL : "space: there are other kernel tables than those that were counted";
+}
+
+/* As many are kept as large pages are marked, whether those are there or wait to be collected. */
+COLD static const char *audit_deposits(void)
+{
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
+    size_t marked = count_level(NULL, 1, layout->arena_first, layout->arena_pages, ashlar_spot_is_deposited);
+    size_t kept = 0;
+    ashlar_pfn frame = ashlar_half.deposits;
+    for (; kept < ashlar_half.deposit_count; kept++) {
+        const uintptr_t *words = ashlar_port_open_frame(frame);
+        frame = words[0];
+        ashlar_port_close_frame((void *)(uintptr_t)words);
+    }
+    return marked == kept && frame == 0 ? NULL
+                                        : "space: there are other large pages than tables that are kept for them";
 }
 
 /* --- address spaces ---------------------------------------------------------------- */
@@ -237,6 +271,7 @@ COLD const char *ashlar_space_audit(void)
     broken = broken != NULL ? broken : audit_arena(&ashlar_half.stacks);
     broken = broken != NULL ? broken : audit_array();
     broken = broken != NULL ? broken : audit_kernel_tables();
+    broken = broken != NULL ? broken : audit_deposits();
     broken = broken != NULL ? broken : audit_spaces();
     ashlar_port_unpin();
     return broken;

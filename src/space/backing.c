@@ -95,9 +95,10 @@ ashlar_status ashlar_space_commit(ashlar_vpn first, size_t pages, unsigned flags
 
 COLD void ashlar_space_decommit(ashlar_vpn first, size_t pages)
 {
-    ashlar_status status = ashlar_space_unmap(NULL, first, pages, NULL);
+    ashlar_status status = ashlar_pages_withdraw(NULL, first, pages);
     ASHLAR_CHECK(status == ASHLAR_OK, "space: decommit of %zu pages at %p: %s, by %p", pages,
                  (void *)ashlar_page_address(first), ashlar_status_text(status), ASHLAR_CALLER());
+    ashlar_pages_collect(NULL, first, pages);
 }
 
 /* --- ranges with guards ---------------------------------------------------------- */
@@ -167,7 +168,7 @@ static ashlar_status take_pages(enum range_kind kind, size_t pages, unsigned fla
 {
     struct supply supply;
     ashlar_status status = ashlar_flags_status(NULL, flags);
-    if (pages == 0 || pages > ashlar_half.layout.kernel_pages) {
+    if (pages - 1u >= ashlar_half.layout.kernel_pages) {
         return ASHLAR_BAD_ARGUMENT;
     }
     if (status == ASHLAR_OK) {
@@ -183,8 +184,20 @@ static ashlar_status take_pages(enum range_kind kind, size_t pages, unsigned fla
     return status;
 }
 
+/* As single ones, if there cannot be any large page. */
+COLD static __attribute__((noinline)) ashlar_status take_large(size_t pages, unsigned flags, const char *name,
+                                                               ashlar_vpn *first)
+{
+    size_t whole = ashlar_large_pages();
+    return whole != 0 && pages >= whole ? ashlar_large_take(pages, flags, name, first)
+                                        : take_pages(RANGE_PAGES, pages, flags, name, first);
+}
+
 ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
+    if ((flags & ASHLAR_MAP_LARGE) != 0) {
+        return take_large(pages, flags, name, first);
+    }
     return take_pages(RANGE_PAGES, pages, flags, name, first);
 }
 
@@ -208,12 +221,15 @@ static void check_hidden(const struct ashlar_range_info *range, size_t hidden, c
 
 void ashlar_space_give(ashlar_vpn first)
 {
-    const unsigned kinds = 1u << RANGE_PAGES | 1u << RANGE_DEMAND;
+    const unsigned kinds = 1u << RANGE_PAGES | 1u << RANGE_DEMAND | 1u << RANGE_LARGE;
     struct ashlar_range_info range = ashlar_arena_claim(first, kinds, ASHLAR_CALLER());
-    if ((range.note & RANGE_KIND_MASK) == (uint32_t)RANGE_DEMAND) {
-        ashlar_demand_give(&range);
-    } else {
+    uint32_t kind = range.note & RANGE_KIND_MASK;
+    if (kind == (uint32_t)RANGE_PAGES) {
         check_hidden(&range, ashlar_purge_give(&range), ASHLAR_CALLER());
+    } else if (kind == (uint32_t)RANGE_LARGE) {
+        check_hidden(&range, ashlar_large_give(&range), ASHLAR_CALLER());
+    } else {
+        ashlar_demand_give(&range);
     }
 }
 

@@ -15,7 +15,8 @@
  * so one flush serves any length, and a range in between cannot be mapped again.
  *
  * A large page that the range covers only in part is split by begin: exchanged
- * for identical small ones, flushed, and looked at again.
+ * for identical small ones, flushed, and looked at again. The table for that is
+ * reserved as well, if none was put aside for this page when it was made.
  *
  * Locking: a cursor on a user space holds that space's lock from begin to end.
  * In the kernel half the holder of a range is alone with its entries, and only
@@ -74,9 +75,15 @@ COLD static size_t missing_tables(unsigned level, ashlar_vpn page, size_t pages,
     return tables;
 }
 
+/* What begin has to get and to do. */
+struct plan {
+    size_t tables;
+    size_t splits; /* at least one, if not 0 */
+};
+
 /* What one entry, or the run of level-1 entries from it on, means for a cursor that maps. */
 static ashlar_status plan_map_at(const struct ashlar_spot *spot, ashlar_vpn page, size_t pages, unsigned large_level,
-                                 size_t *tables)
+                                 struct plan *plan)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     if (spot->level == 1) {
@@ -86,7 +93,7 @@ static ashlar_status plan_map_at(const struct ashlar_spot *spot, ashlar_vpn page
     if (spot->entry != 0) {
         return ASHLAR_EXISTS;
     }
-    *tables += missing_tables(spot->level, page, pages, large_level);
+    plan->tables += missing_tables(spot->level, page, pages, large_level);
     return ASHLAR_OK;
 }
 
@@ -98,9 +105,9 @@ COLD static bool cuts(const struct ashlar_cursor *cursor, const struct ashlar_sp
     return spot->level != 1 && (start < cursor->next || start + whole > cursor->next + cursor->pages);
 }
 
-/* A split at both edges takes a table for each level below, twice at most. */
+/* A split at both edges takes a table for each level below, twice at most; none where one is kept for it. */
 static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page,
-                                    size_t pages, size_t *tables)
+                                    size_t pages, struct plan *plan)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     if (spot->level == 1) {
@@ -110,7 +117,10 @@ static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const st
     if (!ashlar_entry_is_present(spot->entry)) {
         return ASHLAR_ABSENT;
     }
-    *tables += cuts(cursor, spot, page) ? 2u * (spot->level - 1u) : 0;
+    if (cuts(cursor, spot, page)) {
+        plan->splits++;
+        plan->tables += ashlar_spot_is_deposited(spot) ? 0 : 2u * (spot->level - 1u);
+    }
     return ASHLAR_OK;
 }
 
@@ -129,18 +139,17 @@ static struct ashlar_spot *seek(struct ashlar_cursor *cursor, ashlar_vpn page)
     return spot;
 }
 
-/* Look at the whole range: does it fit the intent, and how many tables can it need? */
-static ashlar_status plan(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level, size_t *tables)
+/* Look at the whole range: does it fit the intent, and what can it need? */
+static ashlar_status look(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level, struct plan *plan)
 {
     ashlar_vpn page = cursor->next;
     size_t left = cursor->pages;
     ashlar_status status = ASHLAR_OK;
-    *tables = 0;
     while (left != 0 && status == ASHLAR_OK) {
         const struct ashlar_spot *spot = seek(cursor, page);
         size_t step = ashlar_spot_pages(spot, page, left);
-        status = intent == ASHLAR_INTENT_MAP ? plan_map_at(spot, page, step, large_level, tables)
-                                             : plan_change_at(cursor, spot, page, step, tables);
+        status = intent == ASHLAR_INTENT_MAP ? plan_map_at(spot, page, step, large_level, plan)
+                                             : plan_change_at(cursor, spot, page, step, plan);
         page += step;
         left -= step;
     }
@@ -159,21 +168,38 @@ COLD static void split_edge(struct ashlar_cursor *cursor, ashlar_vpn page, struc
 static ashlar_status prepare(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level,
                              struct ashlar_gather *gather)
 {
-    size_t tables;
+    struct plan plan = {0, 0};
     if (intent == ASHLAR_INTENT_COLLECT) {
         return ASHLAR_OK;
     }
-    ashlar_status status = plan(cursor, intent, large_level, &tables);
-    if (status != ASHLAR_OK || tables == 0) {
+    ashlar_status status = look(cursor, intent, large_level, &plan);
+    if (status != ASHLAR_OK || (plan.tables | plan.splits) == 0) {
         return status;
     }
-    status = ashlar_tables_reserve(cursor, tables);
-    if (status == ASHLAR_OK && intent == ASHLAR_INTENT_CHANGE) {
+    status = ashlar_tables_reserve(cursor, plan.tables);
+    if (status == ASHLAR_OK && plan.splits != 0) {
         split_edge(cursor, cursor->next, gather);
         split_edge(cursor, cursor->next + cursor->pages - 1u, gather);
         ashlar_tables_release(cursor);
     }
     return status;
+}
+
+static inline void put_at(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages)
+{
+    cursor->space = space;
+    cursor->next = first;
+    cursor->pages = pages;
+    cursor->spares = ASHLAR_PFN_NONE;
+    cursor->spare_count = 0;
+    cursor->spot.table = NULL;
+    cursor->spot.window = 0;
+}
+
+void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages)
+{
+    put_at(cursor, space, first, pages);
+    enter(cursor);
 }
 
 ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
@@ -187,13 +213,7 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
     if (status != ASHLAR_OK) {
         return status;
     }
-    cursor->space = space;
-    cursor->next = first;
-    cursor->pages = pages;
-    cursor->spares = ASHLAR_PFN_NONE;
-    cursor->spare_count = 0;
-    cursor->spot.table = NULL;
-    cursor->spot.window = 0;
+    put_at(cursor, space, first, pages);
     for (;;) {
         struct ashlar_gather gather;
         ashlar_gather_init(&gather, space);
@@ -337,6 +357,21 @@ COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn firs
     }
 }
 
+/* Its table, which begin reserved, is kept for the day it is split. */
+COLD void ashlar_cursor_map_deposited(struct ashlar_cursor *cursor, ashlar_pfn first, unsigned flags)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    struct ashlar_spot *spot = seek_linked(cursor, 2);
+    size_t pages = (size_t)1 << ashlar_entry_shift(paging, 2);
+    ashlar_tables_deposit(cursor);
+    ashlar_run_set_linear(paging, spot->table, spot->index, 1, first,
+                          leaf_bits(cursor, 2, flags) | ashlar_entry_deposit_bit(paging));
+    if (ASHLAR_DEBUG) {
+        note_frames(first, pages, ashlar_frames_note_mapped);
+    }
+    advance(cursor, pages);
+}
+
 COLD void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note)
 {
     struct ashlar_spot *spot = seek_linked(cursor, 1);
@@ -392,6 +427,9 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
         out->frames = ashlar_run_collect(paging, spot->table, spot->index, (unsigned)step, frames);
     } else if (ashlar_run_collect(paging, spot->table, spot->index, 1, &out->large_first) != 0) {
         out->large_pages = step;
+        if (ashlar_spot_is_deposited(spot)) {
+            ashlar_tables_give_deposit();
+        }
     }
     for (size_t i = 0; ASHLAR_DEBUG && i < out->frames; i++) {
         note_frames(frames[i], 1, ashlar_frames_note_unmapped);

@@ -26,7 +26,7 @@
 #define CPU_WORDS ((ASHLAR_MAX_CPUS + 31u) / 32u)
 
 /* What a range is for: its note in the arena. The tag is its name. */
-enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE, RANGE_DEMAND };
+enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE, RANGE_DEMAND, RANGE_LARGE };
 
 #define RANGE_KIND_MASK 0x3fu
 #define RANGE_KEPT 0x40u  /* in a magazine: the tag is the next one's index */
@@ -146,6 +146,8 @@ struct ashlar_half {
     struct shootdown cpus[ASHLAR_MAX_CPUS];
     volatile uint32_t online[CPU_WORDS]; /* CPUs that take part: those that may hold kernel translations */
     size_t table_frames;                 /* k: kernel tables made after boot */
+    ashlar_pfn deposits;                 /* k: tables kept for splits, chained through their first word; 0: the end */
+    size_t deposit_count;                /* k: of them, and of large pages that are marked so */
     size_t strip_frames;                 /* n */
     uint64_t flush_pages;                /* n */
     uint64_t flush_alls;                 /* n */
@@ -227,6 +229,15 @@ static inline ashlar_vpn ashlar_range_first(const struct ashlar_range_info *rang
 ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name, struct ashlar_range_info *range,
                                 struct ashlar_cursor *cursor);
 
+/* --- large.c ---------------------------------------------------------------------- */
+
+/* Pages of a large page of kernel ranges; 0: the format has none below the root. */
+size_t ashlar_large_pages(void);
+/* ashlar_space_take for ASHLAR_MAP_LARGE; pages: at least a large page. */
+ashlar_status ashlar_large_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first);
+/* Leave the range to the next purge. Returns how many pages were present. */
+size_t ashlar_large_give(const struct ashlar_range_info *range);
+
 /* --- leaves.c: entries of a range that its holder knows all about ------------------ */
 
 /* Pages become hidden; returns how many were present. */
@@ -246,6 +257,8 @@ void ashlar_purge_init(size_t ram_frames);
 /* Hide the range's pages, in its arena's lock if they are few, and leave it to the next purge. May purge. Returns how
  * many pages were present. */
 size_t ashlar_purge_give(const struct ashlar_range_info *range);
+/* The same for a range whose pages are hidden. */
+void ashlar_purge_add(const struct ashlar_range_info *range);
 /* Purge, if this context can: for whoever is short. True if anything came of it. */
 bool ashlar_purge_helps(void);
 /* --- magazine.c ----------------------------------------------------------------- */
@@ -285,6 +298,12 @@ static inline size_t ashlar_spot_pages(const struct ashlar_spot *spot, ashlar_vp
     return pages < limit ? pages : limit;
 }
 
+/* A large page of the kernel for whose split a table is kept. Not for entries of level 1. */
+static inline bool ashlar_spot_is_deposited(const struct ashlar_spot *spot)
+{
+    return ((uint32_t)spot->entry & ashlar_entry_deposit_bit(ashlar_half.paging)) != 0;
+}
+
 /* Entries of level 1 of kernel pages whose table is known to exist, found without a look at the directory. Returns how
  * many of the pages from this one on, at most limit, lie in that table. The entry itself is not read. */
 size_t ashlar_leaf_open_elsewhere(ashlar_vpn page, size_t limit, struct ashlar_spot *spot);
@@ -315,8 +334,13 @@ unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, a
 /* As ashlar_cursor_begin, for pages up to this level. */
 ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                  size_t pages, ashlar_intent intent, unsigned large_level);
+/* As ashlar_cursor_begin to collect: nothing is checked or reserved, nothing fails, nobody is asked for memory. */
+void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages);
 /* The highest level of page with which these frames can be mapped there. */
 unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn first, ashlar_pfn frame, unsigned flags);
+/* A large page of level 2, marked. The cursor is on the kernel half, began with a table for it, and stands where nothing
+ * is linked at that level. */
+void ashlar_cursor_map_deposited(struct ashlar_cursor *cursor, ashlar_pfn first, unsigned flags);
 /* Leave a number in the next page's entry, which is absent, or empty it (0). */
 void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note);
 
@@ -341,6 +365,10 @@ static inline void ashlar_tables_release(struct ashlar_cursor *cursor)
         ashlar_tables_give_spares(cursor);
     }
 }
+/* Keep one of the cursor's spares for the split of a page that is about to be marked; give one back for a marked page
+ * that is gone. */
+void ashlar_tables_deposit(struct ashlar_cursor *cursor);
+void ashlar_tables_give_deposit(void);
 /* Link a spare at this spot, whose entry is empty. */
 void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot);
 void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot,
@@ -402,9 +430,10 @@ bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range);
 
 /* --- mapping.c -------------------------------------------------------------- */
 
-/* Out of reach of every CPU once the gather is finished, the frame numbers kept in the entries. ASHLAR_ABSENT. */
-ashlar_status ashlar_space_hide(struct ashlar_space *space, ashlar_vpn first, size_t pages,
-                                struct ashlar_gather *gather);
+/* Out of reach of every CPU, the frame numbers kept in the entries. Fails as a cursor that changes. */
+ashlar_status ashlar_pages_withdraw(struct ashlar_space *space, ashlar_vpn first, size_t pages);
+/* Then: their frames go to the pool. */
+void ashlar_pages_collect(struct ashlar_space *space, ashlar_vpn first, size_t pages);
 /* ashlar_map_flags_status, and whether they go with this space (NULL: the kernel half). */
 ashlar_status ashlar_flags_status(const struct ashlar_space *space, unsigned flags);
 /* May these frames be mapped so? */

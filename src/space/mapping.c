@@ -90,30 +90,30 @@ COLD ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vp
 
 /* --- unmap --------------------------------------------------------------------- */
 
-ashlar_status ashlar_space_hide(struct ashlar_space *space, ashlar_vpn first, size_t pages,
-                                struct ashlar_gather *gather)
+static inline ashlar_status withdraw(struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
     struct ashlar_cursor cursor;
+    struct ashlar_gather gather;
     ashlar_status status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
     if (status != ASHLAR_OK) {
         return status;
     }
-    (void)ashlar_cursor_hide(&cursor, pages, gather);
+    ashlar_gather_init(&gather, space);
+    (void)ashlar_cursor_hide(&cursor, pages, &gather);
     ashlar_cursor_end(&cursor);
+    ashlar_gather_finish(&gather);
     return ASHLAR_OK;
 }
 
-static void begin_collect(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages)
+ashlar_status ashlar_pages_withdraw(struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
-    ashlar_status status = ashlar_cursor_begin(cursor, space, first, pages, ASHLAR_INTENT_COLLECT);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: hidden pages at %p cannot be collected: %s",
-                 (void *)ashlar_page_address(first), ashlar_status_text(status));
+    return withdraw(space, first, pages);
 }
 
-COLD static void collect_to_pool(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+COLD void ashlar_pages_collect(struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
     struct ashlar_cursor cursor;
-    begin_collect(&cursor, space, first, pages);
+    ashlar_cursor_enter(&cursor, space, first, pages);
     while (cursor.pages != 0) {
         ashlar_pfn frames[BATCH_FRAMES];
         struct collected found;
@@ -131,24 +131,21 @@ COLD static void collect_to_pool(struct ashlar_space *space, ashlar_vpn first, s
 COLD static void collect_to_caller(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
     struct ashlar_cursor cursor;
-    begin_collect(&cursor, space, first, pages);
+    ashlar_cursor_enter(&cursor, space, first, pages);
     (void)ashlar_cursor_collect(&cursor, frames, pages);
     ashlar_cursor_end(&cursor);
 }
 
 ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
-    struct ashlar_gather gather;
-    ashlar_gather_init(&gather, space);
-    ashlar_status status = ashlar_space_hide(space, first, pages, &gather);
+    ashlar_status status = withdraw(space, first, pages);
     if (status != ASHLAR_OK) {
         return status;
     }
-    ashlar_gather_finish(&gather);
     if (frames != NULL) {
         collect_to_caller(space, first, pages, frames);
     } else {
-        collect_to_pool(space, first, pages);
+        ashlar_pages_collect(space, first, pages);
     }
     if (space != NULL) {
         ashlar_tables_prune(space, first, pages);

@@ -36,6 +36,22 @@ static bool may_flush(void)
     return ashlar_port_context() == ASHLAR_CONTEXT_THREAD && ashlar_lock_held_name() == NULL;
 }
 
+/* Returns how many pages wait then. */
+static inline size_t chain_locked(struct arena *arena, const struct ashlar_range_info *range)
+{
+    ashlar_ranges_set_at_locked(&arena->ranges, range->index, range->note | RANGE_GIVEN, arena->given);
+    arena->given = range->index;
+    arena->given_pages += range->pages;
+    return ashlar_half.general.given_pages + ashlar_half.stacks.given_pages;
+}
+
+static inline void purge_if_many(size_t pages)
+{
+    if (pages >= ashlar_half.purge_pages && may_flush()) {
+        (void)ashlar_space_purge();
+    }
+}
+
 /* With interrupts off only what takes a bounded time: longer ranges are hidden before. */
 size_t ashlar_purge_give(const struct ashlar_range_info *range)
 {
@@ -50,15 +66,19 @@ size_t ashlar_purge_give(const struct ashlar_range_info *range)
     if (count <= HIDE_LOCKED_PAGES) {
         hidden = ashlar_leaves_hide(ashlar_range_first(range), count);
     }
-    ashlar_ranges_set_at_locked(&arena->ranges, range->index, range->note | RANGE_GIVEN, arena->given);
-    arena->given = range->index;
-    arena->given_pages += range->pages;
-    size_t pages = ashlar_half.general.given_pages + ashlar_half.stacks.given_pages;
+    size_t pages = chain_locked(arena, range);
     ashlar_lock_give(&arena->lock, interrupts);
-    if (pages >= ashlar_half.purge_pages && may_flush()) {
-        (void)ashlar_space_purge();
-    }
+    purge_if_many(pages);
     return hidden;
+}
+
+COLD void ashlar_purge_add(const struct ashlar_range_info *range)
+{
+    struct arena *arena = ashlar_arena_of(range->first);
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    size_t pages = chain_locked(arena, range);
+    ashlar_lock_give(&arena->lock, interrupts);
+    purge_if_many(pages);
 }
 
 /* --- purging -------------------------------------------------------------------- */
@@ -145,11 +165,24 @@ COLD static void release_batch(struct arena *arena, struct purge *purge)
     purge->range_count = 0;
 }
 
+/* It never stays ready, and its guard has no note. */
+COLD static void release_large(struct arena *arena, const struct ashlar_range_info *range)
+{
+    ashlar_pages_collect(NULL, range->first, ashlar_range_pages(range));
+    ashlar_arena_give(arena, range->first, ASHLAR_CALLER());
+}
+
 static void release_chain(struct purge *purge, struct arena *arena, uint32_t chain)
 {
     while (next_of(arena, &chain, &purge->ranges[purge->range_count])) {
-        collect(purge, &purge->ranges[purge->range_count]);
-        if (++purge->range_count == PURGE_RANGES) {
+        const struct ashlar_range_info *range = &purge->ranges[purge->range_count];
+        if ((range->note & RANGE_KIND_MASK) == (uint32_t)RANGE_LARGE) {
+            release_large(arena, range);
+        } else {
+            collect(purge, range);
+            purge->range_count++;
+        }
+        if (purge->range_count == PURGE_RANGES) {
             release_batch(arena, purge);
         }
     }

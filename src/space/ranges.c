@@ -21,7 +21,8 @@
  * included; else a search of at most 32 links through the bins between, where
  * some may. The rest in front and behind goes back into the bins, so a take
  * needs at most two descriptors more and a give none: hungry means fewer than
- * two.
+ * two. Takes are from a free range's front; those that want to keep apart from
+ * the others, from the end of one of the largest.
  *
  * The hash is linear: when there are more taken ranges than buckets, one bucket
  * is split. A page of buckets comes before the descriptors that could want it.
@@ -398,6 +399,32 @@ ashlar_status ashlar_ranges_take_info_locked(struct ashlar_ranges *r, size_t ali
     }
     record_steps(r);
     return status;
+}
+
+/* The last multiple of align_pages from which on pages fit in this free range, or its first page where none does. */
+COLD static ashlar_vpn highest_in(const struct descriptor *d, size_t pages, size_t align_pages)
+{
+    if (pages > d->pages) {
+        return d->first;
+    }
+    ashlar_vpn first = round_down(d->first + (d->pages - pages), align_pages);
+    return first > d->first ? first : d->first;
+}
+
+COLD ashlar_status ashlar_ranges_take_high_locked(struct ashlar_ranges *r, size_t align_pages,
+                                                  struct ashlar_range_info *info)
+{
+    unsigned level = r->level_bits != 0 ? word_log2(r->level_bits) : 0;
+    uint32_t index = r->level_bits != 0 ? r->bins[level * ASHLAR_RANGES_SUB_BINS + u32_log2(r->sub_bits[level])] : 0;
+    if (index != 0 && info->pages != 0 && is_power_of_two(align_pages)) {
+        ashlar_vpn first = highest_in(at(r, index), info->pages, align_pages);
+        if (first != at(r, index)->first) {
+            info->first = first;
+            r->steps = 0;
+            return carve(r, index, info);
+        }
+    }
+    return ashlar_ranges_take_info_locked(r, align_pages, info);
 }
 
 ashlar_status ashlar_ranges_take_locked(struct ashlar_ranges *r, size_t pages, size_t align_pages, uint32_t note,

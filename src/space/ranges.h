@@ -102,6 +102,11 @@ ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_locked(struct ashlar_ranges *r,
 ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_info_locked(struct ashlar_ranges *r, size_t align_pages,
                                                              struct ashlar_range_info *info);
 
+/* The same at the end of one of the largest free ranges, rather than at the front of the smallest that will do: those
+ * that are taken so keep apart from the others. */
+ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_high_locked(struct ashlar_ranges *r, size_t align_pages,
+                                                             struct ashlar_range_info *info);
+
 /* Exactly these pages. ASHLAR_EXISTS: some of them are taken; ASHLAR_BAD_ARGUMENT: none, or outside of the arena;
  * ASHLAR_NO_FRAMES and ASHLAR_NO_ADDRESSES as above, for descriptors. O(ranges): for the start of things. */
 ASHLAR_MUST_USE ashlar_status ashlar_ranges_take_at_locked(struct ashlar_ranges *r, ashlar_vpn first, size_t pages,

@@ -11,6 +11,11 @@
  * as a reserve. Two cursors may both bring a table for one place; the second
  * finds it there and keeps its own as a spare.
  *
+ * A large page of the kernel that the pool backs has a *deposit*: the table that
+ * its pages would have needed, kept in a chain of the kernel half for the day
+ * it is split. So taking a part of it away never fails. Deposits are alike and
+ * nobody's in particular; there are as many as large pages with the mark.
+ *
  * Tables of a user half go when they are empty: unlinked under the lock, a
  * batch at a time, flushed without it, and only then given back. An entry that
  * names a table is flushed even if the table is empty, since the CPU may cache
@@ -40,16 +45,21 @@ COLD static ashlar_status add_spare(struct ashlar_cursor *cursor)
     return ASHLAR_OK;
 }
 
-COLD static ashlar_pfn pop_spare(struct ashlar_cursor *cursor)
+COLD static ashlar_pfn pop(ashlar_pfn *chain, size_t *count)
 {
-    ASHLAR_ASSERT(cursor->spare_count != 0);
-    ashlar_pfn frame = cursor->spares;
+    ASHLAR_ASSERT(*count != 0);
+    ashlar_pfn frame = *chain;
     uintptr_t *words = ashlar_port_open_frame(frame);
-    cursor->spares = words[0];
+    *chain = words[0];
     words[0] = 0;
     ashlar_port_close_frame(words);
-    cursor->spare_count--;
+    --*count;
     return frame;
+}
+
+COLD static ashlar_pfn pop_spare(struct ashlar_cursor *cursor)
+{
+    return pop(&cursor->spares, &cursor->spare_count);
 }
 
 COLD void ashlar_tables_give_spares(struct ashlar_cursor *cursor)
@@ -69,6 +79,35 @@ COLD ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t ta
         }
     }
     return ASHLAR_OK;
+}
+
+/* --- deposits ---------------------------------------------------------------- */
+
+/* One of the cursor's spares. */
+COLD void ashlar_tables_deposit(struct ashlar_cursor *cursor)
+{
+    ashlar_pfn frame = pop_spare(cursor);
+    uintptr_t *words = ashlar_port_open_frame(frame);
+    uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
+    words[0] = ashlar_half.deposits;
+    ashlar_half.deposits = frame;
+    ashlar_half.deposit_count++;
+    ashlar_lock_give(&ashlar_half.lock, interrupts);
+    ashlar_port_close_frame(words);
+}
+
+/* There is one for each large page that is marked. */
+COLD static ashlar_pfn draw_deposit(void)
+{
+    uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
+    ashlar_pfn frame = pop(&ashlar_half.deposits, &ashlar_half.deposit_count);
+    ashlar_lock_give(&ashlar_half.lock, interrupts);
+    return frame;
+}
+
+COLD void ashlar_tables_give_deposit(void)
+{
+    ashlar_frames_give(ashlar_half.pool, draw_deposit(), 0);
 }
 
 /* --- linking ----------------------------------------------------------------- */
@@ -101,6 +140,13 @@ COLD void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, stru
 
 /* --- splitting ---------------------------------------------------------------- */
 
+COLD static void count_kernel_table(void)
+{
+    uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
+    ashlar_half.table_frames++;
+    ashlar_lock_give(&ashlar_half.lock, interrupts);
+}
+
 /* Exchange a large page for a table of identical translations, accessed and dirty set in each: no other CPU can tell,
  * and no bit is lost, whenever its TLB forgets the large one. It must be flushed before a part of it is changed. */
 COLD void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot,
@@ -108,9 +154,9 @@ COLD void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, str
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned shift = ashlar_entry_shift(paging, spot->level);
-    ashlar_pfn frame = pop_spare(cursor);
+    ashlar_pfn frame = ashlar_spot_is_deposited(spot) ? draw_deposit() : pop_spare(cursor);
     void *table = ashlar_port_open_frame(frame);
-    ashlar_split_fill(paging, spot->level, spot->entry, table);
+    ashlar_split_fill(paging, spot->level, spot->entry & ~(uint64_t)ashlar_entry_deposit_bit(paging), table);
     ashlar_port_close_frame(table);
     if (cursor->space == NULL) {
         ashlar_array_show(spot->level - 1u, page, frame);
@@ -120,7 +166,7 @@ COLD void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, str
     if (cursor->space != NULL) {
         cursor->space->table_frames++;
     } else {
-        ashlar_half.table_frames++;
+        count_kernel_table();
     }
     ashlar_gather_add(gather, round_down(page, (size_t)1 << shift), 1);
 }

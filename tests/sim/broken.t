@@ -32,20 +32,31 @@ FLUSH_LAST = (SHOOTDOWN, "    ashlar_gather_flush(gather);\n    read_mask(gather
 RELOADS_USER = "    if (retry && ashlar_paging_root_needs_reload(ashlar_half.paging)) {"
 RELOADS_KERNEL = "    if (retry && ashlar_paging_root_needs_reload(paging)) {"
 
+LATE_FLUSH = ("    struct ashlar_gather late;\n    ashlar_gather_init(&late, %s);\n"
+              "    ashlar_gather_add(&late, first, pages);\n    ashlar_gather_finish(&late);\n")
+WITH_LARGE = [(f, p) for f in (PAE, FOUR, FIVE) for p in (PREALLOCATE, HYBRID)]
+
 # name: (formats and policies, [(file, text, instead)])
 BREAKAGES = {
     "no-local-flush": (SOME, [(SHOOTDOWN, "    ashlar_gather_flush(gather);\n    read_mask", "    read_mask")]),
     "no-shootdown": (SOME, [(SHOOTDOWN, "    unsigned asked = ask_all(mask, gather);",
                              "    mask[0] = mask[1] = 0;\n    unsigned asked = ask_all(mask, gather);")]),
     "no-wait": (SOME, [(SHOOTDOWN, "    wait_for_all(mask);\n}", "}")]),
-    "early-free": (SOME, [("src/space/mapping.c", "    ashlar_gather_finish(&gather);\n    if (frames != NULL) {",
-                           "    if (frames != NULL) {"),
+    "early-free": (SOME, [("src/space/mapping.c", "    ashlar_gather_finish(&gather);\n    return ASHLAR_OK;\n}\n\n"
+                           "ashlar_status ashlar_pages_withdraw", "    return ASHLAR_OK;\n}\n\nashlar_status ashlar_pages_withdraw"),
                           ("src/space/mapping.c", "    if (space != NULL) {\n        ashlar_tables_prune",
-                           "    ashlar_gather_finish(&gather);\n    if (space != NULL) {\n        ashlar_tables_prune")]),
+                           LATE_FLUSH % "space" + "    if (space != NULL) {\n        ashlar_tables_prune"),
+                          ("src/space/backing.c", "    ashlar_pages_collect(NULL, first, pages);\n}",
+                           "    ashlar_pages_collect(NULL, first, pages);\n" + LATE_FLUSH % "NULL" + "}")]),
     "purge-before-flush": (SOME, [("src/space/purge.c", "        ashlar_gather_finish(&gather);\n        ashlar_half.purges++;\n",
                                    "        ashlar_half.purges++;\n"),
                                   ("src/space/purge.c", "        flush_frames(purge);\n    }\n    return pages;",
                                    "        flush_frames(purge);\n        ashlar_gather_finish(&gather);\n    }\n    return pages;")]),
+    "large-unflushed": (WITH_LARGE, [("src/space/purge.c", "        ashlar_gather_add(gather, range.first, range.pages);",
+                                      "        if ((range.note & RANGE_KIND_MASK) != RANGE_LARGE) {\n"
+                                      "            ashlar_gather_add(gather, range.first, range.pages);\n        }")]),
+    "large-block-early": (WITH_LARGE, [("src/space/large.c", "    ashlar_purge_add(range);", "    ashlar_pages_collect"
+                                        "(NULL, range->first, pages);\n    ashlar_purge_add(range);")]),
     "answer-before-flush": (SOME, [(SHOOTDOWN, "    ashlar_gather_flush(&gather);\n    atomic_store_u32(&box->answered, asked);",
                                     "    atomic_store_u32(&box->answered, asked);\n    ashlar_gather_flush(&gather);")]),
     "answer-reread": ([(f, p) for f in ALL_FORMATS for p in (PREALLOCATE, EAGER, LAZY)], [(SHOOTDOWN, "atomic_store_u32(&box->answered, asked)",

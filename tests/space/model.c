@@ -37,7 +37,7 @@ struct owner {
 };
 
 struct thing {
-    enum { NOTHING, PAGES, DEMAND, STACK, DEVICE } kind;
+    enum { NOTHING, PAGES, DEMAND, STACK, DEVICE, LARGE } kind;
     ashlar_vpn first;
     size_t pages;
     uint32_t word;
@@ -388,6 +388,8 @@ static ashlar_status take(struct thing *thing)
     switch (thing->kind) {
     case PAGES:
         return ashlar_space_take(thing->pages, ASHLAR_MAP_WRITE, "pages", &thing->first);
+    case LARGE:
+        return ashlar_space_take(thing->pages, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &thing->first);
     case DEMAND:
         return ashlar_space_take_demand(thing->pages, ASHLAR_MAP_WRITE, "demand", &thing->first);
     case STACK:
@@ -431,11 +433,15 @@ static void take_or_give(struct thing *thing)
     model.doing = "take";
     thing->kind = (unsigned)PAGES + below(4);
     thing->pages = 1u + below(below(4) == 0 ? 100 : 8);
+    if (below(10) == 0) {
+        thing->kind = LARGE;
+        thing->pages += 512u - below(4);
+    }
     thing->word = (uint32_t)tap_random(&model.random) | 1u;
     bool fails = maybe_fail();
     ashlar_status status = take(thing);
     no_fail();
-    expect(status, ASHLAR_OK, fails);
+    expect(status, ASHLAR_OK, fails || thing->kind == LARGE); /* there is not RAM for many of those */
     if (status != ASHLAR_OK) {
         thing->kind = NOTHING;
         return;
@@ -448,27 +454,39 @@ static void take_or_give(struct thing *thing)
     look_at_thing(thing);
 }
 
+/* In two parts, so that a large page is split. */
+static void decommit(ashlar_vpn at, size_t count)
+{
+    size_t middle = below(count);
+    if (middle != 0) {
+        ashlar_space_decommit(at, middle);
+    }
+    ashlar_space_decommit(at + middle, count - middle);
+}
+
 /* Back a part of the kernel's range with the pool's frames, look, and take it away again. */
 static void commit(void)
 {
     struct owner *kernel = &model.owner[SPACES];
     size_t first, count;
+    bool large = below(2) == 0;
     pick_part(&model.kernel_area, &first, &count);
-    count = count < 90u ? count : 90u;
+    count = large || count < 90u ? count : 90u;
     struct page *page = pages_of(kernel, &model.kernel_area) + first;
     ashlar_vpn at = model.kernel_area.first + first;
     model.doing = "commit";
     bool fails = maybe_fail();
-    ashlar_status status = ashlar_space_commit(at, count, ASHLAR_MAP_WRITE);
+    ashlar_status status = large ? ashlar_space_commit_large(at, count, ASHLAR_MAP_WRITE)
+                                 : ashlar_space_commit(at, count, ASHLAR_MAP_WRITE);
     no_fail();
     expect(status, all(page, count, false) ? ASHLAR_OK : ASHLAR_EXISTS, fails);
-    for (size_t i = 0; status == ASHLAR_OK && i < count; i++) {
+    for (size_t i = 0; status == ASHLAR_OK && i < count; i += large ? 13u : 1u) {
         if (world_write(below(2), at + i, (uint32_t)i, 0) != 0 || world_read(below(2), at + i, 0) != i) {
             wrong("a committed page does not work", at + i);
         }
     }
     if (status == ASHLAR_OK) {
-        ashlar_space_decommit(at, count);
+        decommit(at, count);
     }
     look_around(kernel, &model.kernel_area, first, count);
 }
@@ -546,7 +564,7 @@ static void end(size_t free_before)
     clear_area(&model.owner[SPACES], &model.kernel_area);
     size_t free_frames = world_free_frames();
     struct ashlar_space_stats stats = world_stats();
-    if (free_frames + stats.kernel_table_frames + stats.strip_frames != free_before) {
+    if (free_frames + stats.kernel_table_frames + stats.strip_frames != free_before || stats.large_pages != 0) {
         model.doing = "end";
         wrong("frames are lost", 0);
     }

@@ -20,7 +20,7 @@
 #define PAGES_MOST 4u
 #define DEMAND_TURNS 500u
 
-enum kind { PAGES, COMMITTED, DEMAND, USER, KINDS };
+enum kind { PAGES, COMMITTED, DEMAND, USER, LARGE, SPAN, KINDS };
 enum state { FREE, BUSY, LIVE };
 
 /* Something that has an address. */
@@ -30,7 +30,7 @@ struct item {
     unsigned owner;
     unsigned space; /* USER */
     ashlar_vpn first;
-    ashlar_vpn range; /* COMMITTED: what was reserved */
+    ashlar_vpn range; /* COMMITTED, LARGE: what was reserved; SPAN: taken */
     size_t pages;
     uint64_t stamp;
     bool writable;
@@ -73,6 +73,16 @@ static void publish(enum state *state, enum state now)
 {
     sim_drain();
     *state = now;
+}
+
+static size_t large_pages(void)
+{
+    return (size_t)1 << ashlar_entry_shift(world.format->paging, 2);
+}
+
+static bool has_large(void)
+{
+    return ashlar_paging_levels(world.format->paging) > 2u;
 }
 
 static uint64_t address_of(ashlar_vpn page)
@@ -195,6 +205,38 @@ static ashlar_status make_committed(struct item *item)
     return status;
 }
 
+/* Pages somewhere in a large page, of a range that is the item's own, or a span. */
+static ashlar_status make_large(struct item *item)
+{
+    ashlar_status status;
+    size_t whole = large_pages();
+    if (item->kind == SPAN) {
+        status = ashlar_space_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "span", &item->range);
+    } else {
+        status = ashlar_space_reserve(whole, whole, "large", &item->range);
+        if (status == ASHLAR_OK) {
+            status = ashlar_space_commit_large(item->range, whole, ASHLAR_MAP_WRITE);
+            if (status != ASHLAR_OK) {
+                ashlar_space_unreserve(item->range);
+            }
+        }
+    }
+    item->first = item->range + random_below((unsigned)(whole - item->pages));
+    return status;
+}
+
+/* The item's pages first, then the others, if any: the large page is split on the way. */
+static void give_large(const struct item *item)
+{
+    size_t before = item->first - item->range;
+    ashlar_space_decommit(item->first, item->pages);
+    if (before != 0) {
+        ashlar_space_decommit(item->range, before);
+    }
+    ashlar_space_decommit(item->first + item->pages, large_pages() - before - item->pages);
+    ashlar_space_unreserve(item->range);
+}
+
 static ashlar_status make_user(struct item *item, unsigned number)
 {
     ashlar_pfn frames[PAGES_MOST];
@@ -219,6 +261,9 @@ static enum kind random_kind(void)
 {
     static const enum kind kinds[] = {PAGES, PAGES, COMMITTED, COMMITTED, DEMAND, USER, USER, USER};
     enum kind kind = kinds[random_below(8)];
+    if (has_large() && random_below(12) == 0) {
+        return random_below(2) == 0 ? LARGE : SPAN;
+    }
     return kind == USER && run.in[ashlar_port_cpu()] < 0 ? COMMITTED : kind;
 }
 
@@ -240,6 +285,8 @@ static void make(struct item *item, unsigned number, enum kind kind)
         status = make_committed(item);
     } else if (item->kind == DEMAND) {
         status = ashlar_space_take_demand(item->pages, ASHLAR_MAP_WRITE, "demand", &item->first);
+    } else if (item->kind == LARGE || item->kind == SPAN) {
+        status = make_large(item);
     } else {
         status = make_user(item, number);
     }
@@ -271,6 +318,10 @@ static void give_back(struct item *item)
     } else if (item->kind == COMMITTED) {
         ashlar_space_decommit(item->first, item->pages);
         ashlar_space_unreserve(item->range);
+    } else if (item->kind == LARGE) {
+        give_large(item);
+    } else if (item->kind == SPAN) {
+        ashlar_space_give(item->range);
     } else {
         ashlar_space_give(item->first);
     }

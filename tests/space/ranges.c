@@ -144,6 +144,42 @@ static void test_take_and_give(void)
     ok(ashlar_ranges_find_locked(r, a, &info) && info.tag == 0, "does not inherit a tag");
 }
 
+static ashlar_status take_high(size_t pages, size_t align_pages, uint32_t note, ashlar_vpn *first)
+{
+    struct ashlar_range_info info = {0, pages, 0, note, 0};
+    while (ashlar_ranges_hungry(r)) {
+        feed();
+    }
+    ashlar_status status = ashlar_ranges_take_high_locked(r, align_pages, &info);
+    *first = status == ASHLAR_OK ? info.first : *first;
+    return status;
+}
+
+/* From the other end, apart from all others; and where that is no use, as any other. */
+static void test_take_high(void)
+{
+    ashlar_vpn a = 0, b = 0, low = 0;
+    start(FIRST, 1000, 16);
+    is_u(take_high(10, 1, 5, &a), ASHLAR_OK, "take high");
+    is_u(a, FIRST + 990u, "from the end");
+    is_u(take_high(65, 64, 5, &b), ASHLAR_OK, "aligned");
+    ok(b % 64u == 0 && b + 65u <= a && b + 65u + 64u > a, "as high as it fits");
+    low = must_take(10, 1);
+    ok(low < b || low >= b + 65u, "others are elsewhere");
+    give(b);
+    is_u(take_high(65, 64, 5, &low), ASHLAR_OK, "again");
+    is_u(low, b, "where it was");
+    is_str(ashlar_ranges_audit_locked(r), NULL, "sound");
+    is_u(take_high(1, 3, 0, &low), ASHLAR_BAD_ARGUMENT, "[fault 77] alignment is no power of two");
+    is_u(take_high(0, 1, 0, &low), ASHLAR_BAD_ARGUMENT, "no pages");
+    is_u(take_high(1000, 1, 0, &low), ASHLAR_NO_ADDRESSES, "more than there is");
+    start(FIRST, 1000, 16);
+    is_u(take_high(1000, 1, 0, &low), ASHLAR_OK, "all there is");
+    is_u(low, FIRST, "its first page is the last that fits");
+    is_u(take_high(1, 1, 0, &low), ASHLAR_NO_ADDRESSES, "and then nothing");
+    is_str(ashlar_ranges_audit_locked(r), NULL, "sound");
+}
+
 static void test_arguments(void)
 {
     ashlar_vpn first = 99;
@@ -579,8 +615,9 @@ static const char *model_take(unsigned range, uint64_t random)
     size_t pages = 1u + (random & 1u ? random >> 8 & 7u : (random >> 8) % 60u);
     size_t align_pages = random >> 1 & 1u ? (size_t)1 << (random >> 20) % 8u : 1u;
     ashlar_vpn first = 12345;
-    ashlar_status status = random >> 2 & 1u ? take(pages, align_pages, range, &first)
-                                            : ashlar_ranges_take_locked(r, pages, align_pages, range, &first);
+    ashlar_status status = (random >> 2 & 5u) == 5u ? take_high(pages, align_pages, range, &first)
+                           : random >> 2 & 1u       ? take(pages, align_pages, range, &first)
+                                                    : ashlar_ranges_take_locked(r, pages, align_pages, range, &first);
     if (status == ASHLAR_NO_FRAMES) {
         return first != 12345 || !ashlar_ranges_hungry(r) || (random >> 2 & 1u) ? "no frames, but not hungry" : NULL;
     }
@@ -791,6 +828,7 @@ int main(void)
 {
     bool is_long = getenv("ASHLAR_LONG") != NULL;
     test_take_and_give();
+    test_take_high();
     test_arguments();
     test_take_at();
     test_walk();

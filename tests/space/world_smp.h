@@ -114,10 +114,17 @@ static void note_taken(ashlar_status status, const ashlar_pfn *frames, size_t co
     }
 }
 
+static void note_block(ashlar_status status, const ashlar_pfn *first, unsigned order)
+{
+    for (size_t i = 0; i < (size_t)1 << order && status == ASHLAR_OK; i++) {
+        sim_frame_taken(*first + i);
+    }
+}
+
 ashlar_status __wrap_ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first)
 {
     ashlar_status status = __real_ashlar_frames_take(pool, order, first);
-    note_taken(status, first, 1);
+    note_block(status, first, order);
     return status;
 }
 
@@ -125,7 +132,7 @@ ashlar_status __wrap_ashlar_frames_take_request(struct ashlar_frames *pool, cons
                                                 ashlar_pfn *first)
 {
     ashlar_status status = __real_ashlar_frames_take_request(pool, request, first);
-    note_taken(status, first, 1);
+    note_block(status, first, request->order);
     return status;
 }
 

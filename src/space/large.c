@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: 0BSD */
+/* large.c - kernel ranges in large pages: one entry and one TLB slot for 512 pages.
+ *
+ *     take, commit:  [ large page     ][ large page     ][ small ... ]  guard
+ *     frames:          block, order 9    block, order 9    single ones
+ *     level 1:         none: deposited   none: deposited   table
+ *
+ * Wherever a whole large page fits, and a block of frames is free, the range
+ * gets it; all else comes in single frames, so that nothing fails for want of
+ * blocks. All frames are promised beforehand, and each 2 MiB has its table in
+ * the cursor's hands, whether it will be linked or not. After that nothing fails:
+ *
+ *     block there?  yes: map it, and *deposit* the table
+ *                   no:  link the table, map single frames
+ *
+ * The deposit is for the day a part of the page is taken away: then the table
+ * is needed, and there is no failing any more (tables.c). Pages that are
+ * unmapped whole give block and deposit back.
+ *
+ * Tables of the kernel half are never freed. So where one is linked, as after a
+ * split, pages stay small. Ranges of large pages therefore come from the far end
+ * of the addresses, where those of small pages have not been; and the guard
+ * behind has no note, which would need a table: its range is found by a search.
+ *
+ * Only level 2 is used, and not if that is the root: an entry there would have
+ * to come into every root, and to leave it.
+ *
+ * Cost: a large page costs about as much as its table; O(pages) elsewhere.
+ */
+#include "space/internal.h"
+
+#include "arch/entry.h"
+
+#define BATCH_FRAMES 32u
+
+COLD size_t ashlar_large_pages(void)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    return ashlar_paging_levels(paging) > 2u ? (size_t)1 << ashlar_entry_shift(paging, 2) : 0;
+}
+
+/* Is there room for a large page: no table linked? */
+COLD static bool is_open(ashlar_vpn page)
+{
+    struct ashlar_spot spot;
+    ashlar_spot_find(NULL, page, 2, &spot);
+    ashlar_spot_close(&spot);
+    return spot.entry == 0;
+}
+
+COLD static bool take_block(ashlar_pfn *first)
+{
+    const struct ashlar_frames_request request = {word_log2(ashlar_large_pages()), 0, ASHLAR_FRAMES_ANY_NODE,
+                                                  ASHLAR_FRAMES_FROM_RESERVATION};
+    if (ashlar_frames_take_request(ashlar_half.pool, &request, first) != ASHLAR_OK) {
+        return false;
+    }
+    ashlar_frames_note_range(ashlar_half.pool, *first, ashlar_large_pages());
+    return true;
+}
+
+/* Single frames, which were promised. */
+COLD static void map_small(struct ashlar_cursor *cursor, size_t pages, unsigned flags)
+{
+    while (pages != 0) {
+        ashlar_pfn frames[BATCH_FRAMES];
+        size_t step = pages < BATCH_FRAMES ? pages : BATCH_FRAMES;
+        ashlar_status status = ashlar_frames_take_bulk(ashlar_half.pool, frames, step, ASHLAR_FRAMES_FROM_RESERVATION);
+        ASHLAR_CHECK(status == ASHLAR_OK, "space: promised frames were not there: %s", ashlar_status_text(status));
+        ashlar_cursor_map(cursor, frames, step, flags);
+        pages -= step;
+    }
+}
+
+/* All that is left for the cursor: nothing fails. Where one block could not be had, no other is looked for. */
+COLD static void map_all(struct ashlar_cursor *cursor, unsigned flags)
+{
+    const size_t whole = ashlar_large_pages();
+    bool blocks = true;
+    while (cursor->pages != 0) {
+        ashlar_pfn first;
+        size_t ahead = blocks ? whole - (cursor->next & (whole - 1u)) : cursor->pages;
+        ahead = ahead < cursor->pages ? ahead : cursor->pages;
+        if (blocks && ahead == whole && is_open(cursor->next)) {
+            blocks = take_block(&first);
+            if (blocks) {
+                ashlar_cursor_map_deposited(cursor, first, flags);
+                continue;
+            }
+        }
+        map_small(cursor, ahead, flags);
+    }
+}
+
+/* What waits for a purge is asked for before saying no. */
+COLD static ashlar_status promise(size_t pages)
+{
+    ashlar_status status = ashlar_frames_reserve(ashlar_half.pool, pages);
+    return status == ASHLAR_NO_FRAMES && ashlar_purge_helps() ? ashlar_frames_reserve(ashlar_half.pool, pages) : status;
+}
+
+/* Does a whole one fit, wherever it begins? */
+COLD static bool can_be_large(ashlar_vpn first, size_t pages)
+{
+    const size_t whole = ashlar_large_pages();
+    size_t skip = (0 - first) & (whole - 1u);
+    return whole != 0 && pages >= whole && pages - whole >= skip;
+}
+
+/* Out of line: its stack is not there when small pages are committed. */
+COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn first, size_t pages, unsigned flags)
+{
+    struct ashlar_cursor cursor;
+    ashlar_status status = ashlar_flags_status(NULL, flags);
+    if (status == ASHLAR_OK) {
+        status = promise(pages);
+    }
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = ashlar_cursor_begin(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP);
+    if (status != ASHLAR_OK) {
+        ashlar_frames_unreserve(ashlar_half.pool, pages);
+        return status;
+    }
+    map_all(&cursor, flags);
+    ashlar_cursor_end(&cursor);
+    return ASHLAR_OK;
+}
+
+COLD ashlar_status ashlar_space_commit_large(ashlar_vpn first, size_t pages, unsigned flags)
+{
+    return can_be_large(first, pages) ? commit_mixed(first, pages, flags) : ashlar_space_commit(first, pages, flags);
+}
+
+/* Aligned addresses; where there are none, any. */
+COLD static ashlar_status take_addresses(size_t pages, const char *name, struct ashlar_range_info *range)
+{
+    struct range_request request = {pages + 1u, ashlar_large_pages(), RANGE_LARGE, name};
+    ashlar_status status = ashlar_arena_take(&ashlar_half.general, &request, range);
+    if (status == ASHLAR_NO_ADDRESSES) {
+        request.align_pages = 1;
+        status = ashlar_arena_take(&ashlar_half.general, &request, range);
+    }
+    return status;
+}
+
+COLD ashlar_status ashlar_large_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
+{
+    struct ashlar_range_info range;
+    ashlar_status status = ashlar_flags_status(NULL, flags);
+    if (pages - 1u >= ashlar_half.layout.kernel_pages) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    if (status == ASHLAR_OK) {
+        status = take_addresses(pages, name, &range);
+    }
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = ashlar_space_commit_large(range.first, pages, flags);
+    if (status != ASHLAR_OK) {
+        ashlar_arena_give(&ashlar_half.general, range.first, ASHLAR_CALLER());
+        return status;
+    }
+    *first = range.first;
+    return ASHLAR_OK;
+}
+
+/* Who purges gathers the range anew. */
+COLD size_t ashlar_large_give(const struct ashlar_range_info *range)
+{
+    struct ashlar_cursor cursor;
+    struct ashlar_gather gather;
+    size_t pages = ashlar_range_pages(range);
+    ashlar_cursor_enter(&cursor, NULL, range->first, pages);
+    ashlar_gather_init(&gather, NULL);
+    size_t hidden = ashlar_cursor_hide(&cursor, pages, &gather);
+    ashlar_cursor_end(&cursor);
+    ashlar_purge_add(range);
+    return hidden;
+}
