@@ -54,6 +54,9 @@ struct ashlar_heap_options {
     unsigned max_cpus; /* numbers that ashlar_port_cpu can return; 0: one CPU */
     size_t keep_bytes; /* empty pages that the heap keeps; 0: 256 KiB. Above this plus a quarter it gives back */
     size_t grow_bytes; /* least that it asks for at once; 0: 64 KiB */
+    /* A power of two, or 0: where it can, it asks for memory from a multiple of it on, and gives back whole multiples: for
+     * sources that back those better, by large pages. */
+    size_t grow_align_bytes;
 };
 
 /* Storage for the heap's own structure, with owners for each CPU. Pure. options may be NULL.

@@ -253,9 +253,10 @@ COLD static bool is_there(struct ashlar_heap *heap, uint32_t units, uint32_t ali
 COLD bool ashlar_heap_grow(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
     uint32_t chunk = units > heap->grow_units ? units : (uint32_t)heap->grow_units;
+    uint32_t well = align_bytes > heap->grow_align_bytes ? align_bytes : heap->grow_align_bytes;
     token_take(heap);
-    bool grown = is_there(heap, units, align_bytes) || grow_by(heap, chunk, align_bytes) ||
-                 (units < chunk && grow_by(heap, units, align_bytes));
+    bool grown = is_there(heap, units, align_bytes) || grow_by(heap, chunk, well) ||
+                 ((units < chunk || align_bytes < well) && grow_by(heap, units, align_bytes));
     token_give(heap);
     return grown;
 }
@@ -274,6 +275,13 @@ COLD bool ashlar_heap_reclaim(struct ashlar_heap *heap, size_t bytes)
     return freed;
 }
 
+/* Units of the run that are kept, if at least so many have to be: what is given back begins where the source likes it. */
+COLD static uint32_t kept_units(const struct ashlar_heap *heap, const struct slab *run, uint32_t least)
+{
+    uintptr_t address = heap->base + ((uintptr_t)(run->first + least) << heap->unit_shift);
+    return least + (uint32_t)((round_up(address, heap->grow_align_bytes) - address) >> heap->unit_shift);
+}
+
 /* An empty run, or the end of one, that is more than is to be kept; the map says nobody. */
 COLD static struct slab *take_excess(struct ashlar_heap *heap, size_t keep_units)
 {
@@ -284,10 +292,13 @@ COLD static struct slab *take_excess(struct ashlar_heap *heap, size_t keep_units
         run = ashlar_heap_run_largest_locked(heap);
         if (run->units > empty - keep_units && ashlar_heap_spares_locked(heap) != 0) {
             struct slab *kept = run;
-            run = ashlar_heap_run_split_locked(heap, run, run->units - (uint32_t)(empty - keep_units));
+            uint32_t units = kept_units(heap, run, run->units - (uint32_t)(empty - keep_units));
+            run = units < run->units ? ashlar_heap_run_split_locked(heap, run, units) : NULL;
             ashlar_heap_run_file_locked(heap, kept, RUN_EMPTY);
         }
-        ashlar_heap_map_run(heap, run, 0);
+        if (run != NULL) {
+            ashlar_heap_map_run(heap, run, 0);
+        }
     }
     ashlar_lock_give(&heap->lock, interrupts);
     return run;

@@ -53,6 +53,11 @@ COLD static size_t units_or(size_t bytes, size_t usual, uint32_t unit_shift)
     return units != 0 ? units : 1u;
 }
 
+COLD static uint32_t align_of(const struct ashlar_heap_options *options)
+{
+    return options != NULL && options->grow_align_bytes != 0 ? (uint32_t)options->grow_align_bytes : 1u;
+}
+
 /* Heap and owners in storage; nothing behind them yet. */
 COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_heap_options *options,
                                            uint32_t unit_shift)
@@ -66,6 +71,7 @@ COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_he
     heap->unit_shift = unit_shift;
     heap->unit_granule_shift = unit_shift - GRANULE_SHIFT;
     heap->grow_units = units_or(options != NULL ? options->grow_bytes : 0, GROW_BYTES_USUAL, unit_shift);
+    heap->grow_align_bytes = align_of(options);
     heap->keep_units = units_or(options != NULL ? options->keep_bytes : 0, KEEP_BYTES_USUAL, unit_shift);
     heap->keep_units = heap->keep_units > heap->grow_units ? heap->keep_units : heap->grow_units;
     heap->slabs_begun = 1u; /* number 0 is nobody's */
@@ -99,7 +105,8 @@ COLD static uint32_t most_descriptors(size_t units)
 COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const struct ashlar_heap_options *options,
                                     const struct ashlar_heap_source *source, struct ashlar_heap **heap_out)
 {
-    if (!is_source_usable(source) || (uintptr_t)storage % GRANULE_BYTES != 0 || cpus_of(options) > ASHLAR_MAX_CPUS) {
+    if (!is_source_usable(source) || (uintptr_t)storage % GRANULE_BYTES != 0 || cpus_of(options) > ASHLAR_MAX_CPUS ||
+        !is_power_of_two(align_of(options))) {
         return ASHLAR_BAD_ARGUMENT;
     }
     if (storage_bytes < ashlar_heap_footprint_bytes(options, source->pages)) {

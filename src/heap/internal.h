@@ -110,6 +110,7 @@ struct ashlar_heap {
     uint32_t limit;                   /* L, T: units known to the map */
     size_t keep_units;                /* I */
     size_t grow_units;                /* I */
+    uint32_t grow_align_bytes;        /* I: at least 1 */
     struct ashlar_heap_source source; /* I: pages == 0: a plain range */
     uintptr_t range_base;             /* I */
     size_t range_bytes;               /* I */

@@ -62,7 +62,7 @@ static void test_bad_init(void)
 {
     static _Alignas(16) char storage[65536];
     struct ashlar_heap *made = NULL;
-    struct ashlar_heap_options options = {1, 0, 0};
+    struct ashlar_heap_options options = {.max_cpus = 1};
     struct ashlar_heap_source source = {0x10000000, 1024, source_commit, source_decommit, NULL, NULL, 0};
     size_t bytes = ashlar_heap_footprint_bytes(&options, 1024);
     ok(ashlar_heap_init(storage, bytes - 1, &options, &source, &made) == ASHLAR_NO_STORAGE, "too little storage");
@@ -114,6 +114,75 @@ static void test_watermark(void)
     is_u(ashlar_heap_shrink(heap, 0), 32768, "shrink to nothing");
     is_u(test.backed_pages * 4096u, stats_of(heap).metadata_bytes, "only bookkeeping is backed then");
     end("sound after shrinking");
+}
+
+/* --- whole pieces ------------------------------------------------------------ */
+
+#define PIECE ((size_t)1 << 20)
+
+/* Of the pieces of the heap's addresses, how many are backed wholly, and how many in part. */
+static void count_pieces(size_t *wholly, size_t *partly)
+{
+    *wholly = *partly = 0;
+    for (uintptr_t piece = round_up(heap->base, PIECE); piece + PIECE <= test.source.base + test.source.pages * 4096u;
+         piece += PIECE) {
+        size_t backed = 0;
+        for (size_t page = 0; page < PIECE / 4096u; page++) {
+            backed += test.backed[(piece - test.source.base) / 4096u + page];
+        }
+        *wholly += backed == PIECE / 4096u;
+        *partly += backed != 0 && backed != PIECE / 4096u;
+    }
+}
+
+/* The heap grows by whole pieces and gives whole ones back, while nothing is short. */
+static void test_pieces(void)
+{
+    const struct ashlar_heap_options options = {.max_cpus = 2,
+                                                .keep_bytes = 2u * PIECE,
+                                                .grow_bytes = PIECE,
+                                                .grow_align_bytes = PIECE};
+    void *blocks[COUNT] = {NULL};
+    size_t wholly, partly;
+    sim_set_cpu(0);
+    heap = source_heap_with(&test, 16384, &options, 0);
+    void *object = ashlar_heap_alloc(heap, 100, 0);
+    count_pieces(&wholly, &partly);
+    ok(object != NULL && wholly == 1 && partly == 0, "one object: one piece is backed");
+    is_u(take_blocks(blocks), COUNT, "4 MiB more");
+    count_pieces(&wholly, &partly);
+    ok(wholly == 5 && partly == 0, "five pieces, all of them whole");
+    give_blocks(blocks, COUNT);
+    count_pieces(&wholly, &partly);
+    ok(wholly >= 2 && wholly <= 4 && partly == 0, "%zu are kept, all of them whole", wholly);
+    is_str(source_audit(heap, &test), NULL, "sound");
+    void *large = ashlar_heap_alloc(heap, 6u * PIECE + 5000u, 0);
+    count_pieces(&wholly, &partly);
+    ok(large != NULL && wholly >= 8 && partly == 1, "a large block: its end is no whole one");
+    ashlar_heap_free(heap, large);
+    is_u(ashlar_heap_shrink(heap, 0) & 4095u, 0, "shrink to nothing");
+    is_u(stats_of(heap).empty_bytes, 0, "leaves nothing that is empty");
+    test.limit = test.backed_pages + 16u;
+    ok(ashlar_heap_alloc(heap, 65536, 0) != NULL, "with no memory for a piece, less will do");
+    test.limit = 0;
+    is_str(source_audit(heap, &test), NULL, "sound");
+    ashlar_heap_free(heap, object);
+    source_free(&test);
+}
+
+/* And no further than there are addresses: where no piece fits any more, anything does. */
+static void test_pieces_run_out(void)
+{
+    const struct ashlar_heap_options options = {.max_cpus = 2, .grow_bytes = PIECE, .grow_align_bytes = PIECE};
+    size_t got = 0;
+    heap = source_heap_with(&test, 1024, &options, 0);
+    while (ashlar_heap_alloc(heap, 65536, 0) != NULL) {
+        got++;
+    }
+    size_t units = heap->total;
+    ok(got * 16u + 48u >= units, "%zu blocks of 64 KiB in %zu pages", got, units);
+    is_str(source_audit(heap, &test), NULL, "sound");
+    source_free(&test);
 }
 
 /* Bits are backed where something is; map and descriptors stay as reserves. */
@@ -284,6 +353,8 @@ int main(void)
     test_init();
     test_bad_init();
     test_watermark();
+    test_pieces();
+    test_pieces_run_out();
     test_metadata();
     test_slabs_go_back();
     test_out_of_addresses();

@@ -462,7 +462,7 @@ static void start(void)
         test.source.move = layout->moves ? source_move : NULL;
         heap->source.move = test.source.move;
     } else {
-        struct ashlar_heap_options options = {layout->cpus, 0, 0};
+        struct ashlar_heap_options options = {.max_cpus = layout->cpus};
         range = malloc(layout->range_bytes + 64);
         memset(range, 0x5a, layout->range_bytes + 64);
         if (ashlar_heap_init_range_with(range + 1, layout->range_bytes, &options, &heap) != ASHLAR_OK) {

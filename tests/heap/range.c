@@ -163,7 +163,7 @@ static void test_two_cpus(void)
 {
     static unsigned char range[300000];
     struct ashlar_heap *heap = NULL;
-    struct ashlar_heap_options options = {2, 0, 0};
+    struct ashlar_heap_options options = {.max_cpus = 2};
     ok(ashlar_heap_init_range_with(range, sizeof range, &options, &heap) == ASHLAR_OK, "a range for two CPUs");
     void *object = ashlar_heap_alloc(heap, 64, 0);
     sim_set_cpu(1);

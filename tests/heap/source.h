@@ -123,11 +123,11 @@ __attribute__((unused)) static int source_move(void *context, size_t to, size_t 
 }
 
 /* A heap over a fresh source. */
-__attribute__((unused)) static struct ashlar_heap *source_heap(struct test_source *test, size_t pages, unsigned cpus,
-                                                               size_t keep_bytes, unsigned flags)
+__attribute__((unused)) static struct ashlar_heap *source_heap_with(struct test_source *test, size_t pages,
+                                                                    const struct ashlar_heap_options *options,
+                                                                    unsigned flags)
 {
     struct ashlar_heap *heap = NULL;
-    struct ashlar_heap_options options = {cpus, keep_bytes, 0};
     memset(test, 0, sizeof *test);
     void *base = mmap(NULL, pages * 4096u, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) {
@@ -141,14 +141,21 @@ __attribute__((unused)) static struct ashlar_heap *source_heap(struct test_sourc
     test->source.context = test;
     test->source.flags = flags;
     test->backed = calloc(pages, 1);
-    size_t bytes = ashlar_heap_footprint_bytes(&options, pages);
+    size_t bytes = ashlar_heap_footprint_bytes(options, pages);
     test->storage = malloc(bytes);
     memset(test->storage, 0xe7, bytes);
-    if (ashlar_heap_init(test->storage, bytes, &options, &test->source, &heap) != ASHLAR_OK) {
+    if (ashlar_heap_init(test->storage, bytes, options, &test->source, &heap) != ASHLAR_OK) {
         puts("# no heap");
         exit(1);
     }
     return heap;
+}
+
+__attribute__((unused)) static struct ashlar_heap *source_heap(struct test_source *test, size_t pages, unsigned cpus,
+                                                               size_t keep_bytes, unsigned flags)
+{
+    struct ashlar_heap_options options = {.max_cpus = cpus, .keep_bytes = keep_bytes};
+    return source_heap_with(test, pages, &options, flags);
 }
 
 __attribute__((unused)) static void source_free(struct test_source *test)
