@@ -89,7 +89,8 @@ static int run_space(unsigned count, char **words)
     print_area("what boot carved", layout->carve_first, layout->carve_pages);
     print("  %zu spaces, %zu ranges, %zu stacks, %lu KiB of addresses free (largest run %lu KiB)\n", stats.spaces,
           stats.ranges, stats.stacks, kib(stats.arena_free_pages), kib(stats.arena_largest_pages));
-    print("  %zu frames of kernel tables, %zu of descriptors\n", stats.kernel_table_frames, stats.strip_frames);
+    print("  %zu frames of kernel tables, %zu of descriptors; %zu large pages, each with a table kept for its split\n",
+          stats.kernel_table_frames, stats.strip_frames, stats.large_pages);
     print("  %llu pages flushed one by one, %llu flushes of everything, %llu entries written into roots\n",
           (unsigned long long)stats.flush_pages, (unsigned long long)stats.flush_alls,
           (unsigned long long)stats.root_writes);

@@ -239,6 +239,7 @@ static void boot_up(void)
         .policy = named_policy(),
         .kernel_space_bytes = named_bytes("kernel-space="),
         .heap_bytes = named_bytes("heap-space="),
+        .heap_commit = ashlar_space_commit_large,
         .kick = smp_kick,
     };
     uint64_t before = x86_rdtsc();

@@ -29,8 +29,11 @@ struct ashlar_boot {
     size_t kernel_space_bytes; /* a multiple of 4 MiB, 128 MiB to 3 GiB; default: 512 MiB, 128 MiB with up to 128 MiB of
                                 * RAM; on 64-bit all of the upper half */
     size_t heap_bytes;         /* address range of the heap; default: three quarters of the general arena */
-    size_t heap_keep_bytes;    /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
-    size_t stacks;             /* kernel stacks of 4 pages that fit; default 128 */
+    /* Backs pages of the heap's range; NULL: ashlar_space_commit, in small pages. With ashlar_space_commit_large, and from
+     * about 1 GiB of RAM on, the heap grows by whole large pages, where large pages can be had at all. */
+    ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags);
+    size_t heap_keep_bytes; /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
+    size_t stacks;          /* kernel stacks of 4 pages that fit; default 128 */
     ashlar_sharing_policy policy;
     ashlar_kick kick; /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */
 };

@@ -35,6 +35,7 @@
 #define STACKS_USUAL 128u
 #define KEEP_LEAST_BYTES ((size_t)256 << 10)
 #define KEEP_MOST_BYTES (8u * MIB)
+#define LARGE_RAM_FRAMES ((size_t)0x3c000)                                  /* 1 GiB, less what firmware keeps of it */
 #define HEAP_MOST_PAGES ((size_t)1 << 20 << (sizeof(size_t) == 8u ? 8 : 0)) /* 1 TiB */
 
 /* What is decided on the way up. */
@@ -53,8 +54,9 @@ struct plan {
 
 static bool sealed;
 
-/* The heap's address range, for its source. */
+/* The heap's address range, for its source; and how that is backed. */
 static ashlar_vpn heap_first;
+static ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags);
 
 static size_t to_pages(size_t bytes)
 {
@@ -104,6 +106,18 @@ static size_t keep_bytes(const struct plan *plan)
     return keep > KEEP_LEAST_BYTES ? keep : KEEP_LEAST_BYTES;
 }
 
+/* Where RAM is plenty, the heap grows by large pages of level 2, if those are not the root's. */
+static void choose_growth(struct plan *plan)
+{
+    const struct ashlar_paging *paging = plan->boot->paging;
+    heap_commit = plan->boot->heap_commit != NULL ? plan->boot->heap_commit : ashlar_space_commit;
+    if (plan->boot->heap_commit != NULL && ashlar_paging_levels(paging) > 2u &&
+        plan->booted->ram_frames >= LARGE_RAM_FRAMES) {
+        plan->heap_options.grow_bytes = (size_t)ASHLAR_PAGE_BYTES << ashlar_entry_shift(paging, 2);
+        plan->heap_options.grow_align_bytes = plan->heap_options.grow_bytes;
+    }
+}
+
 static void choose_options(struct plan *plan)
 {
     const struct ashlar_boot *boot = plan->boot;
@@ -111,6 +125,7 @@ static void choose_options(struct plan *plan)
     plan->frames_options.max_cpus = boot->max_cpus;
     plan->heap_options.max_cpus = boot->max_cpus;
     plan->heap_options.keep_bytes = keep_bytes(plan);
+    choose_growth(plan);
     space->paging = boot->paging;
     space->features = boot->features;
     space->max_cpus = boot->max_cpus;
@@ -177,7 +192,7 @@ static void lay(struct plan *plan)
 static ashlar_status commit(void *context, size_t first_page, size_t pages)
 {
     (void)context;
-    return ashlar_space_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE);
+    return heap_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE);
 }
 
 static void decommit(void *context, size_t first_page, size_t pages)
@@ -205,7 +220,9 @@ static void init_heap(struct plan *plan)
 {
     struct ashlar_heap_source source = {.commit = commit, .decommit = decommit};
     struct ashlar_booted *booted = plan->booted;
-    ashlar_status status = ashlar_space_reserve(plan->heap_pages, 1, "heap", &heap_first);
+    ashlar_status status =
+        ashlar_space_reserve(plan->heap_pages, plan->heap_options.grow_align_bytes >> ASHLAR_PAGE_SHIFT, "heap",
+                             &heap_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: an address range of %zu MiB for the heap: %s", plan->heap_pages >> 8,
                  ashlar_status_text(status));
     source.base = (uintptr_t)ashlar_port_pointer(ashlar_paging_address(plan->boot->paging, heap_first));

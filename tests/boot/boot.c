@@ -292,6 +292,47 @@ static void test_twice(const struct world_format *format)
     world_ok("sealed");
 }
 
+/* --- large pages --------------------------------------------------------------------- */
+
+static int add_large(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
+{
+    if (mapping->page_pages > 1 && first - booted.heap_first < booted.heap_pages) {
+        *(size_t *)context += pages / mapping->page_pages;
+    }
+    return 0;
+}
+
+static size_t heap_large_pages(void)
+{
+    size_t large = 0;
+    ashlar_space_walk_mappings(NULL, add_large, &large);
+    return large;
+}
+
+/* A kernel that asks for them has its heap in large pages, if there is RAM enough and the format has them. */
+static void test_large(const struct world_format *format, uint64_t ram_bytes, bool asks)
+{
+    void *block[16];
+    bool expected = asks && ram_bytes >= GIB && ashlar_paging_levels(format->paging) > 2u;
+    prepare(format, ram_bytes);
+    boot.heap_commit = asks ? ashlar_space_commit_large : NULL;
+    up();
+    for (unsigned i = 0; i < 16; i++) {
+        block[i] = ashlar_kmalloc(i < 8u ? 700000u : 100u);
+        ok(block[i] != NULL, "%s: block %u", world.name, i);
+    }
+    is_u(world_stats().large_pages, heap_large_pages(), "%s: all large pages are the heap's", world.name);
+    ok(expected ? heap_large_pages() >= 2 : heap_large_pages() == 0, "%s: %zu with %llu MiB", world.name,
+       heap_large_pages(), (unsigned long long)(ram_bytes >> 20));
+    for (unsigned i = 0; i < 16; i++) {
+        ashlar_kfree(block[i]);
+    }
+    (void)ashlar_heap_shrink(booted.heap, 0);
+    is_str(ashlar_heap_audit(booted.heap), NULL, "the heap is sound");
+    is_u(world_stats().large_pages, heap_large_pages(), "%s: as many as there are", world.name);
+    world_ok("large pages: %llu MiB", (unsigned long long)(ram_bytes >> 20));
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -301,6 +342,9 @@ int main(void)
         test_bad_maps(format);
         test_bad_options(format);
         test_twice(format);
+        test_large(format, 512u * MIB, true);
+        test_large(format, GIB, true);
+        test_large(format, GIB, false);
     }
     return done_testing();
 }

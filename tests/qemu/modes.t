@@ -32,6 +32,17 @@ says 'panic: paging=: this CPU does not have it' "it says so"
 boots 1 "a mode that there is not" --mem 32M "$I386" paging=9-level
 says 'panic: paging=: no such format' "it says so"
 
+# The heap in large pages, where RAM is plenty and the format has them below the root.
+for mode in i386 pae x86_64 la57; do
+    boots 0 "$mode: 1 GiB, and a heap that grows" --mode $mode --mem 1G "$(kernel_of $mode)" grow=100 space shrink audit
+    if [ $mode = i386 ]; then
+        says ' 0 large pages' "no large pages in its kernel ranges"
+    else
+        says '^ .*; [3-9] large pages' "the heap is in large pages"
+    fi
+    says 'every invariant of every floor holds' "all is sound"
+done
+
 available=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
 if [ "${available:-0}" -ge $((8 * 1024 * 1024)) ]; then
     KERNEL=$I386
