@@ -229,6 +229,60 @@ static void test_space_kernel(void)
     }
 }
 
+/* Which pages are in large ones; 0 if one is not there. */
+static size_t count_large(ashlar_vpn first, size_t pages)
+{
+    size_t large = 0;
+    for (size_t i = 0; i < pages; i++) {
+        struct ashlar_mapping mapping;
+        if (ashlar_space_query(NULL, first + i, &mapping) != ASHLAR_OK) {
+            return 0;
+        }
+        large += mapping.page_pages > 1;
+    }
+    return large;
+}
+
+static void test_large_words(volatile uint32_t *words, size_t count)
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < count; i++) {
+        words[i] = (uint32_t)i * 2654435761u;
+    }
+    for (size_t i = 0; i < count; i++) {
+        wrong += words[i] != (uint32_t)i * 2654435761u;
+    }
+    is_number(wrong, 0, "each of its words keeps its value");
+}
+
+/* Two large pages and a few small ones, in a format that has them; taken apart and given back. */
+static void test_space_large(void)
+{
+    const size_t whole = 512;
+    const size_t wanted = 2 * whole + 3;
+    ashlar_vpn first;
+    struct ashlar_place place;
+    struct ashlar_frames_stats before = frames_now();
+    bool expected = image_mode()->levels > 2 && before.free_2mib_blocks > 2;
+    if (!ok(ashlar_space_take(wanted, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "a test's large range", &first) == ASHLAR_OK,
+            "%zu pages, in large ones where they fit", wanted)) {
+        return;
+    }
+    is_number(count_large(first, wanted), expected ? 2 * whole : 0, "so many are");
+    test_large_words(ashlar_port_pointer(address_of_page(first)), wanted * (ASHLAR_PAGE_BYTES / sizeof(uint32_t)));
+    ashlar_space_explain(address_of_page(first + wanted) + 8, &place);
+    ok(place.kind == ASHLAR_PLACE_GUARD && text_equal(place.name, "a test's large range"), "a guard lies behind");
+    is_number(ashlar_space_protect(NULL, first + 5, 1, 0), ASHLAR_OK, "one page is made read-only");
+    is_number(count_large(first, wanted), expected ? whole : 0, "what it was a part of is small pages now");
+    ok_audit("splitting");
+    volatile uint32_t *word = ashlar_port_pointer(address_of_page(first + 6));
+    ok(*word == (uint32_t)(6 * 1024) * 2654435761u, "of the same contents");
+    ashlar_space_give(first);
+    (void)ashlar_space_purge();
+    ok(frames_now().free_frames + 8 >= before.free_frames, "the frames are free again, a few tables apart");
+    ok_audit("giving it back");
+}
+
 /* The loader's text page at 0xB8000 is memory of a device on any PC. */
 static void test_space_device(void)
 {
@@ -244,6 +298,7 @@ static void test_space_device(void)
 static void test_space(void)
 {
     test_space_kernel();
+    test_space_large();
     test_space_device();
     ok_audit("all of it");
 }
