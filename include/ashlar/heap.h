@@ -112,6 +112,11 @@ ASHLAR_MUST_USE ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size
  * nothing elsewhere. Slabs that other CPUs keep empty stay with them. */
 size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes);
 
+/* This CPU runs nothing any more: it was taken offline. On another one: what lies in its mailboxes goes back to its slabs,
+ * and those that are empty to the runs, for whoever wants them. Objects that are live in its slabs stay good; those freed
+ * later wait until this is called again, or the CPU is back. Fatal for the caller's own CPU. A thread's to call. */
+void ashlar_heap_drain_cpu(struct ashlar_heap *heap, unsigned cpu);
+
 /* A bounded share of what interrupts and other CPUs left to do on this CPU: for the idle loop.
  * Nonzero: there is more. */
 int ashlar_heap_work(struct ashlar_heap *heap);

@@ -162,6 +162,34 @@ COLD size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
     return given << heap->unit_shift;
 }
 
+/* Its CPU does not use it, but another one may be draining it as well. Pinned until unclaim. */
+COLD static void claim_absent(struct owner *owner)
+{
+    ashlar_port_pin();
+    while (!atomic_cas_u32(&owner->state, peek(&owner->state) & ~OWNER_BUSY, OWNER_BUSY)) {
+        ashlar_port_relax();
+    }
+}
+
+COLD void ashlar_heap_drain_cpu(struct ashlar_heap *heap, unsigned cpu)
+{
+    ashlar_heap_require_ready(heap, ASHLAR_CALLER());
+    ASHLAR_CHECK(cpu < heap->max_cpus && cpu != ashlar_port_cpu(),
+                 "heap: drain of CPU %u, which runs, or is none of %u; called from %p", cpu, heap->max_cpus,
+                 ASHLAR_CALLER());
+    for (unsigned i = cpu; i < 2u * heap->max_cpus; i += heap->max_cpus) {
+        struct owner *owner = &heap->owners[i];
+        claim_absent(owner);
+        while (has_mail(owner)) {
+            ashlar_heap_drain(heap, owner);
+        }
+        ashlar_heap_release_kept(heap, owner);
+        ashlar_heap_unclaim(owner);
+    }
+    ashlar_heap_drain_deferred(heap);
+    ashlar_heap_settle(heap);
+}
+
 COLD ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim, void *context)
 {
     ashlar_status status = ASHLAR_NO_STORAGE;
