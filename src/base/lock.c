@@ -44,11 +44,15 @@ static void note_given(const struct ashlar_lock *lock)
     stacks[cpu].count = count - 1u;
 }
 
+/* With interrupts off: a caller that holds none could be moved, and find another thread's on the CPU that it had. */
 const char *ashlar_lock_held_name(void)
 {
+    uintptr_t interrupts = ashlar_port_irq_save();
     unsigned cpu = ashlar_port_cpu();
     unsigned count = stacks[cpu].count;
-    return count != 0 ? stacks[cpu].held[count - 1u]->name : NULL;
+    const char *name = count != 0 ? stacks[cpu].held[count - 1u]->name : NULL;
+    ashlar_port_irq_restore(interrupts);
+    return name;
 }
 
 void ashlar_lock_abandon_all(void)
