@@ -42,6 +42,16 @@ static void *work(void *argument)
     return NULL;
 }
 
+/* No CPU keeps frames for itself: those that have gone leave all of them to the one that is left. */
+static void test_rest(void)
+{
+    static ashlar_pfn all[FRAMES];
+    sim_set_cpu(0);
+    is_u(ashlar_frames_take_bulk(pool, all, FRAMES, ASHLAR_FRAMES_MAY_USE_RESERVE), ASHLAR_OK,
+         "[fault 104] one CPU can have every frame that others had");
+    ashlar_frames_give_bulk(pool, all, FRAMES);
+}
+
 int main(void)
 {
     pthread_t threads[THREADS];
@@ -56,6 +66,7 @@ int main(void)
     }
     is_u(clashes, 0, "no frame was with two CPUs");
     is_u(stats_of(pool).free_frames, FRAMES, "none was lost");
+    test_rest();
     is_str(ashlar_frames_audit(pool), NULL, "sound");
     pool_drop();
     return done_testing();

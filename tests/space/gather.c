@@ -180,6 +180,64 @@ static void test_order(void)
     world_ok("order");
 }
 
+/* The other CPU has used the page, and has not asked anybody since. */
+static void test_stale(void)
+{
+    ashlar_pfn frame;
+    ashlar_vpn kernel;
+    uint32_t value = 0;
+    is_u(ashlar_frames_take(world.pool, 0, &frame), ASHLAR_OK, "%s: a frame", world.name);
+    is_u(ashlar_space_map(&space, 1000, 1, &frame, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK, "%s: mapped",
+         world.name);
+    is_u(ashlar_space_take(1, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
+    sim_set_cpu(1);
+    ashlar_space_switch(&space);
+    sim_set_cpu(0);
+    is_u(world_write(1, 1000, 7, SIM_USER), 0, "%s: the other CPU uses it", world.name);
+    is_u(world_write(1, kernel, 8, 0), 0, "%s: and a page of the kernel half", world.name);
+    is_u(ashlar_space_unmap(&space, 1000, 1, &frame), ASHLAR_OK, "%s: unmapped here", world.name);
+    ok(sim_load(1, world_address(1000), &value, sizeof value, SIM_USER) != 0, "%s: [fault 48] it faults there at once",
+       world.name);
+    is_u(ashlar_space_protect(NULL, kernel, 1, 0), ASHLAR_OK, "%s: read-only here", world.name);
+    ok(sim_store(1, world_address(kernel), &value, sizeof value, 0) != 0, "%s: [fault 48] and there", world.name);
+    ashlar_space_give(kernel);
+    (void)ashlar_space_purge();
+    ok(sim_load(1, world_address(kernel), &value, sizeof value, 0) != 0, "%s: [fault 48] after a purge it is gone there",
+       world.name);
+    sim_set_cpu(1);
+    ashlar_space_switch(NULL);
+    sim_set_cpu(0);
+    ashlar_frames_give(world.pool, frame, 0);
+    world_ok("stale");
+}
+
+/* What a CPU gave back, and kept ready, before it went. */
+static void test_gone(void)
+{
+    size_t frames = world_free_frames();
+    uintptr_t stack;
+    ashlar_vpn first[4];
+    sim_set_cpu(1);
+    for (unsigned i = 0; i < 4; i++) {
+        is_u(ashlar_space_take(3, ASHLAR_MAP_WRITE, "kernel", &first[i]), ASHLAR_OK, "%s: take on CPU 1", world.name);
+    }
+    is_u(ashlar_space_take_stack(2, "stack", &stack), ASHLAR_OK, "%s: and a stack", world.name);
+    for (unsigned i = 0; i < 4; i++) {
+        ashlar_space_give(first[i]);
+    }
+    ashlar_space_give_stack(stack);
+    ashlar_space_cpu_leave();
+    sim_set_cpu(0);
+    struct counts before = now();
+    ok(ashlar_space_purge() >= 14u, "%s: [fault 104] what it gave back is purged without it", world.name);
+    ok(since(before).kicks == 0, "%s: and nobody waits for it", world.name);
+    is_u(world_free_frames(), frames, "%s: [fault 104] every frame can be had", world.name);
+    sim_set_cpu(1);
+    ashlar_space_cpu_join();
+    sim_set_cpu(0);
+    world_ok("gone");
+}
+
 static void test_waits(void)
 {
     struct ashlar_gather g;
@@ -214,6 +272,8 @@ int main(void)
         test_runs();
         test_split();
         test_order();
+        test_stale();
+        test_gone();
         test_waits();
     }
     return done_testing();
