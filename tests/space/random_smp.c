@@ -584,12 +584,6 @@ static void settle_on_one(void *context)
     }
 }
 
-static unsigned long number_of(const char *name, unsigned long usual)
-{
-    const char *text = getenv(name);
-    return text != NULL ? strtoul(text, NULL, 0) : usual;
-}
-
 /* What was wrong, or NULL. */
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
@@ -649,13 +643,6 @@ static void run_seeds(const struct world_format *format, ashlar_sharing_policy p
 int main(void)
 {
     sim_violations_echo(false);
-    for (unsigned f = 0; f < sizeof formats / sizeof formats[0]; f++) {
-        bool fits = sizeof(uintptr_t) == 8 ? f >= 2 : f < 2;
-        for (unsigned policy = 0; policy <= ASHLAR_SHARING_SEQ && fits; policy++) {
-            if (f == number_of("ASHLAR_FORMAT", f) && policy == number_of("ASHLAR_POLICY", policy)) {
-                run_seeds(&formats[f], (ashlar_sharing_policy)policy);
-            }
-        }
-    }
+    world_each(run_seeds);
     return done_testing();
 }

@@ -234,4 +234,25 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
     }
 }
 
+/* --- which runs ------------------------------------------------------------------------------ */
+
+static unsigned long number_of(const char *name, unsigned long usual)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtoul(text, NULL, 0) : usual;
+}
+
+/* Each policy under each format whose addresses this build's words hold; ASHLAR_FORMAT and ASHLAR_POLICY choose one. */
+static void world_each(void (*each)(const struct world_format *format, ashlar_sharing_policy policy))
+{
+    for (unsigned f = 0; f < sizeof formats / sizeof formats[0]; f++) {
+        bool fits = sizeof(uintptr_t) == 8 ? f >= 2 : f < 2;
+        for (unsigned policy = 0; policy <= ASHLAR_SHARING_SEQ && fits; policy++) {
+            if (f == number_of("ASHLAR_FORMAT", f) && policy == number_of("ASHLAR_POLICY", policy)) {
+                each(&formats[f], (ashlar_sharing_policy)policy);
+            }
+        }
+    }
+}
+
 #endif
