@@ -202,8 +202,8 @@ static void test_stale(void)
     ok(sim_store(1, world_address(kernel), &value, sizeof value, 0) != 0, "%s: [fault 48] and there", world.name);
     ashlar_space_give(kernel);
     (void)ashlar_space_purge();
-    ok(sim_load(1, world_address(kernel), &value, sizeof value, 0) != 0, "%s: [fault 48] after a purge it is gone there",
-       world.name);
+    ok(sim_load(1, world_address(kernel), &value, sizeof value, 0) != 0,
+       "%s: [fault 48] after a purge it is gone there", world.name);
     sim_set_cpu(1);
     ashlar_space_switch(NULL);
     sim_set_cpu(0);
