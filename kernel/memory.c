@@ -277,6 +277,15 @@ const char *memory_audit(void)
     return problem;
 }
 
+void memory_write_frame(ashlar_pfn frame, uint32_t value)
+{
+    ashlar_port_pin();
+    uint32_t *words = ashlar_port_open_frame(frame);
+    *(volatile uint32_t *)words = value;
+    ashlar_port_close_frame(words);
+    ashlar_port_unpin();
+}
+
 size_t memory_heap_pages(void)
 {
     struct ashlar_heap_stats stats;

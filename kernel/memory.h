@@ -32,6 +32,9 @@ const char *memory_option(const char *beginning);
 /* Copies out of physical memory through a window: what the loader left lies anywhere. */
 void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes);
 
+/* The first word of a frame, through a window. */
+void memory_write_frame(ashlar_pfn frame, uint32_t value);
+
 /* NULL, or the first broken invariant of any floor. */
 const char *memory_audit(void);
 

@@ -26,6 +26,7 @@ struct cpu {
     char idle_name[8];
     uint32_t apic_id;
     volatile uint32_t online;
+    volatile uint32_t leaving; /* it goes offline once its idle task runs: no other one is chosen any more */
     struct descriptors descriptors;
 };
 

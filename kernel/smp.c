@@ -24,6 +24,7 @@
 #include "timer.h"
 #include "trap.h"
 #include "window.h"
+#include <ashlar/heap.h>
 #include <ashlar/port.h>
 
 #define LOW_MEMORY_END 0xa0000u
@@ -46,6 +47,7 @@ static struct {
     ashlar_pfn trampoline; /* 0: no page was found */
     unsigned planned;
     volatile unsigned running;
+    volatile unsigned starting; /* the one that comes up */
     volatile bool is_ticking;
 } smp = {.planned = 1, .running = 1};
 
@@ -131,22 +133,30 @@ static void copy_trampoline(void)
     ashlar_port_unpin();
 }
 
-static bool prepare(struct cpu *cpu)
+/* The first time: later it finds them as it has left them. */
+static bool take_stacks(struct cpu *cpu)
 {
-    uintptr_t stack;
     uintptr_t fault_stack;
-    print_to(cpu->idle_name, sizeof cpu->idle_name, "idle%u", smp.running);
-    if (ashlar_space_take_stack(STACK_PAGES, cpu->idle_name, &stack) != ASHLAR_OK ||
+    print_to(cpu->idle_name, sizeof cpu->idle_name, "idle%u", smp.starting);
+    if (ashlar_space_take_stack(STACK_PAGES, cpu->idle_name, &cpu->idle.stack_top) != ASHLAR_OK ||
         ashlar_space_take_stack(FAULT_STACK_PAGES, "double faults", &fault_stack) != ASHLAR_OK) {
         return false;
     }
     descriptors_set_fault_stack(&cpu->descriptors, fault_stack);
     descriptors_set_fault_root(&cpu->descriptors, (uintptr_t)ashlar_space_root(NULL));
+    return true;
+}
+
+static bool prepare(struct cpu *cpu)
+{
+    if (cpu->idle.stack_top == 0 && !take_stacks(cpu)) {
+        return false;
+    }
     ap_values = (struct ap_values){.root = (uint32_t)image_root(),
                                    .cr4 = (uint32_t)image_mode()->cr4,
                                    .no_execute = feature_has(FEATURE_NX) ? 0x800 : 0,
                                    .space_root = (uintptr_t)ashlar_space_root(NULL),
-                                   .stack = stack};
+                                   .stack = cpu->idle.stack_top};
     return true;
 }
 
@@ -159,8 +169,10 @@ static bool comes_up(const struct cpu *cpu, uint32_t ticks)
     return cpu->online != 0;
 }
 
-static bool start(struct cpu *cpu)
+static bool start(unsigned index)
 {
+    struct cpu *cpu = &cpus[index];
+    smp.starting = index;
     if (!prepare(cpu)) {
         return false;
     }
@@ -181,7 +193,7 @@ void smp_start(void)
     lapic_enable(VECTOR_SPURIOUS, true);
     copy_trampoline();
     image_show_low(true);
-    while (smp.running < smp.planned && start(&cpus[smp.running])) {
+    while (smp.running < smp.planned && start(smp.running)) {
         smp.running++;
     }
     image_show_low(false);
@@ -194,8 +206,8 @@ void smp_start(void)
 /* On the CPU that was started: the reference root is in use, and the stack is its idle task's. */
 void ap_main(void)
 {
-    struct cpu *cpu = &cpus[smp.running];
-    cpu_load(smp.running);
+    struct cpu *cpu = &cpus[smp.starting];
+    cpu_load(smp.starting);
     task_init(cpu->idle_name, ap_values.stack);
     feature_enable();
     ashlar_space_cpu_join();
@@ -207,6 +219,42 @@ void ap_main(void)
 unsigned smp_count(void)
 {
     return smp.running;
+}
+
+/* --- going, and coming back ------------------------------------------------------------ */
+
+void smp_go_offline(void)
+{
+    ashlar_space_cpu_leave();
+    cpu_self()->online = 0;
+    for (;;) {
+        x86_halt();
+    }
+}
+
+bool smp_take_offline(unsigned cpu)
+{
+    if (cpu == 0 || cpu >= smp.running || cpus[cpu].online == 0) {
+        return false;
+    }
+    cpus[cpu].leaving = 1;
+    while (cpus[cpu].online != 0) {
+        task_sleep(1); /* on another CPU, if need be */
+    }
+    ashlar_heap_drain_cpu(kernel_memory.booted.heap, cpu);
+    return true;
+}
+
+bool smp_bring_online(unsigned cpu)
+{
+    if (cpu == 0 || cpu >= smp.running || cpus[cpu].online != 0) {
+        return false;
+    }
+    cpus[cpu].leaving = 0;
+    image_show_low(true);
+    bool up = start(cpu);
+    image_show_low(false);
+    return up;
 }
 
 /* --- interrupts ---------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #define KERNEL_SMP_H
 
 #include <ashlar/memmap.h>
+#include <stdbool.h>
 
 /* Before the library is up: which CPUs there are, at most `most`, and a page below 1 MiB for them to begin at, which is
  * reserved. rsdp as for acpi_find_cpus. Returns how many there will be, this one counted. */
@@ -11,8 +12,16 @@ unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most);
 /* In a thread, with the timer running: starts them. */
 void smp_start(void);
 
-/* CPUs that run. */
+/* CPUs that were started: some may be offline. */
 unsigned smp_count(void);
+
+/* In a thread: that CPU runs nothing any more, nobody waits for it, and what it kept can be had by others. False: it is the
+ * first one, or is not online. */
+bool smp_take_offline(unsigned cpu);
+/* It runs tasks again. False: it is online, or does not come up. */
+bool smp_bring_online(unsigned cpu);
+/* The last thing that it does: with interrupts off, on the reference root. */
+ASHLAR_NORETURN void smp_go_offline(void);
 
 /* The boot structure's kick. */
 void smp_kick(const uint32_t *mask, unsigned words);

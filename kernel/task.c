@@ -56,6 +56,11 @@ void task_idle(void)
 {
     for (;;) {
         work();
+        x86_irq_disable();
+        if (cpu_self()->leaving != 0) {
+            task_leave_space();
+            smp_go_offline();
+        }
         x86_enable_and_halt();
     }
 }
@@ -97,6 +102,9 @@ static bool can_run(struct task *task, uint32_t now)
 {
     unsigned cpu = cpu_index();
     if ((task->is_running || task->pins != 0) && task->cpu != cpu) {
+        return false;
+    }
+    if (task->pins == 0 && cpu_self()->leaving != 0) {
         return false;
     }
     if (task->state == TASK_ASLEEP && (int32_t)(now - task->wake_tick) >= 0) {
@@ -278,6 +286,13 @@ static bool leave_ring(struct task *task)
 }
 
 /* --- spaces of tasks that are done ------------------------------------------ */
+
+void task_leave_space(void)
+{
+    uintptr_t interrupts = spin_take(&lock);
+    load_space(cpu_self(), NULL);
+    spin_give(&lock, interrupts);
+}
 
 void task_leave_done(void)
 {

@@ -54,6 +54,8 @@ void task_end_quiet(void);
 void task_preempt(void);
 /* From an interrupt: leave the space of a task that is done, if this CPU is still in it. */
 void task_leave_done(void);
+/* This CPU goes on with the reference root. From its idle task, or with interrupts off. */
+void task_leave_space(void);
 void task_pin(void);
 void task_unpin(void);
 

@@ -8,7 +8,7 @@
 #include "string.h"
 #include "tour.h"
 
-static const struct test *const groups[] = {tests_low, tests_high, tests_machine, tests_smp};
+static const struct test *const groups[] = {tests_low, tests_high, tests_machine, tests_smp, tests_races};
 static unsigned passed;
 static unsigned failed;
 

@@ -5,6 +5,7 @@
  * for something halts until an interrupt: QEMU's CPUs share the host's.
  */
 #include "cpu.h"
+#include "crew.h"
 #include "machine.h"
 #include "memory.h"
 #include "percpu.h"
@@ -18,7 +19,6 @@
 #include <ashlar/kmalloc.h>
 #include <ashlar/port.h>
 
-#define WORKERS_MAX (2 * CPUS_MAX)
 #define ROUNDS 3000u
 #define POISON 0xdeadbeefu
 #define HEAP_STEPS 20000u
@@ -26,27 +26,6 @@
 #define SHARED_OBJECTS 32u
 #define LINES 40u
 #define PATIENCE_TICKS 500u
-
-static struct task workers[WORKERS_MAX];
-static unsigned worker_count;
-
-static bool start_workers(unsigned count, task_function function)
-{
-    for (worker_count = 0; worker_count < count; worker_count++) {
-        if (task_start(&workers[worker_count], "tester", function, (void *)(uintptr_t)worker_count, NULL) !=
-            ASHLAR_OK) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void join_workers(void)
-{
-    while (worker_count > 0) {
-        task_join(&workers[--worker_count]);
-    }
-}
 
 /* --- keeping one's CPU ------------------------------------------------------- */
 
@@ -77,12 +56,12 @@ static void test_pinning(void)
 {
     pinning.seen = pinning.moved = 0;
     pinning.stop = false;
-    bool started = start_workers(2 * smp_count(), pin_worker);
+    bool started = crew_start(2 * smp_count(), pin_worker, NULL);
     task_sleep(30);
     pinning.stop = true;
-    join_workers();
+    crew_join();
     ok(started, "%u threads that pin themselves, two for each CPU", 2 * smp_count());
-    is_number(pinning.moved, 0, "none was moved while it was pinned");
+    is_number(pinning.moved, 0, "[fault 101] none was moved while it was pinned");
     is_number(pinning.seen, (UINT32_C(1) << smp_count()) - 1, "each CPU ran some of them");
 }
 
@@ -148,25 +127,16 @@ static void wait_for_readers(uint32_t round)
     }
 }
 
-static void write_frame(ashlar_pfn frame, uint32_t value)
-{
-    ashlar_port_pin();
-    uint32_t *words = ashlar_port_open_frame(frame);
-    *(volatile uint32_t *)words = value;
-    ashlar_port_close_frame(words);
-    ashlar_port_unpin();
-}
-
 static bool shoot(ashlar_vpn page, ashlar_pfn *frames)
 {
     for (uint32_t round = 1; round <= ROUNDS; round++) {
         ashlar_pfn *next = &frames[round % 2];
         ashlar_pfn old;
-        write_frame(*next, round);
+        memory_write_frame(*next, round);
         if (ashlar_space_unmap(NULL, page, 1, &old) != ASHLAR_OK) {
             return false;
         }
-        write_frame(old, POISON);
+        memory_write_frame(old, POISON);
         if (ashlar_space_map(NULL, page, 1, next, ASHLAR_MAP_WRITE) != ASHLAR_OK) {
             return false;
         }
@@ -183,16 +153,16 @@ static void shoot_with_readers(ashlar_vpn page, ashlar_pfn *frames)
     struct ashlar_space_stats before;
     struct ashlar_space_stats after;
     ashlar_space_stats(&before);
-    bool good = start_workers(smp_count() - 1, shot_reader);
+    bool good = crew_start(smp_count() - 1, shot_reader, NULL);
     task_sleep(2);
     good = good && shoot(page, frames);
     shot.stop = true;
-    join_workers();
+    crew_join();
     ashlar_space_stats(&after);
     ok(good, "a page was unmapped and mapped to another frame %u times", ROUNDS);
     print("# %u reads, %u found it absent, %llu kicks\n", shot.reads, shot.absent,
           (unsigned long long)(after.kicks - before.kicks));
-    is_number(shot.stale, 0, "no CPU read what was there before");
+    is_number(shot.stale, 0, "[fault 48, 49] no CPU read what was there before");
     ok(smp_count() == 1 || shot.reads > ROUNDS / 2, "the others did read it");
     ok(after.kicks - before.kicks >= (uint64_t)ROUNDS * (smp_count() - 1), "each of them was asked each time");
 }
@@ -210,7 +180,7 @@ static void test_shootdown(void)
         return;
     }
     shot.address = address_of_page(page);
-    write_frame(frames[0], 0);
+    memory_write_frame(frames[0], 0);
     if (ok(ashlar_space_map(NULL, page, 1, &frames[0], ASHLAR_MAP_WRITE) == ASHLAR_OK, "the first is mapped")) {
         shoot_with_readers(page, frames);
         ok(ashlar_space_unmap(NULL, page, 1, &mapped) == ASHLAR_OK, "and unmapped for good");
@@ -343,9 +313,9 @@ static void heap_worker(void *argument)
 static void test_heap_stress(void)
 {
     stress.damaged = 0;
-    ok(start_workers(smp_count() + 1, heap_worker), "%u threads use the heap, and free each other's objects",
+    ok(crew_start(smp_count() + 1, heap_worker, NULL), "%u threads use the heap, and free each other's objects",
        smp_count() + 1);
-    join_workers();
+    crew_join();
     for (unsigned i = 0; i < SHARED_OBJECTS; i++) {
         end_object(stress.shared[i]);
         stress.shared[i] = NULL;
@@ -366,8 +336,8 @@ static void line_worker(void *argument)
 
 static void test_lines(void)
 {
-    ok(start_workers(smp_count() + 1, line_worker), "%u threads print %u lines each", smp_count() + 1, LINES);
-    join_workers();
+    ok(crew_start(smp_count() + 1, line_worker, NULL), "%u threads print %u lines each", smp_count() + 1, LINES);
+    crew_join();
 }
 
 static void test_count(void)

@@ -9,6 +9,7 @@
 #include "machine.h"
 #include "memory.h"
 #include "print.h"
+#include "smp.h"
 #include "string.h"
 #include "task.h"
 #include "trap.h"
@@ -151,12 +152,48 @@ static int run_panic(unsigned count, char **words)
     ashlar_port_fatal(count > 1 ? words[1] : "asked for");
 }
 
-/* Frees an object twice: at once, or with other calls in between. */
+static struct {
+    void *object;
+    unsigned cpu; /* of whose slab it is */
+    volatile bool freed;
+} elsewhere;
+
+/* On any other CPU. */
+static void free_elsewhere(void *argument)
+{
+    (void)argument;
+    while (!elsewhere.freed) {
+        if (ashlar_port_pin() != elsewhere.cpu) {
+            ashlar_kfree(elsewhere.object);
+            elsewhere.freed = true;
+        }
+        ashlar_port_unpin();
+        task_yield();
+    }
+}
+
+static void free_on_another_cpu(void *object, unsigned cpu)
+{
+    static struct task task;
+    elsewhere.object = object;
+    elsewhere.cpu = cpu;
+    if (task_start(&task, "freer", free_elsewhere, NULL, NULL) == ASHLAR_OK) {
+        task_join(&task);
+    }
+}
+
+/* Frees an object twice: at once, with other calls in between, or first on another CPU. */
 static int run_doublefree(unsigned count, char **words)
 {
+    unsigned cpu = ashlar_port_pin();
     void *object = ashlar_kmalloc(100);
     void *other = ashlar_kmalloc(100);
-    ashlar_kfree(object);
+    ashlar_port_unpin();
+    if (count > 1 && text_equal(words[1], "cpus") && smp_count() > 1) {
+        free_on_another_cpu(object, cpu);
+    } else {
+        ashlar_kfree(object);
+    }
     if (count > 1 && text_equal(words[1], "later")) {
         ashlar_kfree(other);
         other = ashlar_kmalloc(3000);
@@ -227,7 +264,8 @@ const struct command commands_try[] = {
     {"overflow", "", "use up a kernel stack: panics, naming the stack", run_overflow},
     {"nested", "", "fault inside the report of a fault: panics", run_nested},
     {"reserved", "", "set a reserved bit in a page table: panics", run_reserved},
-    {"doublefree", "[later]", "free an object twice: panics, naming it", run_doublefree},
+    {"doublefree", "[later|cpus]", "free an object twice, at once, later, or on two CPUs: panics, naming it",
+     run_doublefree},
     {"interior", "", "free a pointer into an object: panics", run_interior},
     {"wild", "", "free what is not the heap's: panics", run_wild},
     {"wrongsize", "", "free with the wrong size: panics", run_wrongsize},

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: 0BSD
-# Several CPUs, in each paging mode: shootdowns, pinning, processes, the heap; and lines that stay whole.
+# Several CPUs, in each paging mode: shootdowns, pinning, processes, races, CPUs that go, the heap; and lines that stay
+# whole.
 . tests/qemu/lib.sh
 
 image=$KERNEL
@@ -9,6 +10,8 @@ for mode in i386 pae x86_64 la57; do
     [ "$(dirname "$KERNEL")" = "$(dirname "$image")" ] || [ "$image" = build/i386/kernel.elf ] || continue
     for cpus in 2 4; do
         kernel_test smp --mode $mode --smp $cpus --mem 64M
+        kernel_test races --mode $mode --smp $cpus --mem 64M
+        kernel_test offline --mode $mode --smp $cpus --mem 64M
         kernel_test smpheap --mode $mode --smp $cpus --mem 64M
     done
     boots 0 "lines of 4 CPUs ($mode)" --mode $mode --smp 4 --mem 64M "$KERNEL" test=lines
