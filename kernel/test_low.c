@@ -11,7 +11,8 @@
 #include "window.h"
 #include <ashlar/port.h>
 
-#define IN_USE_MAX 1024u /* frames that the heap, stacks and lists hold while the tests run */
+#define LARGE_PAGE 0x4000u /* a multiple of any large page's size */
+#define IN_USE_MAX 1024u   /* frames that the heap, stacks and lists hold while the tests run */
 
 static struct ashlar_frames_stats frames_now(void)
 {
@@ -185,6 +186,70 @@ static void test_space_errors(struct ashlar_space *space, ashlar_vpn kernel_page
     is_number(ashlar_space_query(space, 0x500, &mapping), ASHLAR_ABSENT, "nothing of that was mapped");
 }
 
+/* What no address or frame of this mode is. */
+static void test_space_limits(struct ashlar_space *space)
+{
+    ashlar_pfn frame = frames_now().total_frames / 2;
+    ashlar_pfn beyond = ASHLAR_PFN_NONE - 1;
+    ashlar_vpn first;
+    is_number(ashlar_space_reserve(1, 3, "none", &first), ASHLAR_BAD_ARGUMENT, "[fault 36] an alignment of 3 pages");
+    is_number(ashlar_space_map(space, last_page() + 1, 1, &frame, ASHLAR_MAP_USER), ASHLAR_BAD_ARGUMENT,
+              "[fault 38] a page that the format does not have");
+    if (image_mode()->levels > 3) {
+        ashlar_pfn frames[2] = {frame, frame};
+        is_number(ashlar_space_map(space, last_page() / 2, 2, frames, ASHLAR_MAP_USER), ASHLAR_BAD_ARGUMENT,
+                  "[fault 39] across the hole between the halves");
+    }
+    is_number(ashlar_space_map(space, 0x500, 1, &beyond, ASHLAR_MAP_USER), ASHLAR_BAD_ARGUMENT,
+              "[fault 42] a frame beyond the CPU's width");
+    is_number(ashlar_space_reserve(ashlar_space_layout()->kernel_pages, 1, "all", &first), ASHLAR_NO_ADDRESSES,
+              "[fault 60] all addresses of the kernel and more");
+}
+
+/* No frame is left while a table is wanted. */
+static ashlar_status without_frames(ashlar_status (*call)(struct ashlar_space *space), struct ashlar_space *space)
+{
+    ashlar_frames_fail_nth(kernel_memory.frames, 1, 1);
+    ashlar_status status = call(space);
+    ashlar_frames_fail_nth(kernel_memory.frames, 0, 0);
+    return status;
+}
+
+static ashlar_status map_far(struct ashlar_space *space)
+{
+    ashlar_pfn frame = frames_now().total_frames / 2;
+    return ashlar_space_map(space, 0x20000, 1, &frame, ASHLAR_MAP_USER);
+}
+
+static ashlar_status protect_part(struct ashlar_space *space)
+{
+    return ashlar_space_protect(space, LARGE_PAGE + 3, 1, ASHLAR_MAP_USER);
+}
+
+static void test_space_shortage(struct ashlar_space *space)
+{
+    struct ashlar_mapping mapping;
+    ashlar_pfn frame;
+    unsigned order = image_mode()->entry_bytes == 4 ? 10 : 9;
+    size_t before = frames_now().free_frames;
+    is_number(without_frames(map_far, space), ASHLAR_NO_FRAMES, "[fault 43] no frame for a table");
+    is_number(frames_now().free_frames, before, "[fault 43] no table is lost");
+    if (!ok(ashlar_frames_take(kernel_memory.frames, order, &frame) == ASHLAR_OK, "frames for a large page")) {
+        return;
+    }
+    is_number(ashlar_space_map_linear(space, LARGE_PAGE, (size_t)1 << order, frame,
+                                      ASHLAR_MAP_WRITE | ASHLAR_MAP_USER | ASHLAR_MAP_LARGE),
+              ASHLAR_OK, "a large page");
+    is_number(ashlar_space_map(space, LARGE_PAGE + 3, 1, &frame, ASHLAR_MAP_USER), ASHLAR_EXISTS,
+              "[fault 45] a page within it");
+    is_number(without_frames(protect_part, space), ASHLAR_NO_FRAMES, "[fault 44] no frame to split it");
+    ok(ashlar_space_query(space, LARGE_PAGE + 3, &mapping) == ASHLAR_OK && mapping.frame == frame + 3 &&
+           mapping.page_pages == (size_t)1 << order && (mapping.flags & ASHLAR_MAP_WRITE) != 0,
+       "[fault 44] it is as it was");
+    is_number(ashlar_space_unmap(space, LARGE_PAGE, (size_t)1 << order, NULL), ASHLAR_OK, "unmap it");
+    is_number(frames_now().free_frames, before, "all of it came back");
+}
+
 static void test_space_user(ashlar_vpn kernel_page)
 {
     struct ashlar_space space;
@@ -200,6 +265,8 @@ static void test_space_user(ashlar_vpn kernel_page)
     is_number(mapping.frame, frame, "it is the frame");
     is_number(ashlar_space_protect(&space, 0x400, 1, ASHLAR_MAP_USER), ASHLAR_OK, "make it read-only");
     test_space_errors(&space, kernel_page);
+    test_space_limits(&space);
+    test_space_shortage(&space);
     is_number(ashlar_space_unmap(&space, 0x400, 1, NULL), ASHLAR_OK, "unmap it");
     ashlar_space_destroy(&space);
     is_number(frames_now().free_frames, before, "nothing was kept");

@@ -242,6 +242,18 @@ static int run_doublegive(unsigned count, char **words)
     return EXIT_FAILED;
 }
 
+static int run_doublerange(unsigned count, char **words)
+{
+    ashlar_vpn first;
+    (void)count;
+    (void)words;
+    if (ashlar_space_take(4, ASHLAR_MAP_WRITE, "a range given twice", &first) == ASHLAR_OK) {
+        ashlar_space_give(first);
+        ashlar_space_give(first);
+    }
+    return EXIT_FAILED;
+}
+
 static int run_destroy(unsigned count, char **words)
 {
     static struct ashlar_space space;
@@ -270,6 +282,7 @@ const struct command commands_try[] = {
     {"wild", "", "free what is not the heap's: panics", run_wild},
     {"wrongsize", "", "free with the wrong size: panics", run_wrongsize},
     {"doublegive", "", "give a frame back twice: panics", run_doublegive},
+    {"doublerange", "", "give a range of pages back twice: panics", run_doublerange},
     {"destroy", "", "destroy the address space in use: panics", run_destroy},
     {"panic", "[TEXT]", "stop, and say so", run_panic},
     {NULL, NULL, NULL, NULL},
