@@ -126,6 +126,7 @@ const struct command commands_show[] = {
     {"tour", "", "what the library does, in nine stops", tour_run},
     {"test", "NAME...", "tests that run in the kernel; `test list` names them", test_run},
     {"bench", "[CASE]", "count instructions (under -icount)", bench_run},
+    {"ipis", "", "interrupts between CPUs, by operation", ipis_run},
     {"growth", "N", "what a growth step costs with N address spaces (under -icount)", growth_run},
     {"grow", "N", "take N blocks of 64 KiB from the heap", run_grow},
     {"shrink", "", "free them, and give back all that is empty", run_shrink},

@@ -49,6 +49,7 @@ static struct {
     volatile unsigned running;
     volatile unsigned starting; /* the one that comes up */
     volatile bool is_ticking;
+    struct smp_kicks kicks;
 } smp = {.planned = 1, .running = 1};
 
 extern struct ap_values ap_values;
@@ -259,8 +260,15 @@ bool smp_bring_online(unsigned cpu)
 
 /* --- interrupts ---------------------------------------------------------------------- */
 
+void smp_kicks(struct smp_kicks *kicks)
+{
+    kicks->rounds = __atomic_load_n(&smp.kicks.rounds, __ATOMIC_RELAXED);
+    kicks->interrupts = __atomic_load_n(&smp.kicks.interrupts, __ATOMIC_RELAXED);
+}
+
 void smp_kick(const uint32_t *mask, unsigned words)
 {
+    __atomic_fetch_add(&smp.kicks.rounds, 1, __ATOMIC_RELAXED);
     for (unsigned cpu = 0; cpu < words * 32 && cpu < CPUS_MAX; cpu++) {
         if ((mask[cpu / 32] >> cpu % 32 & 1) != 0) {
             lapic_send(cpus[cpu].apic_id, LAPIC_FIXED | VECTOR_KICK);
@@ -293,6 +301,7 @@ void smp_interrupt(unsigned vector)
         return;
     }
     if (vector == VECTOR_KICK) {
+        __atomic_fetch_add(&smp.kicks.interrupts, 1, __ATOMIC_RELAXED);
         ashlar_space_answer();
     } else if (vector == VECTOR_LEAVE) {
         task_leave_done();

@@ -23,6 +23,13 @@ bool smp_bring_online(unsigned cpu);
 /* The last thing that it does: with interrupts off, on the reference root. */
 ASHLAR_NORETURN void smp_go_offline(void);
 
+/* Interrupts for shootdowns so far. */
+struct smp_kicks {
+    uint32_t rounds;     /* calls of smp_kick */
+    uint32_t interrupts; /* that came of them, on all CPUs */
+};
+void smp_kicks(struct smp_kicks *kicks);
+
 /* The boot structure's kick. */
 void smp_kick(const uint32_t *mask, unsigned words);
 /* Make that CPU call task_leave_done. */

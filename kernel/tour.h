@@ -7,5 +7,6 @@ int tour_run(unsigned count, char **words);
 int test_run(unsigned count, char **words);
 int bench_run(unsigned count, char **words);
 int growth_run(unsigned count, char **words);
+int ipis_run(unsigned count, char **words);
 
 #endif
