@@ -115,11 +115,17 @@ static void cursor_random(void)
     print_csv("random_unmap", world.name, 1, least_unmap / SINGLES, "ns/page");
 }
 
+/* Some top-level slots; PAE's are 1 GiB, and user space needs one of the four. */
+static uint64_t several_slots(const struct world_format *format)
+{
+    static const uint64_t bytes[] = {(uint64_t)1 << 30, (uint64_t)3 << 30, (uint64_t)1 << 43, (uint64_t)1 << 52};
+    return bytes[format - world_formats];
+}
+
 static void growth(const struct world_format *format, ashlar_sharing_policy policy, unsigned long count)
 {
-    bool wide = ashlar_paging_virtual_bits(format->paging) > 32u;
     const struct world_options options = {.ram_bytes = 1024u * MIB,
-                                          .kernel_bytes = wide ? 0 : 1024u * MIB,
+                                          .kernel_bytes = several_slots(format),
                                           .policy = policy,
                                           .unwatched = true};
     struct ashlar_space *spaces = calloc(count, sizeof *spaces);
