@@ -117,12 +117,20 @@ static bool map_round(size_t count)
 }
 
 /* Addresses, frames, mapping, and all of it back; purges come when they come. */
-static unsigned range_flags = ASHLAR_MAP_WRITE;
-
 static bool range_round(size_t count)
 {
     ashlar_vpn first;
-    if (ashlar_space_take(count, range_flags, "bench", &first) != ASHLAR_OK) {
+    if (ashlar_space_take(count, ASHLAR_MAP_WRITE, "bench", &first) != ASHLAR_OK) {
+        return false;
+    }
+    ashlar_space_give(first);
+    return true;
+}
+
+static bool large_round(size_t count)
+{
+    ashlar_vpn first;
+    if (ashlar_space_take(count, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "bench", &first) != ASHLAR_OK) {
         return false;
     }
     ashlar_space_give(first);
@@ -136,29 +144,39 @@ static uint64_t purges_so_far(void)
     return stats.purges;
 }
 
+static bool stack_round(size_t count)
+{
+    uintptr_t top;
+    if (ashlar_space_take_stack(count, "bench", &top) != ASHLAR_OK) {
+        return false;
+    }
+    ashlar_space_give_stack(top);
+    return true;
+}
+
 /* Up to just behind the next purge. Returns the rounds that it took. */
-static uint32_t run_to_purge(size_t count, bool *good)
+static uint32_t run_to_purge(round_function round, size_t count, bool *good)
 {
     uint64_t purges = purges_so_far();
     uint32_t rounds = 0;
     while (*good && purges_so_far() == purges) {
-        *good = range_round(count);
+        *good = round(count);
         rounds++;
     }
     return rounds;
 }
 
-/* Whole intervals from purge to purge, so that each range bears its share. */
-static bool bench_range(const char *metric, unsigned bytes)
+/* Whole intervals from purge to purge, so that each range bears its share. Inlined, as a caller's own call would be. */
+static inline __attribute__((always_inline)) bool bench_purged(const char *metric, unsigned bytes, round_function round)
 {
     size_t count = bytes / ASHLAR_PAGE_BYTES;
     bool good = true;
-    (void)run_to_purge(count, &good);
-    (void)run_to_purge(count, &good);
-    uint32_t rounds = run_to_purge(count, &good) * PURGES;
+    (void)run_to_purge(round, count, &good);
+    (void)run_to_purge(round, count, &good);
+    uint32_t rounds = run_to_purge(round, count, &good) * PURGES;
     uint64_t before = x86_rdtsc();
     for (uint32_t i = 0; i < rounds; i++) {
-        good = range_round(count) && good;
+        good = round(count) && good;
     }
     csv_number(metric, bytes, divided(x86_rdtsc() - before, rounds));
     return good;
@@ -166,19 +184,30 @@ static bool bench_range(const char *metric, unsigned bytes)
 
 static bool bench_ranges(void)
 {
-    return bench_range("range_pair", 4096) && bench_range("range_pair", 65536) && bench_range("range_pair", 2097152);
+    return bench_purged("range_pair", 4096, range_round) && bench_purged("range_pair", 65536, range_round) &&
+           bench_purged("range_pair", 2097152, range_round) && bench_purged("stack_pair", 16384, stack_round);
 }
 
 /* Where a large page is an entry of the root there are none in the kernel half. */
 static bool bench_large_ranges(void)
 {
-    bool good = true;
-    if (image_mode()->levels > 2) {
-        range_flags = ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE;
-        good = bench_range("range_pair_large", 2097152);
-        range_flags = ASHLAR_MAP_WRITE;
+    return image_mode()->levels <= 2 || bench_purged("range_pair_large", 2097152, large_round);
+}
+
+/* The first touch of each page: the exception, a frame, its zeroes, the entry. */
+static bool bench_demand(void)
+{
+    ashlar_vpn first;
+    if (ashlar_space_take_demand(PAGES_MAX, ASHLAR_MAP_WRITE, "bench", &first) != ASHLAR_OK) {
+        return false;
     }
-    return good;
+    uint64_t before = x86_rdtsc();
+    for (size_t i = 0; i < PAGES_MAX; i++) {
+        *(volatile uint32_t *)address_of_page(first + i) = 1;
+    }
+    csv_number("demand_fault", ASHLAR_PAGE_BYTES, divided(x86_rdtsc() - before, PAGES_MAX));
+    ashlar_space_give(first);
+    return true;
 }
 
 static bool bench_map(void)
@@ -283,6 +312,7 @@ int bench_run(unsigned count, char **words)
     good = bench_map() && good;
     good = bench_ranges() && good;
     good = bench_large_ranges() && good;
+    good = bench_demand() && good;
     good = bench_growth() && good;
     timer_mask(false);
     if (!good) {

@@ -2,7 +2,7 @@
 /* serial.c - COM1 at 115200 8N1, polled in both directions.
  *
  * Polling needs no buffer, no interrupt and no lock, so that a panic prints
- * from wherever it happens. What arrives waits in the chip's FIFO of 16; the
+ * from wherever it happens. What arrives waits in the chip, a byte at a time; the
  * monitor looks more often than a person types, and QEMU holds back the rest.
  */
 #include "serial.h"
@@ -14,8 +14,6 @@
 #define STATUS_RECEIVED 0x01
 #define STATUS_CAN_SEND 0x20
 
-static int early = -1; /* arrived before start: turning on the FIFO would lose it */
-
 void serial_init(void)
 {
     static const struct {
@@ -26,10 +24,9 @@ void serial_init(void)
         {3, 0x80},            /* the divisor follows */
         {0, 0x01},            /* 115200 */
         {1, 0x00}, {3, 0x03}, /* 8N1 */
-        {2, 0x07},            /* FIFOs on and empty */
+        {2, 0x00},            /* no FIFOs: to turn them on loses what has arrived */
         {4, 0x03},            /* DTR, RTS */
     };
-    early = serial_get();
     for (unsigned i = 0; i < sizeof setup / sizeof setup[0]; i++) {
         x86_out8((uint16_t)(COM1 + setup[i].offset), setup[i].value);
     }
@@ -53,10 +50,5 @@ void serial_put(char character)
 
 int serial_get(void)
 {
-    if (early >= 0) {
-        int character = early;
-        early = -1;
-        return character;
-    }
     return (x86_in8(LINE_STATUS) & STATUS_RECEIVED) != 0 ? x86_in8(COM1) : -1;
 }

@@ -7,6 +7,7 @@
 #include "string.h"
 #include "tap.h"
 #include "tour.h"
+#include "trap.h"
 #include <ashlar/kmalloc.h>
 
 #define STRESS_OBJECTS 256u
@@ -59,6 +60,44 @@ static int run_shrink(unsigned count, char **words)
     print("and with nothing kept back:\n");
     say_heap();
     return EXIT_GOOD;
+}
+
+/* The frames that the region has so far, out of those that were promised. */
+static void say_demand(const char *what, size_t pages)
+{
+    struct ashlar_frames_stats stats;
+    ashlar_frames_stats(kernel_memory.frames, &stats);
+    print("%s: %zu of %zu frames are there, %zu more are promised; %u page faults so far\n", what,
+          pages - stats.reserved_frames, pages, stats.reserved_frames, trap_page_faults());
+}
+
+static int run_demand(unsigned count, char **words)
+{
+    uint32_t pages = 8;
+    uint32_t wrong = 0;
+    ashlar_vpn first;
+    if (count > 1 && (!text_number(words[1], &pages) || pages == 0)) {
+        print("demand N: a region of N pages\n");
+        return EXIT_FAILED;
+    }
+    ashlar_status status = ashlar_space_take_demand(pages, ASHLAR_MAP_WRITE, "demand region", &first);
+    if (status != ASHLAR_OK) {
+        print("no region of %u pages: %s\n", pages, ashlar_status_text(status));
+        return EXIT_FAILED;
+    }
+    say_demand("made", pages);
+    for (uint32_t i = 0; i < pages; i += 2) {
+        wrong += *(volatile uint32_t *)address_of_page(first + i) != 0;
+    }
+    say_demand("every other page read", pages);
+    for (uint32_t i = 0; i < pages; i++) {
+        *(volatile uint32_t *)address_of_page(first + i) = i;
+    }
+    say_demand("all pages written", pages);
+    ashlar_space_give(first);
+    say_demand("given back", 0);
+    print("%u pages were not zero at first\n", wrong);
+    return wrong == 0 ? EXIT_GOOD : EXIT_FAILED;
 }
 
 struct stress_object {
@@ -130,6 +169,7 @@ const struct command commands_show[] = {
     {"growth", "N", "what a growth step costs with N address spaces (under -icount)", growth_run},
     {"grow", "N", "take N blocks of 64 KiB from the heap", run_grow},
     {"shrink", "", "free them, and give back all that is empty", run_shrink},
+    {"demand", "[N]", "a region of N pages that come as they are touched", run_demand},
     {"stress", "[N]", "N hundred random calls to the heap, checked", run_stress},
     {NULL, NULL, NULL, NULL},
 };
