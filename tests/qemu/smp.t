@@ -14,6 +14,11 @@ for mode in i386 pae x86_64 la57; do
         kernel_test offline --mode $mode --smp $cpus --mem 64M
         kernel_test smpheap --mode $mode --smp $cpus --mem 64M
     done
+    boots 0 "interrupts between 4 CPUs ($mode)" --mode $mode --smp 4 --mem 1G "$KERNEL" ipis
+    says '^CSV rounds_cpus_4,range_pair_4096,0\.[1-9]' "2,000 ranges wait for one flush of other CPUs ($mode)"
+    says '^CSV interrupts_cpus_4,range_pair_4096_at_once,3000\.000,' "where each would ask all three ($mode)"
+    says '^CSV kicks_cpus_4,user_page_in_2,1000\.000,' "a user page is asked of those that run in its space ($mode)"
+    says '^CSV interrupts_cpus_4,user_page_in_1,0\.000,' "and of nobody else ($mode)"
     boots 0 "lines of 4 CPUs ($mode)" --mode $mode --smp 4 --mem 64M "$KERNEL" test=lines
     whole=$(tr -d '\r' <"$OUT" |
         grep -c '^# thread [0-4], line [0-9]*: abcdefghijklmnopqrstuvwxyz 0123456789 end of line$')
