@@ -88,7 +88,7 @@ static void step(void)
     }
     if (what == 0) {
         (void)ashlar_heap_work(heap);
-    } else if (what == 1 && run.is_gone) {
+    } else if (what < 5u && run.is_gone) {
         ashlar_heap_drain_cpu(heap, GONE);
     }
 }

@@ -174,6 +174,18 @@ static void test_rest(void)
     end("sound after a block");
 }
 
+/* The first one of all, by the last. */
+static void test_first(void)
+{
+    begin();
+    take(0, objects, OBJECTS);
+    give(CPUS - 1u, objects, OBJECTS);
+    ashlar_heap_drain_cpu(heap, 0);
+    is_u(stats_of(heap).live_objects, 0, "[fault 104] any CPU's objects come back");
+    ok(sim_pins() == 0 && heap->owners[0].state == 0 && heap->owners[CPUS].state == 0, "and its owners are free");
+    end("sound after the first CPU");
+}
+
 static void test_refused(void)
 {
     static struct ashlar_heap nothing;
@@ -196,6 +208,7 @@ int main(void)
     test_later();
     test_cache();
     test_rest();
+    test_first();
     test_refused();
     return done_testing();
 }
