@@ -76,8 +76,8 @@ BREAKAGES = {
          "    if (ashlar_port_context() == ASHLAR_CONTEXT_THREAD) {\n"
          "        early[ashlar_port_cpu()] = space != NULL ? space->cpus[0] : ashlar_half.online[0];\n    }"),
         (SHOOTDOWN, "    mask[cpu / 32u] &=", "    extern uint32_t early[64];\n    mask[0] = early[cpu];\n    mask[cpu / 32u] &=")]),
-    "bit-after-root": (SOME, [(SHARING, "    set_cpu(space, cpu, true);\n    ashlar_port_set_root(ashlar_space_root(space));",
-                               "    ashlar_port_set_root(ashlar_space_root(space));\n    set_cpu(space, cpu, true);")]),
+    "bit-after-root": (SOME, [(SHARING, "    set_cpu(space, cpu, true);\n    load_root(space, cpu);",
+                               "    load_root(space, cpu);\n    set_cpu(space, cpu, true);")]),
     "bit-cleared-early": (SOME, [(SHARING, "    set_cpu(space, cpu, true);\n",
                                   "    set_cpu(space, cpu, true);\n    set_cpu(old, cpu, false);\n")]),
     "join-without-flush": (SOME, [(SHOOTDOWN, "1u << (cpu % 32u));\n    ashlar_port_flush_all();", "1u << (cpu % 32u));")]),
@@ -131,7 +131,7 @@ BREAKAGES = {
          "    void *reference"),
         (SHARING, "    atomic_store_u32(&space->generation, generation);",
          "    atomic_store_u32(&space->generation, atomic_load_u32(&ashlar_half.generation));")]),
-    "mask-read-plain": (SOME[::-1], [FLUSH_LAST, (SHOOTDOWN, "atomic_fetch_or_u32(&cpus[word], 0);", "atomic_load_u32(&cpus[word]);")]),
+    "mask-read-plain": ([(TWO_LEVEL, LAZY), (PAE, PREALLOCATE), (FOUR, HYBRID)], [FLUSH_LAST, (SHOOTDOWN, "atomic_fetch_or_u32(&cpus[word], 0);", "atomic_load_u32(&cpus[word]);")]),
     "mask-before-flush": (SOME, [FLUSH_LAST]),
     "mask-read-plain-after-flush": (SOME, [
         (SHOOTDOWN, "atomic_fetch_or_u32(&cpus[word], 0);", "atomic_load_u32(&cpus[word]);")]),
