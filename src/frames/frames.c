@@ -417,7 +417,7 @@ static inline size_t run_length(const ashlar_pfn *frames, size_t most)
 
 /* How many of these frames, each another one, lie in the word of frames from base on; their bits. Mostly they were taken
  * one after the other, so runs are looked for. */
-OUT_OF_LINE static size_t bits_of(ashlar_pfn base, const ashlar_pfn *frames, size_t count, uintptr_t *bits)
+static inline size_t bits_of(ashlar_pfn base, const ashlar_pfn *frames, size_t count, uintptr_t *bits)
 {
     size_t left = count;
     *bits = 0;

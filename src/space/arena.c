@@ -27,12 +27,6 @@ COLD void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn fi
                        arena->strip_pages, ASHLAR_RANGES_FIRST_PAGES);
 }
 
-struct arena *ashlar_arena_of(ashlar_vpn page)
-{
-    const struct ashlar_space_layout *layout = &ashlar_half.layout;
-    return page - layout->stacks_first < layout->stacks_pages ? &ashlar_half.stacks : &ashlar_half.general;
-}
-
 /* --- the strip ----------------------------------------------------------- */
 
 /* Give the arena one more page of descriptors, unless somebody else was faster. */

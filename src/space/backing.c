@@ -46,8 +46,12 @@ static ashlar_status get_supply(struct supply *supply, size_t pages)
 {
     supply->in_hand = pages < BATCH_FRAMES ? pages : BATCH_FRAMES;
     supply->promised = pages - supply->in_hand;
-    ashlar_status status = try_supply(supply);
-    return status == ASHLAR_NO_FRAMES && ashlar_purge_helps() ? try_supply(supply) : status;
+    for (bool again = true;; again = false) {
+        ashlar_status status = try_supply(supply);
+        if (status != ASHLAR_NO_FRAMES || !again || !ashlar_purge_helps()) {
+            return status;
+        }
+    }
 }
 
 COLD static void return_supply(const struct supply *supply)
@@ -141,43 +145,57 @@ COLD static void close_range(struct ashlar_cursor *cursor, const struct ashlar_r
     ashlar_cursor_end(cursor);
 }
 
-/* A range that was kept ready has its guards and tables. */
-static ashlar_status fill_range(enum range_kind kind, size_t pages, const char *name, struct supply *supply,
-                                unsigned flags, ashlar_vpn *first)
+/* A range that nobody has kept ready. */
+COLD static __attribute__((noinline)) ashlar_status fill_new(const struct range_request *request, size_t pages,
+                                                             struct supply *supply, unsigned flags, ashlar_vpn *first)
 {
-    const struct range_request request = request_for(kind, pages, name);
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
-    if (pages <= BATCH_FRAMES && ashlar_magazine_take(arena_for(kind), &request, &range)) {
-        ashlar_port_pin();
-        ashlar_leaves_set(ashlar_range_first(&range), pages, supply->frames, flags);
-        ashlar_port_unpin();
-    } else {
-        ashlar_status status = ashlar_range_open(kind, pages, name, &range, &cursor);
-        if (status != ASHLAR_OK) {
-            return status;
-        }
+    ashlar_status status = ashlar_range_open(request->kind, pages, request->name, &range, &cursor);
+    if (status == ASHLAR_OK) {
         map_supply(&cursor, supply, flags);
         close_range(&cursor, &range);
+        *first = ashlar_range_first(&range);
+    }
+    return status;
+}
+
+/* One that was has its guards and tables. */
+static ashlar_status fill_range(const struct range_request *request, size_t pages, struct supply *supply,
+                                unsigned flags, ashlar_vpn *first)
+{
+    struct ashlar_range_info range;
+    if (pages > BATCH_FRAMES || !ashlar_magazine_take(arena_for(request->kind), request, &range)) {
+        return fill_new(request, pages, supply, flags, first);
     }
     *first = ashlar_range_first(&range);
+    ashlar_port_pin();
+    ashlar_leaves_set(*first, pages, supply->frames, flags);
+    ashlar_port_unpin();
     return ASHLAR_OK;
+}
+
+/* Nothing can be wrong with pages that are written, or not. */
+static inline ashlar_status pages_status(size_t pages, unsigned flags)
+{
+    if (pages - 1u >= ashlar_half.layout.kernel_pages) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    return (flags & ~ASHLAR_MAP_WRITE) == 0 ? ASHLAR_OK : ashlar_flags_status(NULL, flags);
 }
 
 static ashlar_status take_pages(enum range_kind kind, size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
+    const struct range_request request = request_for(kind, pages, name);
     struct supply supply;
-    ashlar_status status = ashlar_flags_status(NULL, flags);
-    if (pages - 1u >= ashlar_half.layout.kernel_pages) {
-        return ASHLAR_BAD_ARGUMENT;
-    }
+    ashlar_status status = pages_status(pages, flags);
     if (status == ASHLAR_OK) {
         status = get_supply(&supply, pages);
     }
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = fill_range(kind, pages, name, &supply, flags, first);
+    status = fill_range(&request, pages, &supply, flags, first);
     if (status != ASHLAR_OK) {
         return_supply(&supply);
     }
@@ -211,25 +229,43 @@ COLD ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintp
     return status;
 }
 
-static void check_hidden(const struct ashlar_range_info *range, size_t hidden, const void *caller)
+COLD static void refuse_missing(const struct ashlar_range_info *range, size_t missing, const void *caller)
+{
+    ashlar_panic("space: %s %s at %p given back with %zu of its %zu pages missing, by %p",
+                 ashlar_range_kind_text(range->note), (const char *)range->tag,
+                 (void *)ashlar_page_address(ashlar_range_first(range)), missing, ashlar_range_pages(range), caller);
+}
+
+static inline void check_hidden(const struct ashlar_range_info *range, size_t hidden, const void *caller)
 {
     size_t pages = ashlar_range_pages(range);
-    ASHLAR_CHECK(hidden == pages, "space: %s %s at %p given back with %zu of its %zu pages missing, by %p",
-                 ashlar_range_kind_text(range->note), (const char *)range->tag,
-                 (void *)ashlar_page_address(ashlar_range_first(range)), pages - hidden, pages, caller);
+    if (hidden != pages) {
+        refuse_missing(range, pages - hidden, caller);
+    }
+}
+
+/* Any but a few single pages. */
+COLD static void give_other(ashlar_vpn first, const void *caller)
+{
+    const unsigned kinds = 1u << RANGE_PAGES | 1u << RANGE_DEMAND | 1u << RANGE_LARGE;
+    struct ashlar_range_info range = ashlar_arena_claim(first, kinds, caller);
+    uint32_t kind = range.note & RANGE_KIND_MASK;
+    if (kind == (uint32_t)RANGE_DEMAND) {
+        ashlar_demand_give(&range);
+    } else {
+        check_hidden(&range, kind == (uint32_t)RANGE_PAGES ? ashlar_purge_give(&range) : ashlar_large_give(&range),
+                     caller);
+    }
 }
 
 void ashlar_space_give(ashlar_vpn first)
 {
-    const unsigned kinds = 1u << RANGE_PAGES | 1u << RANGE_DEMAND | 1u << RANGE_LARGE;
-    struct ashlar_range_info range = ashlar_arena_claim(first, kinds, ASHLAR_CALLER());
-    uint32_t kind = range.note & RANGE_KIND_MASK;
-    if (kind == (uint32_t)RANGE_PAGES) {
-        check_hidden(&range, ashlar_purge_give(&range), ASHLAR_CALLER());
-    } else if (kind == (uint32_t)RANGE_LARGE) {
-        check_hidden(&range, ashlar_large_give(&range), ASHLAR_CALLER());
+    struct ashlar_range_info range;
+    size_t hidden;
+    if (ashlar_purge_give_few(first, &range, &hidden)) {
+        check_hidden(&range, hidden, ASHLAR_CALLER());
     } else {
-        ashlar_demand_give(&range);
+        give_other(first, ASHLAR_CALLER());
     }
 }
 

@@ -43,7 +43,7 @@ void ashlar_gather_add(struct ashlar_gather *gather, ashlar_vpn first, size_t pa
 void ashlar_gather_merge(struct ashlar_gather *gather, const struct ashlar_gather *more)
 {
     if (more->runs > ASHLAR_GATHER_RUNS) {
-        gather->runs = ASHLAR_GATHER_RUNS + 1u;
+        ashlar_gather_add_all(gather);
         return;
     }
     for (unsigned i = 0; i < more->runs; i++) {

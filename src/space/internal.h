@@ -112,6 +112,9 @@ struct purge {
     struct ashlar_range_info ranges[PURGE_RANGES]; /* collected */
 };
 
+/* Tables of level 1 that are remembered, where a word has room for it. */
+#define LEAF_TABLES (sizeof(uintptr_t) > 4u ? 64u : 1u)
+
 struct ashlar_half {
     const struct ashlar_paging *paging;   /* b */
     const struct ashlar_sharing *sharing; /* b */
@@ -128,14 +131,15 @@ struct ashlar_half {
     void *root_page;                      /* b: the reference root behind them */
     ashlar_vpn directory_first;           /* b: first page that they cover */
     struct ashlar_lock lock;
-    struct ashlar_link spaces;    /* k */
-    size_t space_count;           /* k */
-    struct growth pending;        /* k */
-    struct growth prepared;       /* the grower\'s own */
-    volatile uint32_t growing;    /* 1 while a thread adds top-level slots */
-    volatile uint32_t generation; /* counts growths; written by the grower, after the reference */
-    uint64_t pulls;               /* n */
-    uint64_t purges;              /* n */
+    volatile uintptr_t leaf_tables[LEAF_TABLES]; /* where all RAM is mapped: tables of level 1, by slot (reach.c) */
+    struct ashlar_link spaces;                   /* k */
+    size_t space_count;                          /* k */
+    struct growth pending;                       /* k */
+    struct growth prepared;                      /* the grower\'s own */
+    volatile uint32_t growing;                   /* 1 while a thread adds top-level slots */
+    volatile uint32_t generation;                /* counts growths; written by the grower, after the reference */
+    uint64_t pulls;                              /* n */
+    uint64_t purges;                             /* n */
     struct purge purge;
     size_t purge_pages; /* b: so many wait at most */
     struct arena general;
@@ -189,7 +193,12 @@ struct range_request {
 };
 
 void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn first, size_t pages);
-struct arena *ashlar_arena_of(ashlar_vpn page);
+static inline struct arena *ashlar_arena_of(ashlar_vpn page)
+{
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
+    return page - layout->stacks_first < layout->stacks_pages ? &ashlar_half.stacks : &ashlar_half.general;
+}
+
 ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
                                 struct ashlar_range_info *info);
 /* caller: for the message where no range begins at first. */
@@ -257,6 +266,9 @@ void ashlar_purge_init(size_t ram_frames);
 /* Hide the range's pages, in its arena's lock if they are few, and leave it to the next purge. May purge. Returns how
  * many pages were present. */
 size_t ashlar_purge_give(const struct ashlar_range_info *range);
+/* The same for the range of few pages of the pool that begins at first, found and claimed in the same breath. False, and
+ * nothing is done, if it is none. */
+bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, size_t *hidden);
 /* The same for a range whose pages are hidden. */
 void ashlar_purge_add(const struct ashlar_range_info *range);
 /* Purge, if this context can: for whoever is short. True if anything came of it. */
@@ -304,21 +316,35 @@ static inline bool ashlar_spot_is_deposited(const struct ashlar_spot *spot)
     return ((uint32_t)spot->entry & ashlar_entry_deposit_bit(ashlar_half.paging)) != 0;
 }
 
-/* Entries of level 1 of kernel pages whose table is known to exist, found without a look at the directory. Returns how
- * many of the pages from this one on, at most limit, lie in that table. The entry itself is not read. */
-size_t ashlar_leaf_open_elsewhere(ashlar_vpn page, size_t limit, struct ashlar_spot *spot);
-static inline size_t ashlar_leaf_open(ashlar_vpn page, size_t limit, struct ashlar_spot *spot)
+/* Entries of level 1 side by side, in an open table. */
+struct leaves { /* two registers of a 64-bit machine */
+    void *table;
+    uint16_t index;
+    uint16_t count;
+    bool window; /* to be closed */
+};
+
+/* Those of kernel pages from this one on, at most limit, that lie in one table, which is known to exist: found without a
+ * look at the directory. The caller is pinned. */
+struct leaves ashlar_leaves_open_elsewhere(ashlar_vpn page, size_t limit);
+static inline struct leaves ashlar_leaves_open(ashlar_vpn page, size_t limit)
 {
     if (ashlar_half.array == NULL) {
-        return ashlar_leaf_open_elsewhere(page, limit, spot);
+        return ashlar_leaves_open_elsewhere(page, limit);
     }
     unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
     size_t whole = (size_t)1 << shift;
-    spot->window = false;
-    spot->table = ashlar_half.array + ((page - ashlar_half.layout.kernel_first) >> shift) * ASHLAR_PAGE_BYTES;
-    spot->index = (unsigned)(page & (whole - 1u));
-    size_t pages = whole - spot->index;
-    return pages < limit ? pages : limit;
+    void *table = ashlar_half.array + ((page - ashlar_half.layout.kernel_first) >> shift) * ASHLAR_PAGE_BYTES;
+    unsigned index = (unsigned)(page & (whole - 1u));
+    size_t count = whole - index < limit ? whole - index : limit;
+    return (struct leaves){table, (uint16_t)index, (uint16_t)count, false};
+}
+
+static inline void ashlar_leaves_close(const struct leaves *leaves)
+{
+    if (leaves->window) {
+        ashlar_port_close_frame(leaves->table);
+    }
 }
 
 /* Show a table of the kernel half, of level 1 or 2, that covers this page, in the linear array, if there is one. */
@@ -402,6 +428,11 @@ void ashlar_direct_build(struct ashlar_builder *builder, ashlar_pfn carve_first,
 
 /* On this CPU: pinned, or with interrupts off. */
 void ashlar_gather_flush(const struct ashlar_gather *gather);
+/* Everything. */
+static inline void ashlar_gather_add_all(struct ashlar_gather *gather)
+{
+    gather->runs = ASHLAR_GATHER_RUNS + 1u;
+}
 /* The runs of one more gather. */
 void ashlar_gather_merge(struct ashlar_gather *gather, const struct ashlar_gather *more);
 void ashlar_shootdown_init(void);

@@ -13,13 +13,6 @@
 
 #include "arch/entry.h"
 
-size_t ashlar_leaf_open_elsewhere(ashlar_vpn page, size_t limit, struct ashlar_spot *spot)
-{
-    ashlar_spot_find(NULL, page, 1, spot);
-    ASHLAR_ASSERT(spot->level == 1);
-    return ashlar_spot_pages(spot, page, limit);
-}
-
 static void note_all(const ashlar_pfn *frames, size_t count, void (*note)(struct ashlar_frames *, ashlar_pfn))
 {
     for (size_t i = 0; ASHLAR_DEBUG && i < count; i++) {
@@ -32,13 +25,12 @@ void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames,
     uint64_t bits = ashlar_half.leaf_bits[(flags | ASHLAR_MAP_GLOBAL) & LEAF_FLAGS];
     note_all(frames, pages, ashlar_frames_note_mapped);
     while (pages != 0) {
-        struct ashlar_spot spot;
-        size_t step = ashlar_leaf_open(first, pages, &spot);
-        ashlar_run_set(ashlar_half.paging, spot.table, spot.index, (unsigned)step, frames, bits);
-        ashlar_spot_close(&spot);
-        first += step;
-        pages -= step;
-        frames += step;
+        const struct leaves at = ashlar_leaves_open(first, pages);
+        ashlar_run_set(ashlar_half.paging, at.table, at.index, at.count, frames, bits);
+        ashlar_leaves_close(&at);
+        first += at.count;
+        pages -= at.count;
+        frames += at.count;
     }
 }
 
@@ -46,12 +38,11 @@ size_t ashlar_leaves_hide(ashlar_vpn first, size_t pages)
 {
     size_t hidden = 0;
     while (pages != 0) {
-        struct ashlar_spot spot;
-        size_t step = ashlar_leaf_open(first, pages, &spot);
-        hidden += ashlar_run_hide(ashlar_half.paging, spot.table, spot.index, (unsigned)step);
-        ashlar_spot_close(&spot);
-        first += step;
-        pages -= step;
+        const struct leaves at = ashlar_leaves_open(first, pages);
+        hidden += ashlar_run_hide(ashlar_half.paging, at.table, at.index, at.count);
+        ashlar_leaves_close(&at);
+        first += at.count;
+        pages -= at.count;
     }
     return hidden;
 }
@@ -60,12 +51,11 @@ size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
     size_t found = 0;
     while (pages != 0) {
-        struct ashlar_spot spot;
-        size_t step = ashlar_leaf_open(first, pages, &spot);
-        found += ashlar_run_collect(ashlar_half.paging, spot.table, spot.index, (unsigned)step, frames + found);
-        ashlar_spot_close(&spot);
-        first += step;
-        pages -= step;
+        const struct leaves at = ashlar_leaves_open(first, pages);
+        found += ashlar_run_collect(ashlar_half.paging, at.table, at.index, at.count, frames + found);
+        ashlar_leaves_close(&at);
+        first += at.count;
+        pages -= at.count;
     }
     note_all(frames, found, ashlar_frames_note_unmapped);
     return found;
@@ -83,13 +73,12 @@ COLD void ashlar_range_clear_guards(const struct ashlar_range_info *range)
 COLD void ashlar_leaves_clear(ashlar_vpn first, size_t pages)
 {
     while (pages != 0) {
-        struct ashlar_spot spot;
-        size_t step = ashlar_leaf_open(first, pages, &spot);
-        for (size_t i = 0; i < step; i++) {
-            ashlar_entry_clear(ashlar_half.paging, spot.table, spot.index + (unsigned)i);
+        const struct leaves at = ashlar_leaves_open(first, pages);
+        for (unsigned i = 0; i < at.count; i++) {
+            ashlar_entry_clear(ashlar_half.paging, at.table, at.index + i);
         }
-        ashlar_spot_close(&spot);
-        first += step;
-        pages -= step;
+        ashlar_leaves_close(&at);
+        first += at.count;
+        pages -= at.count;
     }
 }

@@ -72,6 +72,22 @@ size_t ashlar_purge_give(const struct ashlar_range_info *range)
     return hidden;
 }
 
+bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, size_t *hidden)
+{
+    struct arena *arena = ashlar_arena_of(first);
+    size_t pages = 0;
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    bool few = ashlar_ranges_find_locked(&arena->ranges, first, range) && range->note == (uint32_t)RANGE_PAGES &&
+               range->pages <= HIDE_LOCKED_PAGES;
+    if (few) {
+        *hidden = ashlar_leaves_hide(first, ashlar_range_pages(range));
+        pages = chain_locked(arena, range);
+    }
+    ashlar_lock_give(&arena->lock, interrupts);
+    purge_if_many(pages);
+    return few;
+}
+
 COLD void ashlar_purge_add(const struct ashlar_range_info *range)
 {
     struct arena *arena = ashlar_arena_of(range->first);
@@ -83,10 +99,11 @@ COLD void ashlar_purge_add(const struct ashlar_range_info *range)
 
 /* --- purging -------------------------------------------------------------------- */
 
-COLD static uint32_t detach(struct arena *arena)
+COLD static uint32_t detach(struct arena *arena, size_t *pages)
 {
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     uint32_t chain = arena->given;
+    *pages += arena->given_pages;
     arena->given = 0;
     arena->given_pages = 0;
     ashlar_lock_give(&arena->lock, interrupts);
@@ -103,15 +120,12 @@ static bool next_of(const struct arena *arena, uint32_t *chain, struct ashlar_ra
     return true;
 }
 
-COLD static size_t gather_chain(const struct arena *arena, uint32_t chain, struct ashlar_gather *gather)
+COLD static void gather_chain(const struct arena *arena, uint32_t chain, struct ashlar_gather *gather)
 {
     struct ashlar_range_info range;
-    size_t pages = 0;
     while (next_of(arena, &chain, &range)) {
         ashlar_gather_add(gather, range.first, range.pages);
-        pages += range.pages;
     }
-    return pages;
 }
 
 /* --- releasing: by the one purger, in its own buffers -------------------------------- */
@@ -200,11 +214,16 @@ COLD static void begin(struct purge *purge)
 COLD static size_t purge_all(struct purge *purge)
 {
     struct ashlar_gather gather;
-    uint32_t general = detach(&ashlar_half.general);
-    uint32_t stacks = detach(&ashlar_half.stacks);
+    size_t pages = 0;
+    uint32_t general = detach(&ashlar_half.general, &pages);
+    uint32_t stacks = detach(&ashlar_half.stacks, &pages);
     ashlar_gather_init(&gather, NULL);
-    size_t pages = gather_chain(&ashlar_half.general, general, &gather);
-    pages += gather_chain(&ashlar_half.stacks, stacks, &gather);
+    if (pages >= ASHLAR_FLUSH_THRESHOLD_PAGES) {
+        ashlar_gather_add_all(&gather);
+    } else {
+        gather_chain(&ashlar_half.general, general, &gather);
+        gather_chain(&ashlar_half.stacks, stacks, &gather);
+    }
     if (pages != 0) {
         ashlar_gather_finish(&gather);
         ashlar_half.purges++;

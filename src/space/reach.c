@@ -12,10 +12,15 @@
  *
  * The directory is read first: under PAE a table may not be there yet, and the
  * array has a hole in its place.
+ *
+ * Where all RAM is mapped there is no array, but a table of level 1, once it is
+ * linked in the kernel half, stays for good: so the last ones that were walked to
+ * are remembered, a word for each, and found again without a walk.
  */
 #include "space/internal.h"
 
 #include "arch/entry.h"
+#include "base/atomic.h"
 
 /* The spot of a kernel page through the array: level 1 where a table is linked, else its directory entry; or the root's,
  * where the directory itself is not there yet. */
@@ -68,6 +73,44 @@ void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigne
         spot->table = below;
         spot->level--;
     }
+}
+
+#define TAG_SHIFT                                                                                                      \
+    (sizeof(uintptr_t) * 4u) /* of a remembered word: the upper half is the slot's, the lower the table's */
+
+/* The table of level 1 that is remembered for a slot of the kernel half; 0: none is. One word has it all. */
+static ashlar_pfn recall(size_t slot)
+{
+    uintptr_t word = atomic_load(&ashlar_half.leaf_tables[slot % LEAF_TABLES]);
+    return word >> TAG_SHIFT == slot / LEAF_TABLES + 1u ? word & (((uintptr_t)1 << TAG_SHIFT) - 1u) : 0;
+}
+
+static void remember(size_t slot, ashlar_pfn table)
+{
+    uintptr_t tag = slot / LEAF_TABLES + 1u;
+    if (table >> TAG_SHIFT == 0 && tag >> TAG_SHIFT == 0) {
+        atomic_store(&ashlar_half.leaf_tables[slot % LEAF_TABLES], tag << TAG_SHIFT | table);
+    }
+}
+
+struct leaves ashlar_leaves_open_elsewhere(ashlar_vpn page, size_t limit)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned shift = ashlar_entry_shift(paging, 2);
+    size_t slot = (page - ashlar_half.layout.kernel_first) >> shift;
+    ashlar_pfn table = recall(slot);
+    if (table == 0) {
+        struct ashlar_spot spot;
+        ashlar_spot_find(NULL, page, 2, &spot);
+        ASHLAR_ASSERT(spot.level == 2 && ashlar_entry_is_link(paging, 2, spot.entry));
+        table = ashlar_entry_frame(paging, spot.entry);
+        ashlar_spot_close(&spot);
+        remember(slot, table);
+    }
+    unsigned index = (unsigned)(page & (((size_t)1 << shift) - 1u));
+    size_t here = ((size_t)1 << shift) - index;
+    return (struct leaves){ashlar_port_open_frame(table), (uint16_t)index, (uint16_t)(here < limit ? here : limit),
+                           true};
 }
 
 COLD void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table)

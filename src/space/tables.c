@@ -202,7 +202,7 @@ COLD static void unlink_if_empty(struct prune *prune, struct ashlar_spot *spot, 
         prune->frames[prune->count++] = ashlar_entry_frame(paging, spot->entry);
         ashlar_gather_add(gather, prune->next, 1);
         if (ashlar_paging_root_needs_reload(paging) && spot->level == ashlar_paging_levels(paging)) {
-            gather->runs = ASHLAR_GATHER_RUNS + 1u; /* a flush of a page leaves what the CPU keeps of the root */
+            ashlar_gather_add_all(gather); /* a flush of a page leaves what the CPU keeps of the root */
         }
         prune->space->table_frames--;
     }
