@@ -48,7 +48,9 @@ static struct {
     unsigned user_items[SPACES];
     bool part[CPUS];
     int in[CPUS]; /* the space that a CPU runs in; -1: none */
-    bool tagged;  /* CPUs keep translations of spaces that they leave */
+    unsigned rounds_begun;
+    unsigned rounds_done; /* by all CPUs together */
+    bool tagged;          /* CPUs keep translations of spaces that they leave */
     uint64_t random;
     uint64_t stamps;
     char problem[256];
@@ -534,6 +536,41 @@ static void speculate(void)
     }
 }
 
+/* --- a run about demand regions alone ----------------------------------------------------------------- */
+
+/* All CPUs touch one region's pages at once, in the same order: they meet in the fault. */
+static void demand_body(void *context)
+{
+    struct item *item = &run.items[0];
+    (void)context;
+    unsigned cpu = ashlar_port_cpu();
+    if (cpu != 0) {
+        join();
+    }
+    for (unsigned round = 0; round < 6u && run.problem[0] == '\0'; round++) {
+        if (cpu == 0) {
+            make(item, 0, DEMAND);
+            sim_drain();
+            run.rounds_begun = round + 1u;
+        }
+        while (run.rounds_begun <= round && run.problem[0] == '\0') {
+            (void)sim_wait();
+        }
+        for (size_t i = 0; item->state == LIVE && i < item->pages; i++) {
+            check_write(item, i);
+        }
+        sim_drain();
+        run.rounds_done++;
+        while (run.rounds_done < (round + 1u) * CPUS && run.problem[0] == '\0') {
+            (void)sim_wait();
+        }
+        if (cpu == 0 && item->state == LIVE) {
+            give_back(item);
+        }
+        sim_progress();
+    }
+}
+
 /* Nothing is in flight: no CPU knows more than the tables. */
 static const char *find_stale(void)
 {
@@ -584,6 +621,11 @@ static void settle_on_one(void *context)
     }
 }
 
+static void (*body_of(uint64_t seed))(void *)
+{
+    return seed % 4 == 3 ? user_body : seed % 8 == 5 ? demand_body : cpu_body;
+}
+
 /* What was wrong, or NULL. */
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
@@ -610,7 +652,7 @@ static const char *run_seed(const struct world_format *format, ashlar_sharing_po
     world_up(format, policy, &mmu);
     ashlar_frames_stats(world.pool, &stats);
     size_t frames = stats.free_frames;
-    const char *why = sim_schedule(CPUS, seed % 4 == 3 ? user_body : cpu_body, NULL, &schedule);
+    const char *why = sim_schedule(CPUS, body_of(seed), NULL, &schedule);
     if (why == NULL && run.problem[0] == '\0') {
         why = sim_schedule(CPUS, settle_on_one, &frames, &schedule);
     }
