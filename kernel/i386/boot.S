@@ -8,14 +8,13 @@
  * last; those here serve until it has built them.
  */
 #define IMAGE_OFFSET 0xFFC00000
-#define PHYSICAL(symbol) ((symbol) - IMAGE_OFFSET)
 #define ENTRY_FLAGS 0x63 /* present, writable, accessed, dirty */
 #define CR0_PG_WP 0x80010000
 #define CR0_PG 0x80000000
 #define STACK_BYTES 16384
-#define SELECTOR_CODE 0x08
-#define SELECTOR_DATA 0x10
-#define MSR_EFER 0xC0000080
+#define SELECTOR_CODE_32 0x08
+
+#include "begin.S"
 
     .section .multiboot, "a"
     .align 4
@@ -23,17 +22,7 @@
     .long 3          /* modules on page boundaries; memory information */
     .long -(0x1BADB002 + 3)
 
-    .align 8
-multiboot2:
-    .long 0xE85250D6, 0, multiboot2_end - multiboot2 /* Multiboot 2, for 32 bits */
-    .long -(0xE85250D6 + (multiboot2_end - multiboot2))
-    .word 2, 0 /* addresses */
-    .long 24, PHYSICAL(multiboot2), PHYSICAL(image_start), PHYSICAL(image_data_end), PHYSICAL(image_end)
-    .word 3, 0 /* entry */
-    .long 12, PHYSICAL(start), 0
-    .word 0, 0 /* the end */
-    .long 8
-multiboot2_end:
+    MULTIBOOT2_HEADER
 
     .section .boot, "ax"
     .global start
@@ -97,39 +86,7 @@ paging_switched:
     popl %esi
     ret
 
-
-/* Copied to a page below 1 MiB, where another CPU begins in real mode: nothing here may depend on where it lies. */
-    .code16
-    .global ap_trampoline, ap_trampoline_end
-ap_trampoline:
-    cli
-    cld
-    lgdtl %cs:(ap_segments_pointer - ap_trampoline)
-    movl %cr0, %eax
-    orl $1, %eax
-    movl %eax, %cr0
-    ljmpl $SELECTOR_CODE, $PHYSICAL(ap_start)
-ap_segments_pointer:
-    .word boot_segments_end - boot_segments - 1
-    .long PHYSICAL(boot_segments)
-ap_trampoline_end:
-
-    .code32
-ap_start:
-    movl $SELECTOR_DATA, %eax
-    movl %eax, %ds
-    movl %eax, %es
-    movl %eax, %ss
-    movl PHYSICAL(ap_values + 8), %ebx
-    testl %ebx, %ebx
-    jz ap_paging
-    movl $MSR_EFER, %ecx
-    rdmsr
-    orl %ebx, %eax
-    wrmsr
-ap_paging:
-    movl PHYSICAL(ap_values), %edx
-    movl PHYSICAL(ap_values + 4), %ecx
+    AP_TRAMPOLINE
     movl $ap_high, %esi
     jmp load_paging
 ap_high:

@@ -9,18 +9,17 @@
  * it cannot be: so the way leads down to 32 bits, and up again.
  */
 #define IMAGE_OFFSET 0xFFFFFFFFFFC00000
-#define PHYSICAL(symbol) ((symbol) - IMAGE_OFFSET)
 #define LINK_FLAGS 0x23  /* present, writable, accessed */
 #define LARGE_FLAGS 0xE3 /* present, writable, accessed, dirty, large */
 #define CR0_PG_WP 0x80010000
 #define CR0_PG 0x80000000
 #define CR4_PAE 0x20
 #define STACK_BYTES 16384
-#define MSR_EFER 0xC0000080
 #define EFER_LME 0x100
 #define SELECTOR_CODE 0x08
-#define SELECTOR_DATA 0x10
 #define SELECTOR_CODE_32 0x18
+
+#include "begin.S"
 
 /* The file is loaded as it is: QEMU takes no 64-bit ELF of its own accord. */
     .section .multiboot, "a"
@@ -35,17 +34,7 @@ multiboot1:
     .long PHYSICAL(image_end)
     .long PHYSICAL(start)
 
-    .align 8
-multiboot2:
-    .long 0xE85250D6, 0, multiboot2_end - multiboot2 /* Multiboot 2, for 32 bits */
-    .long -(0xE85250D6 + (multiboot2_end - multiboot2))
-    .word 2, 0 /* addresses */
-    .long 24, PHYSICAL(multiboot2), PHYSICAL(image_start), PHYSICAL(image_data_end), PHYSICAL(image_end)
-    .word 3, 0 /* entry */
-    .long 12, PHYSICAL(start), 0
-    .word 0, 0 /* the end */
-    .long 8
-multiboot2_end:
+    MULTIBOOT2_HEADER
 
     .section .boot, "ax"
     .code32
@@ -127,39 +116,7 @@ load_wide:
     addq $IMAGE_OFFSET, %rsi
     jmp *%rsi
 
-
-/* Copied to a page below 1 MiB, where another CPU begins in real mode: nothing here may depend on where it lies. */
-    .code16
-    .global ap_trampoline, ap_trampoline_end
-ap_trampoline:
-    cli
-    cld
-    lgdtl %cs:(ap_segments_pointer - ap_trampoline)
-    movl %cr0, %eax
-    orl $1, %eax
-    movl %eax, %cr0
-    ljmpl $SELECTOR_CODE_32, $PHYSICAL(ap_start)
-ap_segments_pointer:
-    .word boot_segments_end - boot_segments - 1
-    .long PHYSICAL(boot_segments)
-ap_trampoline_end:
-
-    .code32
-ap_start:
-    movl $SELECTOR_DATA, %eax
-    movl %eax, %ds
-    movl %eax, %es
-    movl %eax, %ss
-    movl PHYSICAL(ap_values + 8), %ebx
-    testl %ebx, %ebx
-    jz ap_paging
-    movl $MSR_EFER, %ecx
-    rdmsr
-    orl %ebx, %eax
-    wrmsr
-ap_paging:
-    movl PHYSICAL(ap_values), %edx
-    movl PHYSICAL(ap_values + 4), %ecx
+    AP_TRAMPOLINE
     movl $PHYSICAL(ap_high), %esi
     jmp load_paging
     .code64
