@@ -118,12 +118,11 @@ static struct range_request request_for(enum range_kind kind, size_t pages, cons
     return (struct range_request){pages + guards, 1, kind, name};
 }
 
-COLD ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name,
-                                     struct ashlar_range_info *range, struct ashlar_cursor *cursor)
+COLD static ashlar_status open_range(const struct range_request *request, struct ashlar_range_info *range,
+                                     struct ashlar_cursor *cursor)
 {
-    const struct range_request request = request_for(kind, pages, name);
-    struct arena *arena = arena_for(kind);
-    ashlar_status status = ashlar_arena_take(arena, &request, range);
+    struct arena *arena = arena_for(request->kind);
+    ashlar_status status = ashlar_arena_take(arena, request, range);
     if (status != ASHLAR_OK) {
         return status;
     }
@@ -138,6 +137,13 @@ COLD ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const c
     return ASHLAR_OK;
 }
 
+COLD ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *name,
+                                     struct ashlar_range_info *range, struct ashlar_cursor *cursor)
+{
+    const struct range_request request = request_for(kind, pages, name);
+    return open_range(&request, range, cursor);
+}
+
 /* What is left for the cursor is the guard above. */
 COLD static void close_range(struct ashlar_cursor *cursor, const struct ashlar_range_info *range)
 {
@@ -146,12 +152,12 @@ COLD static void close_range(struct ashlar_cursor *cursor, const struct ashlar_r
 }
 
 /* A range that nobody has kept ready. */
-COLD static __attribute__((noinline)) ashlar_status fill_new(const struct range_request *request, size_t pages,
-                                                             struct supply *supply, unsigned flags, ashlar_vpn *first)
+COLD static __attribute__((noinline)) ashlar_status fill_new(const struct range_request *request, struct supply *supply,
+                                                             unsigned flags, ashlar_vpn *first)
 {
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
-    ashlar_status status = ashlar_range_open(request->kind, pages, request->name, &range, &cursor);
+    ashlar_status status = open_range(request, &range, &cursor);
     if (status == ASHLAR_OK) {
         map_supply(&cursor, supply, flags);
         close_range(&cursor, &range);
@@ -166,7 +172,7 @@ static ashlar_status fill_range(const struct range_request *request, size_t page
 {
     struct ashlar_range_info range;
     if (pages > BATCH_FRAMES || !ashlar_magazine_take(arena_for(request->kind), request, &range)) {
-        return fill_new(request, pages, supply, flags, first);
+        return fill_new(request, supply, flags, first);
     }
     *first = ashlar_range_first(&range);
     ashlar_port_pin();

@@ -319,15 +319,12 @@ COLD unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn pa
     return level;
 }
 
-COLD unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn first, ashlar_pfn frame, unsigned flags)
+COLD unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned level = ashlar_paging_large_level(paging, ashlar_half.options.features);
     if ((flags & ASHLAR_MAP_LARGE) == 0) {
         return 1;
-    }
-    if (space == NULL && level == ashlar_paging_levels(paging)) {
-        level--; /* a top-level entry: every root would have to get it, and lose it */
     }
     while (level > 1 && ((first ^ frame) & (((size_t)1 << ashlar_entry_shift(paging, level)) - 1u)) != 0) {
         level--;
@@ -338,7 +335,7 @@ COLD unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn fi
 COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
-    unsigned large_level = ashlar_large_level(cursor->space, cursor->next, first, flags);
+    unsigned large_level = ashlar_large_level(cursor->next, first, flags);
     while (pages != 0) {
         unsigned found = seek(cursor, cursor->next)->level;
         unsigned level =

@@ -362,8 +362,9 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
                                  size_t pages, ashlar_intent intent, unsigned large_level);
 /* As ashlar_cursor_begin to collect: nothing is checked or reserved, nothing fails, nobody is asked for memory. */
 void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages);
-/* The highest level of page with which these frames can be mapped there. */
-unsigned ashlar_large_level(const struct ashlar_space *space, ashlar_vpn first, ashlar_pfn frame, unsigned flags);
+/* The highest level of page with which these frames can be mapped there. In the kernel half it may be the root's: but its
+ * entries there are tables, made before anything is mapped, and where a table is the pages are smaller. */
+unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags);
 /* A large page of level 2, marked. The cursor is on the kernel half, began with a table for it, and stands where nothing
  * is linked at that level. */
 void ashlar_cursor_map_deposited(struct ashlar_cursor *cursor, ashlar_pfn first, unsigned flags);

@@ -78,7 +78,7 @@ COLD ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vp
     ashlar_status status = ashlar_linear_status(space, pages, frame, flags);
     if (status == ASHLAR_OK) {
         status = ashlar_cursor_open(&cursor, space, first, pages, ASHLAR_INTENT_MAP,
-                                    ashlar_large_level(space, first, frame, flags));
+                                    ashlar_large_level(first, frame, flags));
     }
     if (status != ASHLAR_OK) {
         return status;

@@ -52,9 +52,7 @@ BREAKAGES = {
                                    "        ashlar_half.purges++;\n"),
                                   ("src/space/purge.c", "        flush_frames(purge);\n    }\n    return pages;",
                                    "        flush_frames(purge);\n        ashlar_gather_finish(&gather);\n    }\n    return pages;")]),
-    "large-unflushed": (WITH_LARGE, [("src/space/purge.c", "        ashlar_gather_add(gather, range.first, range.pages);",
-                                      "        if ((range.note & RANGE_KIND_MASK) != RANGE_LARGE) {\n"
-                                      "            ashlar_gather_add(gather, range.first, range.pages);\n        }")]),
+    "large-unflushed": (WITH_LARGE, [("src/space/purge.c", "        ashlar_gather_add_all(&gather);", "        ;")]),
     "large-block-early": (WITH_LARGE, [("src/space/large.c", "    ashlar_purge_add(range);", "    ashlar_pages_collect"
                                         "(NULL, range->first, pages);\n    ashlar_purge_add(range);")]),
     "answer-before-flush": (SOME, [(SHOOTDOWN, "    ashlar_gather_flush(&gather);\n    atomic_store_u32(&box->answered, asked);",
@@ -98,7 +96,7 @@ BREAKAGES = {
     "no-reload-user": ([(PAE, p) for p in range(5)], [(SHARING, RELOADS_USER, "    if (retry && root == 0) {")]),
     "no-reload-kernel": ([(PAE, p) for p in range(5)], [(SHARING, RELOADS_KERNEL, "    if (retry && paging == NULL) {")]),
     "directory-one-page-flushed": ([(PAE, p) for p in range(5)], [
-        (TABLES, "            gather->runs = ASHLAR_GATHER_RUNS + 1u;", "            ;")]),
+        (TABLES, "            ashlar_gather_add_all(gather);", "            ;")]),
     "check-before-pull": ([(f, p) for f in (TWO_LEVEL, PAE, FOUR, FIVE) for p in (LAZY, SEQ)], [
         (SHARING, "retry = pull_slot(root, page) ||", "retry = is_allowed(ashlar_half.root, page, error) || pull_slot(root, page) ||")]),
     "torn-store": ([(PAE, p) for p in range(5)], [
