@@ -7,7 +7,10 @@
  * and some others, are looked at: by query, and by loads and stores on the CPUs,
  * whose TLBs forget nothing by themselves and bring in neighbours unasked. So
  * what was not flushed is found, and so is what was flushed too late.
+ *
+ * A run that goes wrong is shrunk, and the calls that it takes are told.
  */
+#include "shrink.h"
 #include "space/world.h"
 
 #define STEPS 70u
@@ -544,6 +547,7 @@ static void step(void)
     } else if (dice < 97) {
         commit();
     } else {
+        model.doing = "purge";
         (void)ashlar_space_purge();
     }
     look_elsewhere();
@@ -570,14 +574,37 @@ static void end(size_t free_before)
     }
 }
 
-static bool run(const struct world_format *format, uint64_t seed)
+struct run {
+    const struct world_format *format;
+    uint64_t seed;
+    bool told; /* each step */
+};
+
+/* A fatal report is as wrong as anything. */
+static void step_in_run(const struct run *run, unsigned number)
 {
-    start(format, seed);
+    model.random = shrink_random(run->seed, number);
+    const char *fatal = SIM_FATAL(step());
+    if (fatal != NULL && model.wrong == NULL) {
+        snprintf(model.text, sizeof model.text, "fatal: %s", fatal);
+        model.wrong = model.text;
+    }
+    if (run->told) {
+        printf("#   step %u: %s\n", number, model.doing);
+    }
+}
+
+static bool fails(const void *context)
+{
+    const struct run *run = context;
+    start(run->format, run->seed);
     size_t free_frames = world_free_frames();
     struct ashlar_space_stats stats = world_stats();
     unsigned i = 0;
     while (i < STEPS && model.wrong == NULL) {
-        step();
+        if (shrink_wants(i)) {
+            step_in_run(run, i);
+        }
         if (++i % 8u == 0 && model.wrong == NULL) {
             model.wrong = i % 16u == 0 ? world_broken() : ashlar_space_audit();
         }
@@ -586,11 +613,18 @@ static bool run(const struct world_format *format, uint64_t seed)
         end(free_frames + stats.kernel_table_frames + stats.strip_frames);
         model.wrong = model.wrong != NULL ? model.wrong : world_broken();
     }
-    if (model.wrong != NULL) {
-        printf("# %s, seed %llu, step %u, after %s: %s\n", world.name, (unsigned long long)seed, i, model.doing,
-               model.wrong);
-    }
-    return model.wrong == NULL;
+    return model.wrong != NULL;
+}
+
+static void tell(struct run *run)
+{
+    printf("# %s, seed %llu, after %s: %s\n", world.name, (unsigned long long)run->seed, model.doing, model.wrong);
+    sim_violations_echo(false);
+    printf("# it takes %u of %u steps:\n", shrink_run(fails, run), STEPS);
+    run->told = true;
+    (void)fails(run);
+    sim_violations_echo(true);
+    printf("# %s: %s\n", model.doing, model.wrong != NULL ? model.wrong : "nothing wrong this time");
 }
 
 int main(void)
@@ -600,7 +634,12 @@ int main(void)
     {
         unsigned long failed = 0;
         for (unsigned long seed = 0; seed < seeds && failed < 5; seed++) {
-            failed += !run(format, seed);
+            struct run run = {format, seed, false};
+            shrink_begin(STEPS);
+            if (fails(&run)) {
+                failed++;
+                tell(&run);
+            }
         }
         is_u(failed, 0, "%s: %lu seeds of random calls agree with the model", ashlar_paging_name(format->paging),
              seeds);
