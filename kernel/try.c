@@ -152,52 +152,52 @@ static int run_panic(unsigned count, char **words)
     ashlar_port_fatal(count > 1 ? words[1] : "asked for");
 }
 
-static struct {
-    void *object;
-    unsigned cpu; /* of whose slab it is */
-    volatile bool freed;
-} elsewhere;
+static void *volatile shared_object; /* allocated on one CPU, to be freed first on another */
 
-/* On any other CPU. */
-static void free_elsewhere(void *argument)
+static void free_once_there(void *argument)
 {
     (void)argument;
-    while (!elsewhere.freed) {
-        if (ashlar_port_pin() != elsewhere.cpu) {
-            ashlar_kfree(elsewhere.object);
-            elsewhere.freed = true;
-        }
-        ashlar_port_unpin();
+    while (shared_object == NULL) {
         task_yield();
     }
+    ashlar_kfree(shared_object);
+    shared_object = NULL;
 }
 
-static void free_on_another_cpu(void *object, unsigned cpu)
+/* Pinned, the caller keeps its CPU: the other task can only go on elsewhere. */
+static void *allocate_here_free_there(void)
 {
     static struct task task;
-    elsewhere.object = object;
-    elsewhere.cpu = cpu;
-    if (task_start(&task, "freer", free_elsewhere, NULL, NULL) == ASHLAR_OK) {
-        task_join(&task);
+    if (task_start(&task, "freer", free_once_there, NULL, NULL) != ASHLAR_OK) {
+        return NULL;
     }
+    ashlar_port_pin();
+    void *object = ashlar_kmalloc(100);
+    shared_object = object;
+    while (shared_object != NULL) {
+        ashlar_port_relax();
+    }
+    ashlar_port_unpin();
+    task_join(&task);
+    return object;
+}
+
+static void *allocate_and_free(void)
+{
+    void *object = ashlar_kmalloc(100);
+    ashlar_kfree(object);
+    return object;
 }
 
 /* Frees an object twice: at once, with other calls in between, or first on another CPU. */
 static int run_doublefree(unsigned count, char **words)
 {
-    unsigned cpu = ashlar_port_pin();
-    void *object = ashlar_kmalloc(100);
+    bool on_two = count > 1 && text_equal(words[1], "cpus") && smp_count() > 1;
     void *other = ashlar_kmalloc(100);
-    ashlar_port_unpin();
-    if (count > 1 && text_equal(words[1], "cpus") && smp_count() > 1) {
-        free_on_another_cpu(object, cpu);
-    } else {
-        ashlar_kfree(object);
-    }
+    void *object = on_two ? allocate_here_free_there() : allocate_and_free();
     if (count > 1 && text_equal(words[1], "later")) {
         ashlar_kfree(other);
-        other = ashlar_kmalloc(3000);
-        ashlar_kfree(other);
+        ashlar_kfree(ashlar_kmalloc(3000));
     }
     ashlar_kfree(object);
     return EXIT_FAILED;

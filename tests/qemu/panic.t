@@ -39,7 +39,7 @@ for mode in $MODES; do
     panics doublefree "[fault 61] double free" 'panic: .*free'
     panics doublefree=later "[fault 62] double free, later" 'panic: .*free'
     boots 1 "[fault 64] double free, on two CPUs: a panic ($mode)" --mode $mode --smp 2 --mem 32M "$KERNEL" doublefree=cpus
-    says 'panic: .*free' "[fault 64] double free, on two CPUs: names it ($mode)"
+    says 'panic: .*double free.*another CPU freed' "[fault 64] double free, on two CPUs: names it ($mode)"
     panics interior "[fault 65] free of an interior pointer" 'panic: '
     panics wild "[fault 66] free of a wild pointer" 'panic: '
     panics wrongsize "[fault 81] sized free with the wrong size" 'panic: '
