@@ -211,7 +211,7 @@ def build(name, variant):
 
 def first_seed(program, paging, policy, seeds=SEEDS, buffers=True):
     """The first seed that fails and how, or (None, "")."""
-    environment = dict(os.environ, ASHLAR_SEEDS=str(seeds), ASHLAR_FORMAT=str(paging), ASHLAR_POLICY=str(policy))
+    environment = dict(os.environ, ASHLAR_SHRINK="0", ASHLAR_SEEDS=str(seeds), ASHLAR_FORMAT=str(paging), ASHLAR_POLICY=str(policy))
     environment.pop("ASHLAR_SEED", None)
     if not buffers:
         environment["ASHLAR_BUFFERS"] = "0"

@@ -19,14 +19,8 @@ static struct {
     bool in_user;
     unsigned ready;
     ashlar_vpn first[CPUS];
-    uint64_t random;
     char problem[200];
 } run;
-
-static unsigned random_below(unsigned bound)
-{
-    return (unsigned)(tap_random(&run.random) >> 33) % bound;
-}
 
 static uint64_t address_of(ashlar_vpn page)
 {
@@ -44,21 +38,17 @@ static void problem(const char *what, unsigned detail)
 static void come_up(unsigned cpu)
 {
     if (cpu != 0) {
-        uintptr_t interrupts = ashlar_port_irq_save();
-        ashlar_space_cpu_join();
-        sim_mmu_take_part(cpu, true);
-        ashlar_port_irq_restore(interrupts);
+        world_join();
     } else if (ashlar_space_create(&run.space) != ASHLAR_OK) {
         problem("no space", 0);
     } else {
+        sim_drain(); /* the others learn of it by a plain store */
         run.is_up = true;
     }
     while (!run.is_up) {
         (void)sim_wait();
     }
-    ashlar_port_pin();
-    ashlar_space_switch(&run.space);
-    ashlar_port_unpin();
+    world_switch(&run.space);
     if (run.in_user) {
         run.first[cpu] = 0x400u + cpu * 0x40u;
     } else if (ashlar_space_reserve(PAGES, 1, "own", &run.first[cpu]) != ASHLAR_OK) {
@@ -111,16 +101,16 @@ static void cpu_body(void *context)
         return;
     }
     for (unsigned i = 0; i < ROUNDS && run.problem[0] == '\0'; i++) {
-        one_round(run.first[cpu], frames);
+        if (world_step(i)) {
+            one_round(run.first[cpu], frames);
+        }
         sim_progress();
     }
     ashlar_frames_give_bulk(world.pool, frames, PAGES);
     if (!run.in_user) {
         ashlar_space_unreserve(run.first[cpu]);
     }
-    ashlar_port_pin();
-    ashlar_space_switch(NULL);
-    ashlar_port_unpin();
+    world_switch(NULL);
 }
 
 /* The MMU brings in a page of anybody's. */
@@ -132,12 +122,8 @@ static void speculate(void)
     }
 }
 
-static void settle(void *context)
+static void settle(void)
 {
-    (void)context;
-    if (ashlar_port_cpu() != 0) {
-        return;
-    }
     ashlar_space_destroy(&run.space);
     const char *broken = ashlar_space_audit();
     broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
@@ -148,42 +134,23 @@ static void settle(void *context)
 
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
-    const struct sim_mmu_options mmu = {.features = SIM_CPU_USUAL & ~SIM_CPU_GIB, .seed = seed};
-    const struct sim_schedule_options schedule = {.seed = seed,
-                                                  .kick_one_in = 1u << seed % 6,
-                                                  .interrupt = ashlar_space_answer,
-                                                  .between = speculate};
+    const struct sim_mmu_options mmu = {.features = world_features(seed), .seed = seed};
+    const struct sim_schedule_options schedule = world_schedule(seed, speculate);
+    world_begin(seed);
     memset(&run, 0, sizeof run);
-    run.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     run.in_user = seed / 6u % 2u != 0;
     world_up(format, policy, &mmu);
-    const char *why = sim_schedule(CPUS, cpu_body, NULL, &schedule);
-    if (why == NULL && run.problem[0] == '\0') {
-        why = sim_schedule(CPUS, settle, NULL, &schedule);
-    }
-    if (why == NULL && run.problem[0] != '\0') {
-        why = run.problem;
-    }
-    return why == NULL && sim_violations_all() != 0 ? sim_violation_text() : why;
+    return world_run(cpu_body, settle, &schedule, run.problem);
 }
 
 static void run_seeds(const struct world_format *format, ashlar_sharing_policy policy)
 {
-    const char *one = getenv("ASHLAR_SEED");
-    unsigned long first = one != NULL ? strtoul(one, NULL, 0) : 0;
-    unsigned long seeds = one != NULL ? 1 : tap_seeds(120);
-    unsigned long seed;
-    const char *why = NULL;
-    for (seed = first; seed < first + seeds && why == NULL; seed++) {
-        why = run_seed(format, policy, seed);
-    }
-    ok(why == NULL, "%s, %s: [fault 51] CPUs that shoot at each other all come to an end (%lu seeds)",
+    unsigned long seeds = tap_seeds(120);
+    bool good = world_seeds(format, policy, seeds, run_seed);
+    ok(good, "%s, %s: [fault 51] CPUs that shoot at each other all come to an end (%lu seeds)",
        ashlar_paging_name(format->paging), ashlar_sharing_text(policy), seeds);
-    ok(why == NULL, "%s, %s: [fault 48] and none knows what was unmapped", ashlar_paging_name(format->paging),
+    ok(good, "%s, %s: [fault 48] and none knows what was unmapped", ashlar_paging_name(format->paging),
        ashlar_sharing_text(policy));
-    if (why != NULL) {
-        printf("# seed %lu: %s\n", seed - 1u, why);
-    }
 }
 
 int main(void)

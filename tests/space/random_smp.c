@@ -46,20 +46,15 @@ static struct {
     enum state space_state[SPACES];
     unsigned inside[SPACES];
     unsigned user_items[SPACES];
+    size_t frames; /* free at first */
     bool part[CPUS];
     int in[CPUS]; /* the space that a CPU runs in; -1: none */
     unsigned rounds_begun;
     unsigned rounds_done; /* by all CPUs together */
     bool tagged;          /* CPUs keep translations of spaces that they leave */
-    uint64_t random;
     uint64_t stamps;
     char problem[256];
 } run;
-
-static unsigned random_below(unsigned bound)
-{
-    return (unsigned)(tap_random(&run.random) >> 33) % bound;
-}
 
 static void problem(const char *what, ashlar_vpn page, unsigned detail)
 {
@@ -332,14 +327,10 @@ static void give_back(struct item *item)
 }
 
 /* Other permissions while others read; the same ones while others write as well. */
-static void protect(struct item *item)
+static void set_permissions(struct item *item, bool other)
 {
-    bool other = item->writers == 0 && random_below(2) == 0 && item->kind != DEMAND;
     unsigned write = item->writable != other ? ASHLAR_MAP_WRITE : 0u;
     struct ashlar_space *space = item->kind == USER ? &run.spaces[item->space] : NULL;
-    if (item->kind == DEMAND) {
-        return;
-    }
     item->users++;
     item->changing = other;
     ashlar_status status =
@@ -353,6 +344,13 @@ static void protect(struct item *item)
     item->users--;
 }
 
+static void protect(struct item *item)
+{
+    if (item->kind != DEMAND) {
+        set_permissions(item, item->writers == 0 && random_below(2) == 0);
+    }
+}
+
 /* --- address spaces ------------------------------------------------------------------------------ */
 
 static void switch_to(int number)
@@ -363,9 +361,7 @@ static void switch_to(int number)
     if (number >= 0) {
         run.inside[number]++;
     }
-    ashlar_port_pin();
-    ashlar_space_switch(number >= 0 ? &run.spaces[number] : NULL);
-    ashlar_port_unpin();
+    world_switch(number >= 0 ? &run.spaces[number] : NULL);
     sim_drain(); /* as in publish */
     if (old >= 0) {
         run.inside[old]--;
@@ -420,11 +416,8 @@ static void join(void)
     for (unsigned i = random_below(400); i != 0; i--) {
         sim_yield(); /* whatever the MMU brings in meanwhile is stale some day */
     }
-    uintptr_t interrupts = ashlar_port_irq_save();
-    ashlar_space_cpu_join();
-    sim_mmu_take_part(cpu, true);
+    world_join();
     run.part[cpu] = true;
-    ashlar_port_irq_restore(interrupts);
 }
 
 static void leave(void)
@@ -446,6 +439,9 @@ static void cpu_body(void *context)
         join();
     }
     for (unsigned i = 0; i < OPERATIONS && run.problem[0] == '\0'; i++) {
+        if (!world_step(i)) {
+            continue;
+        }
         if (!first && random_below(12) == 0) {
             leave();
             join();
@@ -476,8 +472,10 @@ static void make_and_give(struct item *item, unsigned number)
     for (size_t i = 0; i < item->pages && item->state == LIVE && number == 0; i++) {
         check_write(item, i);
     }
-    for (unsigned i = 0; i < 4u && item->state == LIVE && !run.tagged; i++) {
-        protect(item);
+    /* The other's are new to the MMU: what it writes into them while they are changed must not be lost. */
+    bool is_new = number != 0 && random_below(2) == 0;
+    for (unsigned i = random_below(5); i != 0 && item->state == LIVE && (is_new || !run.tagged); i--) {
+        set_permissions(item, !is_new && item->writers == 0 && random_below(2) == 0);
     }
     if (run.tagged) {
         let_visit();
@@ -488,6 +486,20 @@ static void make_and_give(struct item *item, unsigned number)
     if (item->state == LIVE) {
         give_back(item);
     }
+}
+
+/* Use it, or write to each page at once. */
+static void visit(struct item *item)
+{
+    if (random_below(2) == 0) {
+        use(item);
+        return;
+    }
+    item->users++;
+    for (size_t i = 0; i < item->pages && !item->changing; i++) {
+        check_write(item, i);
+    }
+    item->users--;
 }
 
 /* Two CPUs map and unmap, the others come, write, and go. */
@@ -504,15 +516,18 @@ static void user_body(void *context)
     while (run.space_state[0] != LIVE) {
         (void)sim_wait();
     }
-    unsigned turns = run.tagged && cpu >= 2u ? 32u : 8u;
+    unsigned turns = cpu >= 2u ? CPU_STEPS : CPU_STEPS / 2u;
     for (unsigned i = 0; i < turns && run.problem[0] == '\0'; i++) {
+        if (!world_step(i)) {
+            continue;
+        }
         switch_to(0);
         if (cpu < 2u) {
             make_and_give(&run.items[cpu], cpu);
         }
         for (unsigned number = 0; number < 2u; number++) {
             if (cpu >= 2u && run.items[number].state == LIVE) {
-                use(&run.items[number]);
+                visit(&run.items[number]);
             }
         }
         if (cpu >= 2u) {
@@ -523,6 +538,18 @@ static void user_body(void *context)
     switch_to(-1);
 }
 
+/* Another CPU, in the space of a user page, writes to it at this very moment: its MMU marks the entry. */
+static void write_elsewhere(struct item *item)
+{
+    unsigned cpu = random_below(CPUS), index = random_below((unsigned)item->pages);
+    uint64_t physical;
+    bool may = item->kind == USER && item->state == LIVE && item->writable && !item->changing;
+    if (may && cpu != ashlar_port_cpu() && run.in[cpu] == (int)item->space &&
+        sim_mmu_translate(cpu, address_of(item->first + index), SIM_WRITE | SIM_USER, &physical) == 0) {
+        item->written |= 1u << index;
+    }
+}
+
 /* The MMU brings in a translation that nobody has asked for. */
 static void speculate(void)
 {
@@ -530,8 +557,9 @@ static void speculate(void)
     for (unsigned i = 0; i < ITEMS && run.items[number].state == FREE; i++) {
         number = (number + 1u) % ITEMS;
     }
-    const struct item *item = &run.items[number];
+    struct item *item = &run.items[number];
     if (item->pages != 0) {
+        write_elsewhere(item);
         sim_tlb_fill(ashlar_port_cpu(), address_of(item->first + random_below((unsigned)item->pages)));
     }
 }
@@ -556,7 +584,8 @@ static void demand_body(void *context)
         while (run.rounds_begun <= round && run.problem[0] == '\0') {
             (void)sim_wait();
         }
-        for (size_t i = 0; item->state == LIVE && i < item->pages; i++) {
+        bool touches = world_step(round);
+        for (size_t i = 0; touches && item->state == LIVE && i < item->pages; i++) {
             check_write(item, i);
         }
         sim_drain();
@@ -583,7 +612,7 @@ static const char *find_stale(void)
     return stale != 0 ? text : NULL;
 }
 
-static const char *settle(size_t frames)
+static const char *give_all_back(void)
 {
     struct ashlar_space_stats stats;
     struct ashlar_frames_stats pool;
@@ -607,15 +636,15 @@ static const char *settle(size_t frames)
     ashlar_frames_stats(world.pool, &pool);
     size_t kept =
         stats.kernel_table_frames - world.layout.table_frames + stats.strip_frames - world.layout.strip_frames;
-    if (broken == NULL && pool.free_frames + kept != frames) {
+    if (broken == NULL && pool.free_frames + kept != run.frames) {
         broken = "frames are lost";
     }
     return broken;
 }
 
-static void settle_on_one(void *context)
+static void settle(void)
 {
-    const char *broken = ashlar_port_cpu() == 0 ? settle(*(size_t *)context) : NULL;
+    const char *broken = give_all_back();
     if (broken != NULL) {
         snprintf(run.problem, sizeof run.problem, "%s", broken);
     }
@@ -629,57 +658,28 @@ static void (*body_of(uint64_t seed))(void *)
 /* What was wrong, or NULL. */
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
-    unsigned pcids = seed / 4 % 2 == 0 ? SIM_CPU_PCIDE : 0u; /* means nothing to a 32-bit machine */
-    static const unsigned drains[] = {0, 1, 8, 40};          /* stores are visible at once, soon, late, very late */
-    const struct sim_mmu_options mmu = {.features = (SIM_CPU_USUAL & ~SIM_CPU_GIB) | pcids,
+    const struct sim_mmu_options mmu = {.features = world_features(seed),
                                         .seed = seed,
                                         .evict_one_in = seed % 3 == 0 ? 40 : 0,
-                                        .speculate_one_in = seed % 2 == 0 ? 8 : 0,
-                                        .find_stale_use = false};
-    const struct sim_schedule_options schedule = {.seed = seed,
-                                                  .kick_one_in = 1u << seed % 6,
-                                                  .drain_one_in =
-                                                      (unsigned)number_of("ASHLAR_BUFFERS", drains[seed / 4 % 4]),
-                                                  .interrupt = ashlar_space_answer,
-                                                  .between = speculate};
+                                        .speculate_one_in = seed % 2 == 0 ? 8 : 0};
+    const struct sim_schedule_options schedule = world_schedule(seed, speculate);
     struct ashlar_frames_stats stats;
-    static char text[320];
+    world_begin(seed);
     memset(&run, 0, sizeof run);
-    run.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     memset(run.in, -1, sizeof run.in);
     run.part[0] = true;
-    run.tagged = pcids != 0 && sizeof(uintptr_t) == 8;
+    run.tagged = (mmu.features & SIM_CPU_PCIDE) != 0 && sizeof(uintptr_t) == 8;
     world_up(format, policy, &mmu);
     ashlar_frames_stats(world.pool, &stats);
-    size_t frames = stats.free_frames;
-    const char *why = sim_schedule(CPUS, body_of(seed), NULL, &schedule);
-    if (why == NULL && run.problem[0] == '\0') {
-        why = sim_schedule(CPUS, settle_on_one, &frames, &schedule);
-    }
-    if (why == NULL && run.problem[0] != '\0') {
-        why = run.problem;
-    }
-    if (sim_violations_all() != 0) {
-        snprintf(text, sizeof text, "violation: %s", sim_violation_text());
-        why = text;
-    }
-    return why;
+    run.frames = stats.free_frames;
+    return world_run(body_of(seed), settle, &schedule, run.problem);
 }
 
 static void run_seeds(const struct world_format *format, ashlar_sharing_policy policy)
 {
-    unsigned long first = number_of("ASHLAR_SEED", 0);
     unsigned long seeds = number_of("ASHLAR_SEEDS", getenv("ASHLAR_LONG") != NULL ? 10000 : 300);
-    const char *why = NULL;
-    unsigned long seed;
-    seeds = getenv("ASHLAR_SEED") != NULL ? 1 : seeds;
-    for (seed = first; seed < first + seeds && why == NULL; seed++) {
-        why = run_seed(format, policy, seed);
-    }
-    ok(why == NULL, "%s, %s: %lu seeds", ashlar_paging_name(format->paging), ashlar_sharing_text(policy), seeds);
-    if (why != NULL) {
-        printf("# seed %lu: %s\n", seed - 1u, why);
-    }
+    ok(world_seeds(format, policy, seeds, run_seed), "%s, %s: %lu seeds", ashlar_paging_name(format->paging),
+       ashlar_sharing_text(policy), seeds);
 }
 
 int main(void)

@@ -35,15 +35,9 @@ static struct {
     ashlar_pfn pocket[CPUS][POCKET_MOST];
     unsigned in_pocket[CPUS];
     size_t frames;
-    uint64_t random;
     unsigned long reads, faults, late; /* late: maps and unmaps that another CPU was faster than */
     char problem[200];
 } run;
-
-static unsigned random_below(unsigned bound)
-{
-    return (unsigned)(tap_random(&run.random) >> 33) % bound;
-}
 
 static void problem(const char *what, uint64_t detail)
 {
@@ -73,6 +67,7 @@ static void enter(struct watched *w)
 static void leave(struct watched *w)
 {
     sim_yield();
+    sim_drain(); /* whoever sees the plain store sees what was stored before */
     w->inside--;
 }
 
@@ -220,22 +215,18 @@ static void operate(void)
 static void come_up(void)
 {
     if (ashlar_port_cpu() != 0) {
-        uintptr_t interrupts = ashlar_port_irq_save();
-        ashlar_space_cpu_join();
-        sim_mmu_take_part(ashlar_port_cpu(), true);
-        ashlar_port_irq_restore(interrupts);
+        world_join();
     } else if (ashlar_space_reserve(1, 1, "kernel page", &run.watched[KERNEL_PAGE].page) != ASHLAR_OK ||
                ashlar_space_create(&run.space) != ASHLAR_OK) {
         problem("nothing to begin with", 0);
     } else {
+        sim_drain(); /* the others learn of it by a plain store */
         run.is_up = true;
     }
     while (!run.is_up) {
         (void)sim_wait();
     }
-    ashlar_port_pin();
-    ashlar_space_switch(&run.space);
-    ashlar_port_unpin();
+    world_switch(&run.space);
 }
 
 static void cpu_body(void *context)
@@ -243,12 +234,12 @@ static void cpu_body(void *context)
     (void)context;
     come_up();
     for (unsigned i = 0; i < OPERATIONS && run.problem[0] == '\0'; i++) {
-        operate();
+        if (world_step(i)) {
+            operate();
+        }
         sim_progress();
     }
-    ashlar_port_pin();
-    ashlar_space_switch(NULL);
-    ashlar_port_unpin();
+    world_switch(NULL);
 }
 
 /* --- a run -------------------------------------------------------------------------------------- */
@@ -258,13 +249,9 @@ static void speculate(void)
     sim_tlb_fill(ashlar_port_cpu(), ashlar_paging_address(world.format->paging, run.watched[random_below(PAGES)].page));
 }
 
-static void settle_on_one(void *context)
+static void settle(void)
 {
     struct ashlar_frames_stats pool;
-    (void)context;
-    if (ashlar_port_cpu() != 0) {
-        return;
-    }
     for (unsigned i = 0; i < PAGES; i++) {
         struct watched *w = &run.watched[i];
         ashlar_status status = ashlar_space_unmap(space_of(w), w->page, 1, NULL);
@@ -292,55 +279,42 @@ static void settle_on_one(void *context)
     }
 }
 
+static struct {
+    unsigned long reads, faults, late; /* of all seeds */
+} sums;
+
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
-    const struct sim_mmu_options mmu = {.features = SIM_CPU_USUAL & ~SIM_CPU_GIB,
+    const struct sim_mmu_options mmu = {.features = world_features(seed),
                                         .seed = seed,
                                         .evict_one_in = seed % 3 == 0 ? 40 : 0};
-    const struct sim_schedule_options schedule = {.seed = seed,
-                                                  .kick_one_in = 1u << seed % 6,
-                                                  .interrupt = ashlar_space_answer,
-                                                  .between = seed % 2 == 0 ? speculate : NULL};
+    const struct sim_schedule_options schedule = world_schedule(seed, seed % 2 == 0 ? speculate : NULL);
     struct ashlar_frames_stats stats;
+    world_begin(seed);
     memset(&run, 0, sizeof run);
-    run.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     run.watched[0].page = 0x400; /* in one table, or in two */
     run.watched[1].page = seed % 4u < 2u ? 0x401 : 0x4000;
     world_up(format, policy, &mmu);
     ashlar_frames_stats(world.pool, &stats);
     run.frames = stats.free_frames;
-    const char *why = sim_schedule(CPUS, cpu_body, NULL, &schedule);
-    if (why == NULL && run.problem[0] == '\0') {
-        why = sim_schedule(CPUS, settle_on_one, NULL, &schedule);
-    }
-    if (why == NULL && run.problem[0] != '\0') {
-        why = run.problem;
-    }
-    return why == NULL && sim_violations_all() != 0 ? sim_violation_text() : why;
+    const char *why = world_run(cpu_body, settle, &schedule, run.problem);
+    sums.reads += run.reads;
+    sums.faults += run.faults;
+    sums.late += run.late;
+    return why;
 }
 
 static void run_seeds(const struct world_format *format, ashlar_sharing_policy policy)
 {
-    const char *one = getenv("ASHLAR_SEED");
-    unsigned long first = one != NULL ? strtoul(one, NULL, 0) : 0;
-    unsigned long seeds = one != NULL ? 1 : tap_seeds(150);
-    unsigned long seed, reads_made = 0, faults = 0, late = 0;
-    const char *why = NULL;
-    for (seed = first; seed < first + seeds && why == NULL; seed++) {
-        why = run_seed(format, policy, seed);
-        reads_made += run.reads;
-        faults += run.faults;
-        late += run.late;
-    }
     const char *name = ashlar_paging_name(format->paging), *sharing = ashlar_sharing_text(policy);
-    ok(why == NULL, "%s, %s: [fault 102] maps and unmaps of one page: one wins, none is lost (%lu seeds, %lu late)",
-       name, sharing, seeds, late);
-    ok(why == NULL && faults > 0 && faults < reads_made,
-       "%s, %s: [fault 103] reads meanwhile find what is mapped, or fault (%lu, %lu faults)", name, sharing, reads_made,
-       faults);
-    if (why != NULL) {
-        printf("# seed %lu: %s\n", seed - 1u, why);
-    }
+    unsigned long seeds = tap_seeds(150);
+    memset(&sums, 0, sizeof sums);
+    bool good = world_seeds(format, policy, seeds, run_seed);
+    ok(good, "%s, %s: [fault 102] maps and unmaps of one page: one wins, none is lost (%lu seeds, %lu late)", name,
+       sharing, seeds, sums.late);
+    ok(good && sums.faults > 0 && sums.faults < sums.reads,
+       "%s, %s: [fault 103] reads meanwhile find what is mapped, or fault (%lu, %lu faults)", name, sharing, sums.reads,
+       sums.faults);
 }
 
 int main(void)

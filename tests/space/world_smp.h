@@ -5,8 +5,10 @@
 #define ASHLAR_TESTS_SPACE_WORLD_SMP_H
 
 #include "arch/entry.h"
+#include "base/lock.h"
 #include "machine.h"
 #include "schedule.h"
+#include "shrink.h"
 #include "sim.h"
 #include "tap.h"
 #include <ashlar/port.h>
@@ -234,12 +236,163 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
     }
 }
 
-/* --- which runs ------------------------------------------------------------------------------ */
+/* This CPU begins to take part, or ends. */
+__attribute__((unused)) static void world_join(void)
+{
+    unsigned cpu = ashlar_port_cpu();
+    uintptr_t interrupts = ashlar_port_irq_save();
+    ashlar_space_cpu_join();
+    sim_mmu_take_part(cpu, true);
+    ashlar_port_irq_restore(interrupts);
+}
+
+static void world_switch(struct ashlar_space *space)
+{
+    ashlar_port_pin();
+    ashlar_space_switch(space);
+    ashlar_port_unpin();
+}
+
+/* --- steps --------------------------------------------------------------------------------- */
+
+#define CPU_STEPS 32u /* at most */
+
+/* Of each CPU's own step, so that one that is left out changes no other's numbers. */
+static struct {
+    uint64_t seed;
+    uint64_t random[CPUS];
+} steps;
+
+static unsigned random_below(unsigned bound)
+{
+    return (unsigned)(tap_random(&steps.random[ashlar_port_cpu()]) >> 33) % bound;
+}
+
+/* This CPU's next step, numbered from 0; false if the run is to do without it. */
+static bool world_step(unsigned number)
+{
+    unsigned cpu = ashlar_port_cpu(), step = cpu * CPU_STEPS + number;
+    steps.random[cpu] = shrink_random(steps.seed, step);
+    return shrink_wants(step);
+}
+
+/* --- runs ------------------------------------------------------------------------------------ */
 
 static unsigned long number_of(const char *name, unsigned long usual)
 {
     const char *text = getenv(name);
     return text != NULL ? strtoul(text, NULL, 0) : usual;
+}
+
+/* PCIDs mean nothing to a 32-bit machine. */
+static unsigned world_features(uint64_t seed)
+{
+    return (SIM_CPU_USUAL & ~SIM_CPU_GIB) | (seed / 4u % 2u == 0 ? SIM_CPU_PCIDE : 0u);
+}
+
+static struct sim_schedule_options world_schedule(uint64_t seed, void (*between)(void))
+{
+    static const unsigned drains[] = {0, 1, 8, 40}; /* stores are visible at once, soon, late, very late */
+    return (struct sim_schedule_options){.seed = seed,
+                                         .kick_one_in = 1u << seed % 6,
+                                         .drain_one_in = (unsigned)number_of("ASHLAR_BUFFERS", drains[seed / 4 % 4]),
+                                         .interrupt = ashlar_space_answer,
+                                         .between = between};
+}
+
+/* A run that was given up may have left locks held. The numbers of all that is outside of steps. */
+static void world_begin(uint64_t seed)
+{
+    for (unsigned cpu = 0; cpu < CPUS; cpu++) {
+        sim_set_cpu(cpu);
+        ashlar_lock_abandon_all();
+        steps.random[cpu] = shrink_random(seed + CPUS, SHRINK_STEPS_MOST + cpu);
+    }
+    steps.seed = seed;
+    sim_set_cpu(0);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+}
+
+static void (*world_settle)(void);
+
+static void settle_on_one(void *context)
+{
+    (void)context;
+    if (ashlar_port_cpu() == 0) {
+        world_settle();
+    }
+}
+
+/* body on all CPUs; then, unless something is wrong, settle, which works on CPU 0 alone. What was wrong, or NULL. problem: "" as
+ * long as all is well. */
+static const char *world_run(void (*body)(void *), void (*settle)(void), const struct sim_schedule_options *schedule,
+                             const char *problem)
+{
+    static char text[320];
+    const char *why = sim_schedule(CPUS, body, NULL, schedule);
+    if (why == NULL && problem[0] == '\0') {
+        world_settle = settle;
+        why = sim_schedule(CPUS, settle_on_one, NULL, schedule);
+    }
+    if (why == NULL && problem[0] != '\0') {
+        why = problem;
+    }
+    if (sim_violations_all() != 0) {
+        snprintf(text, sizeof text, "violation: %s", sim_violation_text());
+        why = text;
+    }
+    return why;
+}
+
+/* --- seeds ------------------------------------------------------------------------------------ */
+
+typedef const char *(*world_seed)(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed);
+
+struct world_failure {
+    world_seed run;
+    const struct world_format *format;
+    ashlar_sharing_policy policy;
+    uint64_t seed;
+};
+
+static bool world_fails(const void *context)
+{
+    const struct world_failure *failure = context;
+    return failure->run(failure->format, failure->policy, failure->seed) != NULL;
+}
+
+/* Which steps of which CPU it takes. */
+static void world_tell(const struct world_failure *failure, const char *why)
+{
+    printf("# seed %" PRIu64 ": %s\n", failure->seed, why);
+    shrink_begin(CPUS * CPU_STEPS);
+    (void)shrink_run(world_fails, failure);
+    for (unsigned cpu = 0; cpu < CPUS; cpu++) {
+        printf("#   CPU %u needs its steps", cpu);
+        for (unsigned i = 0; i < CPU_STEPS; i++) {
+            if (shrink_wants(cpu * CPU_STEPS + i)) {
+                printf(" %u", i);
+            }
+        }
+        putchar('\n');
+    }
+}
+
+/* Seeds from 0 on, or ASHLAR_SEED alone, until one fails; true if none does. */
+static bool world_seeds(const struct world_format *format, ashlar_sharing_policy policy, unsigned long seeds,
+                        world_seed run)
+{
+    bool one = getenv("ASHLAR_SEED") != NULL;
+    struct world_failure failure = {run, format, policy, number_of("ASHLAR_SEED", 0)};
+    for (uint64_t end = failure.seed + (one ? 1u : seeds); failure.seed < end; failure.seed++) {
+        shrink_begin(CPUS * CPU_STEPS);
+        const char *why = run(format, policy, failure.seed);
+        if (why != NULL) {
+            world_tell(&failure, why);
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Each policy under each format whose addresses this build's words hold; ASHLAR_FORMAT and ASHLAR_POLICY choose one. */
