@@ -101,15 +101,23 @@ int ashlar_lock_is_mine(const struct ashlar_lock *lock)
     return atomic_load_u32(&lock->held) == ashlar_port_cpu() + 1u;
 }
 
+/* Apart, so that the usual way needs few registers. */
+COLD static __attribute__((noinline)) void wait_for(struct ashlar_lock *lock, uint32_t mine, const void *caller)
+{
+    do {
+        ASHLAR_CHECK(atomic_load_u32(&lock->held) != mine, "locks: %s taken twice on CPU %u, by %p", lock->name,
+                     mine - 1u, caller);
+        ashlar_port_relax();
+    } while (!atomic_cas_u32(&lock->held, 0, mine));
+}
+
 uintptr_t ashlar_lock_take(struct ashlar_lock *lock)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
     uint32_t mine = ashlar_port_cpu() + 1u;
     check_order(lock);
-    while (!atomic_cas_u32(&lock->held, 0, mine)) {
-        ASHLAR_CHECK(atomic_load_u32(&lock->held) != mine, "locks: %s taken twice on CPU %u, by %p", lock->name,
-                     mine - 1u, ASHLAR_CALLER());
-        ashlar_port_relax();
+    if (!atomic_cas_u32(&lock->held, 0, mine)) {
+        wait_for(lock, mine, ASHLAR_CALLER());
     }
     note_taken(lock);
     return interrupts;

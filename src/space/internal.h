@@ -109,7 +109,9 @@ struct purge {
     unsigned range_count;
     size_t frame_count;
     ashlar_pfn frames[PURGE_FRAMES];               /* on their way to the pool */
-    struct ashlar_range_info ranges[PURGE_RANGES]; /* collected */
+    ashlar_vpn span_first;                         /* pages side by side that are to be collected */
+    size_t span_pages;
+    struct ashlar_range_info ranges[PURGE_RANGES]; /* in the span, or collected */
 };
 
 /* Tables of level 1 that are remembered, where a word has room for it. */

@@ -138,10 +138,11 @@ static void flush_frames(struct purge *purge)
     }
 }
 
-static void collect(struct purge *purge, const struct ashlar_range_info *range)
+/* Pages side by side whose ranges are all the purger's, guards and all: a guard has nothing to collect. */
+static void collect(struct purge *purge)
 {
-    ashlar_vpn page = ashlar_range_first(range);
-    for (size_t left = ashlar_range_pages(range); left != 0;) {
+    ashlar_vpn page = purge->span_first;
+    for (size_t left = purge->span_pages; left != 0;) {
         size_t room = PURGE_FRAMES - purge->frame_count;
         size_t step = left < room ? left : room;
         ashlar_port_pin();
@@ -153,6 +154,19 @@ static void collect(struct purge *purge, const struct ashlar_range_info *range)
             flush_frames(purge);
         }
     }
+    purge->span_pages = 0;
+}
+
+/* What was taken one after the other is mostly given back so, or in the opposite order: the span grows at either end. */
+static inline void add_to_span(struct purge *purge, const struct ashlar_range_info *range)
+{
+    if (range->first + range->pages == purge->span_first) {
+        purge->span_first = range->first;
+    } else if (range->first != purge->span_first + purge->span_pages) {
+        collect(purge);
+        purge->span_first = range->first;
+    }
+    purge->span_pages += range->pages;
 }
 
 /* Collected ranges go to the magazines, as far as they are wanted there; the others, first in the array, stay. */
@@ -171,6 +185,7 @@ static unsigned keep(struct arena *arena, struct purge *purge)
 
 COLD static void release_batch(struct arena *arena, struct purge *purge)
 {
+    collect(purge);
     unsigned left = keep(arena, purge);
     for (unsigned i = 0; i < left; i++) {
         ashlar_range_clear_guards(&purge->ranges[i]);
@@ -193,7 +208,7 @@ static void release_chain(struct purge *purge, struct arena *arena, uint32_t cha
         if ((range->note & RANGE_KIND_MASK) == (uint32_t)RANGE_LARGE) {
             release_large(arena, range);
         } else {
-            collect(purge, range);
+            add_to_span(purge, range);
             purge->range_count++;
         }
         if (purge->range_count == PURGE_RANGES) {
