@@ -33,17 +33,22 @@ static inline uint64_t entry_load_64(const volatile uint64_t *entry)
     return (uint64_t)high << 32 | low;
 }
 
-/* Absent to present, or the same frame with other low bits. */
-static inline void entry_store_present_64(volatile uint64_t *entry, uint64_t value)
+/* Absent to present, or the same frame with other low bits. In halves: two registers of a 32-bit machine. */
+static inline void entry_store_present_halves(volatile uint64_t *entry, uint32_t low, uint32_t high)
 {
     ASHLAR_YIELD();
     if (sizeof(uintptr_t) == 8) {
-        ASHLAR_STORE(entry, value);
+        ASHLAR_STORE(entry, (uint64_t)high << 32 | low);
         return;
     }
-    ASHLAR_STORE(&entry_low(entry)[1], (uint32_t)(value >> 32));
+    ASHLAR_STORE(&entry_low(entry)[1], high);
     ASHLAR_YIELD();
-    ASHLAR_STORE(entry_low(entry), (uint32_t)value);
+    ASHLAR_STORE(entry_low(entry), low);
+}
+
+static inline void entry_store_present_64(volatile uint64_t *entry, uint64_t value)
+{
+    entry_store_present_halves(entry, (uint32_t)value, (uint32_t)(value >> 32));
 }
 
 /* To absent. */

@@ -43,15 +43,27 @@ LOOP void put_present(bool wide, void *table, unsigned index, uint64_t entry)
 
 /* --- set ------------------------------------------------------------------------------ */
 
+/* A word that holds half an entry is shifted for each half: no register pair goes through memory. */
+LOOP void put_frame(bool wide, void *table, unsigned index, ashlar_pfn frame, uint64_t bits)
+{
+    if (wide && sizeof(ashlar_pfn) == 4) {
+        entry_store_present_halves((volatile uint64_t *)table + index,
+                                   (uint32_t)frame << ASHLAR_PAGE_SHIFT | (uint32_t)bits,
+                                   (uint32_t)frame >> (32u - ASHLAR_PAGE_SHIFT) | (uint32_t)(bits >> 32));
+    } else {
+        put_present(wide, table, index, (uint64_t)frame << ASHLAR_PAGE_SHIFT | bits);
+    }
+}
+
 LOOP void set_loop(bool wide, void *table, unsigned count, const ashlar_pfn *frames, uint64_t bits)
 {
     unsigned i = 0;
     for (; i + 2 <= count; i += 2) {
-        put_present(wide, table, i, (uint64_t)frames[i] << ASHLAR_PAGE_SHIFT | bits);
-        put_present(wide, table, i + 1, (uint64_t)frames[i + 1] << ASHLAR_PAGE_SHIFT | bits);
+        put_frame(wide, table, i, frames[i], bits);
+        put_frame(wide, table, i + 1, frames[i + 1], bits);
     }
     if (i < count) {
-        put_present(wide, table, i, (uint64_t)frames[i] << ASHLAR_PAGE_SHIFT | bits);
+        put_frame(wide, table, i, frames[i], bits);
     }
 }
 

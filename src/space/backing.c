@@ -17,6 +17,8 @@
 
 #define BATCH_FRAMES 32u
 
+_Static_assert(KEPT_SIZES <= BATCH_FRAMES + 1u, "what a magazine has is mapped to frames in hand");
+
 /* --- frames that cannot fail later --------------------------------------------- */
 
 /* The first ones are in hand, the rest is promised. */
@@ -167,18 +169,13 @@ COLD static __attribute__((noinline)) ashlar_status fill_new(const struct range_
 }
 
 /* One that was has its guards and tables. */
-static ashlar_status fill_range(const struct range_request *request, size_t pages, struct supply *supply,
-                                unsigned flags, ashlar_vpn *first)
+static ashlar_status fill_range(const struct range_request *request, struct supply *supply, unsigned flags,
+                                ashlar_vpn *first)
 {
-    struct ashlar_range_info range;
-    if (pages > BATCH_FRAMES || !ashlar_magazine_take(arena_for(request->kind), request, &range)) {
-        return fill_new(request, supply, flags, first);
+    if (ashlar_magazine_take(arena_for(request->kind), request, supply->frames, flags, first)) {
+        return ASHLAR_OK;
     }
-    *first = ashlar_range_first(&range);
-    ashlar_port_pin();
-    ashlar_leaves_set(*first, pages, supply->frames, flags);
-    ashlar_port_unpin();
-    return ASHLAR_OK;
+    return fill_new(request, supply, flags, first);
 }
 
 /* Nothing can be wrong with pages that are written, or not. */
@@ -201,7 +198,7 @@ static ashlar_status take_pages(enum range_kind kind, size_t pages, unsigned fla
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = fill_range(&request, pages, &supply, flags, first);
+    status = fill_range(&request, &supply, flags, first);
     if (status != ASHLAR_OK) {
         return_supply(&supply);
     }
@@ -242,11 +239,10 @@ COLD static void refuse_missing(const struct ashlar_range_info *range, size_t mi
                  (void *)ashlar_page_address(ashlar_range_first(range)), missing, ashlar_range_pages(range), caller);
 }
 
-static inline void check_hidden(const struct ashlar_range_info *range, size_t hidden, const void *caller)
+static inline void check_missing(const struct ashlar_range_info *range, size_t missing, const void *caller)
 {
-    size_t pages = ashlar_range_pages(range);
-    if (hidden != pages) {
-        refuse_missing(range, pages - hidden, caller);
+    if (missing != 0) {
+        refuse_missing(range, missing, caller);
     }
 }
 
@@ -259,17 +255,17 @@ COLD static void give_other(ashlar_vpn first, const void *caller)
     if (kind == (uint32_t)RANGE_DEMAND) {
         ashlar_demand_give(&range);
     } else {
-        check_hidden(&range, kind == (uint32_t)RANGE_PAGES ? ashlar_purge_give(&range) : ashlar_large_give(&range),
-                     caller);
+        check_missing(&range, kind == (uint32_t)RANGE_PAGES ? ashlar_purge_give(&range) : ashlar_large_give(&range),
+                      caller);
     }
 }
 
 void ashlar_space_give(ashlar_vpn first)
 {
     struct ashlar_range_info range;
-    size_t hidden;
-    if (ashlar_purge_give_few(first, &range, &hidden)) {
-        check_hidden(&range, hidden, ASHLAR_CALLER());
+    size_t missing;
+    if (ashlar_purge_give_few(first, &range, &missing)) {
+        check_missing(&range, missing, ASHLAR_CALLER());
     } else {
         give_other(first, ASHLAR_CALLER());
     }
@@ -283,7 +279,7 @@ COLD void ashlar_space_give_stack(uintptr_t top)
     ASHLAR_CHECK(found && range.first + range.pages - 1u == page, "space: %p is the top of no stack, given back by %p",
                  (void *)top, ASHLAR_CALLER());
     range = ashlar_arena_claim(range.first, 1u << RANGE_STACK, ASHLAR_CALLER());
-    check_hidden(&range, ashlar_purge_give(&range), ASHLAR_CALLER());
+    check_missing(&range, ashlar_purge_give(&range), ASHLAR_CALLER());
 }
 
 /* --- device memory ---------------------------------------------------------------- */
@@ -327,7 +323,7 @@ COLD void ashlar_space_unmap_mmio(uintptr_t address)
     ashlar_gather_init(&gather, NULL);
     ashlar_gather_add(&gather, ashlar_range_first(&range), ashlar_range_pages(&range));
     ashlar_port_pin();
-    check_hidden(&range, ashlar_leaves_hide(ashlar_range_first(&range), ashlar_range_pages(&range)), ASHLAR_CALLER());
+    check_missing(&range, ashlar_range_hide(&range), ASHLAR_CALLER());
     ashlar_port_unpin();
     ashlar_gather_finish(&gather);
     ashlar_port_pin();

@@ -123,7 +123,7 @@ COLD void ashlar_demand_give(const struct ashlar_range_info *range)
     ashlar_gather_init(&gather, NULL);
     ashlar_gather_add(&gather, range->first, pages);
     ashlar_port_pin();
-    (void)ashlar_leaves_hide(range->first, pages);
+    (void)ashlar_range_hide(range);
     ashlar_port_unpin();
     ashlar_gather_finish(&gather);
     ashlar_port_pin();

@@ -102,14 +102,14 @@ struct shootdown {
 };
 
 /* Of the one thread that purges. */
-#define PURGE_FRAMES 64u
+#define PURGE_FRAMES 128u /* given back at once, with interrupts off */
 #define PURGE_RANGES 16u
 struct purge {
     volatile uint32_t busy;
     unsigned range_count;
     size_t frame_count;
-    ashlar_pfn frames[PURGE_FRAMES];               /* on their way to the pool */
-    ashlar_vpn span_first;                         /* pages side by side that are to be collected */
+    ashlar_pfn frames[PURGE_FRAMES]; /* on their way to the pool */
+    ashlar_vpn span_first;           /* pages side by side that are to be collected */
     size_t span_pages;
     struct ashlar_range_info ranges[PURGE_RANGES]; /* in the span, or collected */
 };
@@ -246,13 +246,13 @@ ashlar_status ashlar_range_open(enum range_kind kind, size_t pages, const char *
 size_t ashlar_large_pages(void);
 /* ashlar_space_take for ASHLAR_MAP_LARGE; pages: at least a large page. */
 ashlar_status ashlar_large_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first);
-/* Leave the range to the next purge. Returns how many pages were present. */
+/* Leave the range to the next purge. Returns how many pages were missing. */
 size_t ashlar_large_give(const struct ashlar_range_info *range);
 
 /* --- leaves.c: entries of a range that its holder knows all about ------------------ */
 
-/* Pages become hidden; returns how many were present. */
-size_t ashlar_leaves_hide(ashlar_vpn first, size_t pages);
+/* The range's pages become hidden; returns how many of them were missing. */
+size_t ashlar_range_hide(const struct ashlar_range_info *range);
 /* Absent pages are mapped, at most 32 of them. flags: ASHLAR_MAP_... */
 void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames, unsigned flags);
 /* Hidden pages become empty entries, at most 32 of them; returns how many frames there were. */
@@ -266,18 +266,20 @@ void ashlar_range_clear_guards(const struct ashlar_range_info *range);
 
 void ashlar_purge_init(size_t ram_frames);
 /* Hide the range's pages, in its arena's lock if they are few, and leave it to the next purge. May purge. Returns how
- * many pages were present. */
+ * many pages were missing. */
 size_t ashlar_purge_give(const struct ashlar_range_info *range);
 /* The same for the range of few pages of the pool that begins at first, found and claimed in the same breath. False, and
  * nothing is done, if it is none. */
-bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, size_t *hidden);
+bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, size_t *missing);
 /* The same for a range whose pages are hidden. */
 void ashlar_purge_add(const struct ashlar_range_info *range);
 /* Purge, if this context can: for whoever is short. True if anything came of it. */
 bool ashlar_purge_helps(void);
 /* --- magazine.c ----------------------------------------------------------------- */
 
-bool ashlar_magazine_take(struct arena *arena, const struct range_request *request, struct ashlar_range_info *range);
+/* A range of this size and kind, mapped to these frames; false if none is kept. */
+bool ashlar_magazine_take(struct arena *arena, const struct range_request *request, const ashlar_pfn *frames,
+                          unsigned flags, ashlar_vpn *first);
 /* Keep the range, which has no pages any more; false if it is not wanted. The arena's lock is held. */
 bool ashlar_magazine_keep_locked(struct arena *arena, const struct ashlar_range_info *range);
 /* Give all kept ranges back to the arena; false if there were none. */
@@ -319,32 +321,31 @@ static inline bool ashlar_spot_is_deposited(const struct ashlar_spot *spot)
 }
 
 /* Entries of level 1 side by side, in an open table. */
-struct leaves { /* two registers of a 64-bit machine */
+struct leaves {
     void *table;
-    uint16_t index;
-    uint16_t count;
-    bool window; /* to be closed */
+    unsigned index;
+    unsigned count;
 };
+
+/* The table of level 1 of a slot of the kernel half, where there is no array; it is known to exist. To be closed. */
+void *ashlar_leaf_table_open(size_t slot);
 
 /* Those of kernel pages from this one on, at most limit, that lie in one table, which is known to exist: found without a
  * look at the directory. The caller is pinned. */
-struct leaves ashlar_leaves_open_elsewhere(ashlar_vpn page, size_t limit);
 static inline struct leaves ashlar_leaves_open(ashlar_vpn page, size_t limit)
 {
-    if (ashlar_half.array == NULL) {
-        return ashlar_leaves_open_elsewhere(page, limit);
-    }
     unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
+    size_t slot = (page - ashlar_half.layout.kernel_first) >> shift;
     size_t whole = (size_t)1 << shift;
-    void *table = ashlar_half.array + ((page - ashlar_half.layout.kernel_first) >> shift) * ASHLAR_PAGE_BYTES;
-    unsigned index = (unsigned)(page & (whole - 1u));
-    size_t count = whole - index < limit ? whole - index : limit;
-    return (struct leaves){table, (uint16_t)index, (uint16_t)count, false};
+    size_t index = page & (whole - 1u), rest = whole - index;
+    void *table =
+        ashlar_half.array != NULL ? ashlar_half.array + slot * ASHLAR_PAGE_BYTES : ashlar_leaf_table_open(slot);
+    return (struct leaves){table, (unsigned)index, (unsigned)(rest < limit ? rest : limit)};
 }
 
 static inline void ashlar_leaves_close(const struct leaves *leaves)
 {
-    if (leaves->window) {
+    if (ashlar_half.array == NULL) {
         ashlar_port_close_frame(leaves->table);
     }
 }

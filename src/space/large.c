@@ -175,8 +175,8 @@ COLD size_t ashlar_large_give(const struct ashlar_range_info *range)
     size_t pages = ashlar_range_pages(range);
     ashlar_cursor_enter(&cursor, NULL, range->first, pages);
     ashlar_gather_init(&gather, NULL);
-    size_t hidden = ashlar_cursor_hide(&cursor, pages, &gather);
+    size_t missing = pages - ashlar_cursor_hide(&cursor, pages, &gather);
     ashlar_cursor_end(&cursor);
     ashlar_purge_add(range);
-    return hidden;
+    return missing;
 }

@@ -34,17 +34,18 @@ void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames,
     }
 }
 
-size_t ashlar_leaves_hide(ashlar_vpn first, size_t pages)
+size_t ashlar_range_hide(const struct ashlar_range_info *range)
 {
-    size_t hidden = 0;
-    while (pages != 0) {
-        const struct leaves at = ashlar_leaves_open(first, pages);
-        hidden += ashlar_run_hide(ashlar_half.paging, at.table, at.index, at.count);
+    ashlar_vpn first = ashlar_range_first(range);
+    size_t missing = ashlar_range_pages(range);
+    for (size_t left = missing; left != 0;) {
+        const struct leaves at = ashlar_leaves_open(first, left);
+        missing -= ashlar_run_hide(ashlar_half.paging, at.table, at.index, at.count);
         ashlar_leaves_close(&at);
         first += at.count;
-        pages -= at.count;
+        left -= at.count;
     }
-    return hidden;
+    return missing;
 }
 
 size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames)

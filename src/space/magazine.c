@@ -26,22 +26,31 @@ static bool can_be_kept(uint32_t note)
     return kind == (uint32_t)RANGE_PAGES || kind == (uint32_t)RANGE_STACK;
 }
 
-bool ashlar_magazine_take(struct arena *arena, const struct range_request *request, struct ashlar_range_info *range)
+static void take_locked(struct arena *arena, const struct range_request *request, uint32_t index,
+                        struct ashlar_range_info *range)
 {
-    uintptr_t interrupts;
+    ashlar_ranges_at_locked(&arena->ranges, index, range);
+    arena->kept[request->pages] = (uint32_t)range->tag;
+    arena->kept_pages -= range->pages;
+    arena->kept_count--;
+    range->note = (uint32_t)request->kind;
+    ashlar_ranges_set_at_locked(&arena->ranges, index, range->note, (uintptr_t)request->name);
+}
+
+/* The pages are few, and the lock keeps this CPU. */
+bool ashlar_magazine_take(struct arena *arena, const struct range_request *request, const ashlar_pfn *frames,
+                          unsigned flags, ashlar_vpn *first)
+{
     if (request->pages >= KEPT_SIZES || arena->kept[request->pages] == 0) {
         return false;
     }
-    interrupts = ashlar_lock_take(&arena->lock);
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     uint32_t index = arena->kept[request->pages];
     if (index != 0) {
-        ashlar_ranges_at_locked(&arena->ranges, index, range);
-        arena->kept[request->pages] = (uint32_t)range->tag;
-        arena->kept_pages -= range->pages;
-        arena->kept_count--;
-        range->note = (uint32_t)request->kind;
-        range->tag = (uintptr_t)request->name;
-        ashlar_ranges_set_at_locked(&arena->ranges, index, range->note, range->tag);
+        struct ashlar_range_info range;
+        take_locked(arena, request, index, &range);
+        *first = ashlar_range_first(&range);
+        ashlar_leaves_set(*first, ashlar_range_pages(&range), frames, flags);
     }
     ashlar_lock_give(&arena->lock, interrupts);
     return index != 0;

@@ -56,23 +56,24 @@ static inline void purge_if_many(size_t pages)
 size_t ashlar_purge_give(const struct ashlar_range_info *range)
 {
     struct arena *arena = ashlar_arena_of(range->first);
-    size_t count = ashlar_range_pages(range), hidden = 0;
-    if (count > HIDE_LOCKED_PAGES) {
+    bool is_long = ashlar_range_pages(range) > HIDE_LOCKED_PAGES;
+    size_t missing = 0;
+    if (is_long) {
         ashlar_port_pin();
-        hidden = ashlar_leaves_hide(ashlar_range_first(range), count);
+        missing = ashlar_range_hide(range);
         ashlar_port_unpin();
     }
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    if (count <= HIDE_LOCKED_PAGES) {
-        hidden = ashlar_leaves_hide(ashlar_range_first(range), count);
+    if (!is_long) {
+        missing = ashlar_range_hide(range);
     }
     size_t pages = chain_locked(arena, range);
     ashlar_lock_give(&arena->lock, interrupts);
     purge_if_many(pages);
-    return hidden;
+    return missing;
 }
 
-bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, size_t *hidden)
+bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, size_t *missing)
 {
     struct arena *arena = ashlar_arena_of(first);
     size_t pages = 0;
@@ -80,7 +81,7 @@ bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, si
     bool few = ashlar_ranges_find_locked(&arena->ranges, first, range) && range->note == (uint32_t)RANGE_PAGES &&
                range->pages <= HIDE_LOCKED_PAGES;
     if (few) {
-        *hidden = ashlar_leaves_hide(first, ashlar_range_pages(range));
+        *missing = ashlar_range_hide(range);
         pages = chain_locked(arena, range);
     }
     ashlar_lock_give(&arena->lock, interrupts);

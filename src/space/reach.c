@@ -75,42 +75,36 @@ void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigne
     }
 }
 
-#define TAG_SHIFT                                                                                                      \
-    (sizeof(uintptr_t) * 4u) /* of a remembered word: the upper half is the slot's, the lower the table's */
+/* Of a remembered word: the upper half is the slot's, the lower the table's. */
+#define TAG_SHIFT (sizeof(uintptr_t) * 4u)
 
-/* The table of level 1 that is remembered for a slot of the kernel half; 0: none is. One word has it all. */
-static ashlar_pfn recall(size_t slot)
+static inline uintptr_t tag_of(size_t slot)
 {
-    uintptr_t word = atomic_load(&ashlar_half.leaf_tables[slot % LEAF_TABLES]);
-    return word >> TAG_SHIFT == slot / LEAF_TABLES + 1u ? word & (((uintptr_t)1 << TAG_SHIFT) - 1u) : 0;
+    return slot / LEAF_TABLES + 1u;
 }
 
-static void remember(size_t slot, ashlar_pfn table)
-{
-    uintptr_t tag = slot / LEAF_TABLES + 1u;
-    if (table >> TAG_SHIFT == 0 && tag >> TAG_SHIFT == 0) {
-        atomic_store(&ashlar_half.leaf_tables[slot % LEAF_TABLES], tag << TAG_SHIFT | table);
-    }
-}
-
-struct leaves ashlar_leaves_open_elsewhere(ashlar_vpn page, size_t limit)
+COLD static __attribute__((noinline)) void *walk_to_table(size_t slot)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
-    unsigned shift = ashlar_entry_shift(paging, 2);
-    size_t slot = (page - ashlar_half.layout.kernel_first) >> shift;
-    ashlar_pfn table = recall(slot);
-    if (table == 0) {
-        struct ashlar_spot spot;
-        ashlar_spot_find(NULL, page, 2, &spot);
-        ASHLAR_ASSERT(spot.level == 2 && ashlar_entry_is_link(paging, 2, spot.entry));
-        table = ashlar_entry_frame(paging, spot.entry);
-        ashlar_spot_close(&spot);
-        remember(slot, table);
+    struct ashlar_spot spot;
+    ashlar_spot_find(NULL, ashlar_half.layout.kernel_first + (slot << ashlar_entry_shift(paging, 2)), 2, &spot);
+    ASHLAR_ASSERT(spot.level == 2 && ashlar_entry_is_link(paging, 2, spot.entry));
+    ashlar_pfn table = ashlar_entry_frame(paging, spot.entry);
+    ashlar_spot_close(&spot);
+    if (table >> TAG_SHIFT == 0 && tag_of(slot) >> TAG_SHIFT == 0) {
+        atomic_store(&ashlar_half.leaf_tables[slot % LEAF_TABLES], tag_of(slot) << TAG_SHIFT | table);
     }
-    unsigned index = (unsigned)(page & (((size_t)1 << shift) - 1u));
-    size_t here = ((size_t)1 << shift) - index;
-    return (struct leaves){ashlar_port_open_frame(table), (uint16_t)index, (uint16_t)(here < limit ? here : limit),
-                           true};
+    return ashlar_port_open_frame(table);
+}
+
+/* One word has it all: whose table, and which. */
+void *ashlar_leaf_table_open(size_t slot)
+{
+    uintptr_t word = atomic_load(&ashlar_half.leaf_tables[slot % LEAF_TABLES]);
+    if (word >> TAG_SHIFT != tag_of(slot)) {
+        return walk_to_table(slot);
+    }
+    return ashlar_port_open_frame(word & (((uintptr_t)1 << TAG_SHIFT) - 1u));
 }
 
 COLD void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table)

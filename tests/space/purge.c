@@ -105,6 +105,48 @@ static void test_threshold(void)
     world_ok("threshold");
 }
 
+/* The i-th of MIXED ranges to be given back: upwards, downwards, from both ends, by leaps. Each fourth stays. */
+#define MIXED 80u
+static unsigned in_order(unsigned order, unsigned i)
+{
+    const unsigned turns[] = {i, MIXED - 1u - i, i % 2u == 0 ? i / 2u : MIXED - 1u - i / 2u, i * 37u % MIXED};
+    return turns[order];
+}
+
+static void take_mixed(void)
+{
+    for (unsigned i = 0; i < MIXED; i++) {
+        if (ashlar_space_take(1u + i * 7u % 40u, ASHLAR_MAP_WRITE, "mixed", &first[i]) != ASHLAR_OK ||
+            world_write(0, first[i], i, 0) != 0) {
+            world_bail("take", ASHLAR_NO_FRAMES);
+        }
+    }
+}
+
+/* A purge collects neighbours in one go: those, and no others, whatever the order. */
+static void test_neighbours(unsigned order)
+{
+    unsigned lost = 0;
+    (void)ashlar_space_purge();
+    size_t before = free_now(), tables = world_stats().kernel_table_frames + world_stats().strip_frames;
+    take_mixed();
+    for (unsigned i = 0; i < MIXED; i++) {
+        if (in_order(order, i) % 4u != 3u) {
+            ashlar_space_give(first[in_order(order, i)]);
+        }
+    }
+    (void)ashlar_space_purge();
+    for (unsigned i = 3; i < MIXED; i += 4) {
+        lost += world_read(0, first[i], 0) != i;
+        ashlar_space_give(first[i]);
+    }
+    is_u(lost, 0, "%s: order %u: what lies between is not touched", world.name, order);
+    (void)ashlar_space_purge();
+    tables = world_stats().kernel_table_frames + world_stats().strip_frames - tables;
+    is_u(free_now(), before - tables, "%s: order %u: all frames are back", world.name, order);
+    world_ok("neighbours");
+}
+
 static ashlar_pfn hoard[65536];
 static size_t hoarded;
 
@@ -168,6 +210,9 @@ int main(void)
         test_double_give();
         test_magazine();
         test_threshold();
+        for (unsigned order = 0; order < 4; order++) {
+            test_neighbours(order);
+        }
         test_shortage();
         test_interrupt();
         test_missing_page();
