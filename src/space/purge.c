@@ -10,7 +10,8 @@
  * The chain lies in the ranges' own descriptors (the tag of each is the index of
  * the next), so it needs no memory and has no end. A purge takes the whole chain
  * for itself; what is given back meanwhile begins a new one. One thread purges at
- * a time, so that its buffers need no stack.
+ * a time, so that its buffers need no stack. Neighbours in the chain that are
+ * neighbours in the address space, too, are collected as one span.
  *
  * Purged is at min(32 MiB, RAM / 64); when frames or addresses are short; and
  * when the kernel asks for it.
