@@ -100,10 +100,10 @@ BREAKAGES = {
     "check-before-pull": ([(f, p) for f in (TWO_LEVEL, PAE, FOUR, FIVE) for p in (LAZY, SEQ)], [
         (SHARING, "retry = pull_slot(root, page) ||", "retry = is_allowed(ashlar_half.root, page, error) || pull_slot(root, page) ||")]),
     "torn-store": ([(PAE, p) for p in range(5)], [
-        ("src/arch/access.h", "    ASHLAR_STORE(&entry_low(entry)[1], (uint32_t)(value >> 32));\n"
-         "    ASHLAR_YIELD();\n    ASHLAR_STORE(entry_low(entry), (uint32_t)value);\n}",
-         "    ASHLAR_STORE(entry_low(entry), (uint32_t)value);\n"
-         "    ASHLAR_YIELD();\n    ASHLAR_STORE(&entry_low(entry)[1], (uint32_t)(value >> 32));\n}")]),
+        ("src/arch/access.h", "    ASHLAR_STORE(&entry_low(entry)[1], high);\n"
+         "    ASHLAR_YIELD();\n    ASHLAR_STORE(entry_low(entry), low);\n}",
+         "    ASHLAR_STORE(entry_low(entry), low);\n"
+         "    ASHLAR_YIELD();\n    ASHLAR_STORE(&entry_low(entry)[1], high);\n}")]),
     "lost-dirty": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
         ("src/arch/runs.c", "(old & bits.settled) == bits.settled && change_plainly", "(old & bits.present) != 0 && change_plainly")]),
     "demand-busy-by-value": ([(PAE, p) for p in range(5)], [
@@ -167,10 +167,10 @@ class Variant:
         self.test = "build/%s/tests/space/random_smp.o" % name
 
 
-def broken_sources(name, changes):
-    """Write the changed files; returns the C files that are compiled anew."""
+def broken_texts(name):
+    """{path: what it says after the breakage}."""
     texts = {}
-    for path, old, new in changes:
+    for path, old, new in BREAKAGES[name][1]:
         text = texts.get(path)
         if text is None:
             with open(path, encoding="utf-8") as file:
@@ -178,6 +178,12 @@ def broken_sources(name, changes):
         if text.count(old) < 1:
             sys.exit("Bail out! %s: %s has no such text any more: %r" % (name, path, old))
         texts[path] = text.replace(old, new, 1)
+    return texts
+
+
+def broken_sources(name):
+    """Write the changed files; returns the C files that are compiled anew."""
+    texts = broken_texts(name)
     for path, text in texts.items():
         target = os.path.join(BUILD, name, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -193,7 +199,7 @@ def broken_sources(name, changes):
 
 def build(name, variant):
     objects = []
-    for number, path in enumerate(broken_sources(name, BREAKAGES[name][1])):
+    for number, path in enumerate(broken_sources(name)):
         target = "%s/%s/%s-%d.o" % (BUILD, name, variant.name, number)
         command = [variant.compile[0], "-w", "-I%s/%s/src" % (BUILD, name)] + variant.compile[1:]
         command = [word for word in command if word != "-Werror" and not word.startswith("-W") or word == "-w"]
@@ -258,6 +264,8 @@ check.programs = {}
 def main(names):
     long = bool(os.environ.get("ASHLAR_LONG"))
     wanted = names or (list(BREAKAGES) if long else QUICK)
+    for name in BREAKAGES:
+        broken_texts(name)
     made = run(["make", "-s"] + ["build/%s/tests/space/random_smp" % name for name in ("yield32", "yield64")])
     if made.returncode != 0:
         sys.exit("Bail out! random_smp is not built:\n" + made.stdout)
