@@ -51,10 +51,7 @@ static struct {
 
 static unsigned random_below(unsigned bound)
 {
-    buffers.random ^= buffers.random >> 12;
-    buffers.random ^= buffers.random << 25;
-    buffers.random ^= buffers.random >> 27;
-    return (unsigned)(buffers.random * UINT64_C(2685821657736338717) >> 33) % bound;
+    return (unsigned)(sim_random(&buffers.random) >> 17) % bound;
 }
 
 static uint64_t read_memory(const volatile char *pointer, unsigned bytes)

@@ -9,6 +9,16 @@
 #define FRAME_BYTES 4096u
 #define LEVELS_MAX 5u
 
+/* The next one of a sequence that its first state, not 0, decides. xorshift64* (Vigna, "An experimental exploration of
+ * Marsaglia's xorshift generators, scrambled"). */
+static inline uint64_t sim_random(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(2685821657736338717) >> 16;
+}
+
 /* --- ram.c ---------------------------------------------------------------------- */
 
 /* The file behind physical memory. */

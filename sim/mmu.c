@@ -67,14 +67,6 @@ static uint64_t page_bytes(unsigned level)
     return UINT64_C(1) << sim_level_shift(&machine.shape, level);
 }
 
-static uint64_t random_of(struct cpu *cpu)
-{
-    cpu->random ^= cpu->random >> 12;
-    cpu->random ^= cpu->random << 25;
-    cpu->random ^= cpu->random >> 27;
-    return cpu->random * UINT64_C(2685821657736338717) >> 16;
-}
-
 /* --- root and flushes -------------------------------------------------------------------- */
 
 static struct shape shape_of(enum sim_format format, const struct sim_mmu_options *options)
@@ -600,15 +592,15 @@ static void be_adverse(unsigned cpu_index, uint64_t address)
 {
     struct cpu *cpu = &machine.cpus[cpu_index];
     const struct sim_mmu_options *options = &machine.options;
-    if (options->evict_one_in != 0 && random_of(cpu) % options->evict_one_in == 0) {
+    if (options->evict_one_in != 0 && sim_random(&cpu->random) % options->evict_one_in == 0) {
         struct cache *caches[3] = {local_of(cpu), &cpu->global, tables_of(cpu)};
-        struct cache *cache = caches[random_of(cpu) % 3u];
+        struct cache *cache = caches[sim_random(&cpu->random) % 3u];
         if (cache->count != 0) {
-            sim_cache_drop(cache, &cache->entries[random_of(cpu) % cache->count]);
+            sim_cache_drop(cache, &cache->entries[sim_random(&cpu->random) % cache->count]);
         }
     }
-    if (options->speculate_one_in != 0 && random_of(cpu) % options->speculate_one_in == 0) {
-        sim_tlb_fill(cpu_index, address + (random_of(cpu) % 9u) * FRAME_BYTES - (uintptr_t)4 * FRAME_BYTES);
+    if (options->speculate_one_in != 0 && sim_random(&cpu->random) % options->speculate_one_in == 0) {
+        sim_tlb_fill(cpu_index, address + (sim_random(&cpu->random) % 9u) * FRAME_BYTES - (uintptr_t)4 * FRAME_BYTES);
     }
 }
 

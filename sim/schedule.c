@@ -61,10 +61,7 @@ static struct {
 
 static unsigned random_below(unsigned bound)
 {
-    schedule.random ^= schedule.random >> 12;
-    schedule.random ^= schedule.random << 25;
-    schedule.random ^= schedule.random >> 27;
-    return (unsigned)(schedule.random * UINT64_C(2685821657736338717) >> 33) % bound;
+    return (unsigned)(sim_random(&schedule.random) >> 17) % bound;
 }
 
 static void draw_countdown(void)

@@ -19,16 +19,6 @@ static size_t usable(ashlar_vpn first, size_t pages, uint32_t word)
     return good / 2u;
 }
 
-static size_t absent(ashlar_vpn first, size_t pages)
-{
-    size_t gone = 0;
-    for (size_t i = 0; i < pages; i++) {
-        struct ashlar_mapping m;
-        gone += ashlar_space_query(NULL, first + i, &m) == ASHLAR_ABSENT;
-    }
-    return gone;
-}
-
 static void test_take(void)
 {
     static const size_t sizes[] = {1, 2, 31, 32, 33, 64, 65, 200};
@@ -38,12 +28,12 @@ static void test_take(void)
         is_u(ashlar_space_take(sizes[i], ASHLAR_MAP_WRITE, "pages", &first), ASHLAR_OK, "%s: take %zu pages",
              world.name, sizes[i]);
         is_u(usable(first, sizes[i], 7), sizes[i], "%s: all can be used on both CPUs", world.name);
-        is_u(absent(first + sizes[i], 1), 1, "%s: a guard behind", world.name);
+        is_u(world_absent(first + sizes[i], 1), 1, "%s: a guard behind", world.name);
         struct ashlar_frames_stats stats;
         ashlar_frames_stats(world.pool, &stats);
         ok(stats.free_frames + sizes[i] <= before && stats.reserved_frames == 0, "%s: no promise is left", world.name);
         ashlar_space_give(first);
-        is_u(absent(first, sizes[i]), sizes[i], "%s: given back: gone at once", world.name);
+        is_u(world_absent(first, sizes[i]), sizes[i], "%s: given back: gone at once", world.name);
         is_u(world_stats().purge_pages, sizes[i] + 1u, "%s: and waiting", world.name);
         is_u(ashlar_space_purge(), sizes[i] + 1u, "%s: purged", world.name);
         is_u(ashlar_space_purge(), 0, "%s: once", world.name);
@@ -58,12 +48,12 @@ static void test_commit(void)
     is_u(ashlar_space_reserve(100, 1, "range", &first), ASHLAR_OK, "%s: reserve", world.name);
     is_u(ashlar_space_commit(first + 10u, 40, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
     is_u(usable(first + 10u, 40, 9), 40, "%s: all of it", world.name);
-    is_u(absent(first, 10) + absent(first + 50u, 50), 60, "%s: and no more", world.name);
+    is_u(world_absent(first, 10) + world_absent(first + 50u, 50), 60, "%s: and no more", world.name);
     is_u(ashlar_space_commit(first + 49u, 2, ASHLAR_MAP_WRITE), ASHLAR_EXISTS, "%s: [fault 34] over what is there",
          world.name);
     like(SIM_FATAL(ashlar_space_decommit(first + 40u, 11)), "decommit of 11 pages", "decommit of a hole");
     ashlar_space_decommit(first + 20u, 10);
-    is_u(absent(first + 20u, 10), 10, "%s: a part of it decommitted", world.name);
+    is_u(world_absent(first + 20u, 10), 10, "%s: a part of it decommitted", world.name);
     ashlar_space_decommit(first + 10u, 10);
     ashlar_space_decommit(first + 30u, 20);
     ashlar_space_unreserve(first);
@@ -78,7 +68,7 @@ static void test_stacks(void)
         is_u(ashlar_space_take_stack(i + 1u, "stack", &top[i]), ASHLAR_OK, "%s: a stack of %u", world.name, i + 1u);
         ashlar_vpn low = ashlar_address_page(top[i]) - (i + 1u);
         is_u(usable(low, i + 1u, 3), i + 1u, "%s: can be used", world.name);
-        is_u(absent(low - 1u, 1) + absent(low + i + 1u, 1), 2, "%s: guards on both sides", world.name);
+        is_u(world_absent(low - 1u, 1) + world_absent(low + i + 1u, 1), 2, "%s: guards on both sides", world.name);
         ok(low - world.layout.stacks_first < world.layout.stacks_pages, "%s: where stacks are", world.name);
     }
     is_u(world_stats().stacks, 4, "%s: four stacks", world.name);
@@ -108,7 +98,7 @@ static void test_demand(void)
     world_dirty();
     is_u(ashlar_space_take_demand(20, ASHLAR_MAP_WRITE, "region", &first), ASHLAR_OK, "%s: a demand region",
          world.name);
-    is_u(absent(first, 20), 20, "%s: nothing is there", world.name);
+    is_u(world_absent(first, 20), 20, "%s: nothing is there", world.name);
     ashlar_frames_stats(world.pool, &stats);
     is_u(stats.reserved_frames, 20, "%s: all is promised", world.name);
     is_u(world_read(1, first + 7u, 0), 0, "%s: a page comes zeroed", world.name);

@@ -87,16 +87,6 @@ static size_t in_large(ashlar_vpn first, size_t pages)
     return large;
 }
 
-static size_t absent(ashlar_vpn first, size_t pages)
-{
-    size_t gone = 0;
-    for (size_t i = 0; i < pages; i++) {
-        struct ashlar_mapping m;
-        gone += ashlar_space_query(NULL, first + i, &m) == ASHLAR_ABSENT;
-    }
-    return gone;
-}
-
 /* Each page keeps a word of its own, whichever CPU writes and reads it. */
 static size_t usable(ashlar_vpn first, size_t pages)
 {
@@ -129,7 +119,7 @@ static void test_take(void)
         is_u(in_large(first, pages), large, "%s: large where they fit", world.name);
         is_u(world_stats().large_pages, large / whole, "%s: counted", world.name);
         is_u(usable(first, pages), pages, "%s: all can be used on both CPUs", world.name);
-        is_u(absent(first + pages, 1), 1, "%s: a guard behind", world.name);
+        is_u(world_absent(first + pages, 1), 1, "%s: a guard behind", world.name);
         struct ashlar_place place;
         ashlar_space_explain(world_address(first + pages) + 5u, &place);
         ok(place.kind == ASHLAR_PLACE_GUARD && place.offset == 5 && place.first == first,
@@ -138,7 +128,7 @@ static void test_take(void)
         sim_set_context(ASHLAR_CONTEXT_INTERRUPT); /* which does not purge, however much waits */
         ashlar_space_give(first);
         sim_set_context(ASHLAR_CONTEXT_THREAD);
-        is_u(absent(first, pages), pages, "%s: given back: gone at once", world.name);
+        is_u(world_absent(first, pages), pages, "%s: given back: gone at once", world.name);
         is_str(ashlar_space_audit(), NULL, "sound while it waits");
         is_u(world_stats().large_pages, large / whole, "%s: a block waits as a block", world.name);
         is_u(ashlar_space_purge(), pages + 1u, "%s: purged", world.name);
@@ -235,7 +225,7 @@ static void test_commit(const struct world_format *format)
     is_u(ashlar_space_commit_large(5, 1, ASHLAR_MAP_WRITE), ASHLAR_REFUSED, "%s: in the user half", world.name);
     like(SIM_FATAL(ashlar_space_decommit(range + 3u * whole - 2u, whole)), "decommit of", "decommit of a hole");
     ashlar_space_decommit(range + 3u, 2u * whole);
-    is_u(absent(range, 4u * whole), 4u * whole, "%s: nothing is there", world.name);
+    is_u(world_absent(range, 4u * whole), 4u * whole, "%s: nothing is there", world.name);
     is_u(ashlar_space_commit_large(range, 4u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: all of it", world.name);
     is_u(in_large(range, 4u * whole), expect_large(2u * whole), "%s: small where there are tables", world.name);
     is_u(usable(range, 4u * whole), 4u * whole, "%s: all of it is there", world.name);
@@ -280,7 +270,7 @@ static void decommit_rest(ashlar_vpn page, size_t pages)
 {
     for (ashlar_vpn end = page + pages; page < end;) {
         size_t count = 0;
-        while (page + count < end && count < 300u && absent(page + count, 1) == 0) {
+        while (page + count < end && count < 300u && world_absent(page + count, 1) == 0) {
             count++;
         }
         if (count != 0) {
@@ -304,7 +294,7 @@ static void test_apart(const struct world_format *format, enum way way)
     take_apart(way, range);
     size_t left = expect_large(way == TWO ? 0 : whole);
     is_u(world_stats().large_pages, left / whole, "%s: %s: what was cut is small", world.name, way_names[way]);
-    is_u(absent(range, 2u * whole), 5, "%s: just that is gone", world.name);
+    is_u(world_absent(range, 2u * whole), 5, "%s: just that is gone", world.name);
     is_u(world_free_frames(), 5, "%s: its frames are free", world.name);
     size_t first = way == FRONT ? 5u : offsets[way];
     is_u(world_read(1, range + first, 0), 7u + first, "%s: the rest keeps its words", world.name);
@@ -443,8 +433,8 @@ static void test_failures(const struct world_format *format, bool forever)
         struct ashlar_frames_stats stats;
         ashlar_frames_stats(world.pool, &stats);
         wrong += frames_and_reserves() != before || world_stats().arena_free_pages != addresses ||
-                 stats.reserved_frames != 0 || absent(range, 4u * whole) != 4u * whole || world_broken() != NULL ||
-                 (status != ASHLAR_OK && (status != ASHLAR_NO_FRAMES || first != 7));
+                 stats.reserved_frames != 0 || world_absent(range, 4u * whole) != 4u * whole ||
+                 world_broken() != NULL || (status != ASHLAR_OK && (status != ASHLAR_NO_FRAMES || first != 7));
     }
     is_u(wrong, 0, "%s: nothing is half done, %s", world.name, forever ? "for good" : "once");
     ok(status == ASHLAR_OK && n > 3, "%s: %u takes failed in turn", world.name, n - 1u);

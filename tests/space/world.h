@@ -435,6 +435,17 @@ __attribute__((unused)) static unsigned world_access(unsigned cpu, uintptr_t add
     return fault;
 }
 
+/* How many of these kernel pages are not mapped. */
+__attribute__((unused)) static size_t world_absent(ashlar_vpn first, size_t pages)
+{
+    size_t gone = 0;
+    for (size_t i = 0; i < pages; i++) {
+        struct ashlar_mapping mapping;
+        gone += ashlar_space_query(NULL, first + i, &mapping) == ASHLAR_ABSENT;
+    }
+    return gone;
+}
+
 /* What a CPU reads there; 0xdead0000 and the error code if it faults. */
 __attribute__((unused)) static uint32_t world_read(unsigned cpu, ashlar_vpn page, unsigned user)
 {
