@@ -89,19 +89,80 @@ static void test_magazine(void)
     world_ok("magazine");
 }
 
+/* Up to the threshold single pages are flushed, on each CPU; from there on all at once. */
+static void test_flushes(void)
+{
+    (void)ashlar_space_purge();
+    struct ashlar_space_stats before = world_stats();
+    take_many(1, ASHLAR_FLUSH_THRESHOLD_PAGES - 2u);
+    give_many(1);
+    (void)ashlar_space_purge();
+    struct ashlar_space_stats after = world_stats();
+    is_u(after.flush_pages - before.flush_pages, WORLD_CPUS * (ASHLAR_FLUSH_THRESHOLD_PAGES - 1u),
+         "%s: few pages, each flushed", world.name);
+    is_u(after.flush_alls, before.flush_alls, "%s: and nothing else is", world.name);
+    take_many(1, ASHLAR_FLUSH_THRESHOLD_PAGES - 1u);
+    give_many(1);
+    (void)ashlar_space_purge();
+    is_u(world_stats().flush_pages, after.flush_pages, "%s: one more, and none is flushed alone", world.name);
+    is_u(world_stats().flush_alls, after.flush_alls + WORLD_CPUS, "%s: but all at once", world.name);
+}
+
+struct kind {
+    const char *text;
+    size_t pages; /* that wait for the purge: with guards */
+    void (*pair)(void);
+};
+
+static void pair_short(void)
+{
+    take_many(1, 1);
+    give_many(1);
+}
+
+static void pair_long(void)
+{
+    take_many(1, 40);
+    give_many(1);
+}
+
+static void pair_stack(void)
+{
+    uintptr_t top;
+    if (ashlar_space_take_stack(2, "stack", &top) != ASHLAR_OK) {
+        world_bail("stack", ASHLAR_NO_FRAMES);
+    }
+    ashlar_space_give_stack(top);
+}
+
+static void pair_large(void)
+{
+    if (ashlar_space_take(512, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first[0]) != ASHLAR_OK) {
+        world_bail("large", ASHLAR_NO_FRAMES);
+    }
+    give_many(1);
+}
+
 /* Nobody calls purge: so many pages do. */
 static void test_threshold(void)
 {
-    uint64_t purges = world_stats().purges;
-    size_t most = 0;
-    for (unsigned round = 0; round < 20; round++) {
-        take_many(32, 7);
-        give_many(32);
-        most = world_stats().purge_pages > most ? world_stats().purge_pages : most;
+    static const struct kind kinds[] = {{"short ranges", 2, pair_short},
+                                        {"long ranges", 41, pair_long},
+                                        {"stacks", 4, pair_stack},
+                                        {"large pages", 513, pair_large}};
+    size_t limit = world.ram_frames / 64u;
+    for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        (void)ashlar_space_purge();
+        uint64_t purges = world_stats().purges;
+        size_t most = 0, pairs = 0;
+        for (; pairs < 4 || pairs * kinds[k].pages < 4u * limit; pairs++) {
+            kinds[k].pair();
+            most = world_stats().purge_pages > most ? world_stats().purge_pages : most;
+        }
+        ok(world_stats().purges >= purges + 3u, "%s: %s: purged by themselves", world.name, kinds[k].text);
+        ok(most < limit, "%s: %s: less than 1/64 of RAM waits, %zu of %zu pages", world.name, kinds[k].text, most,
+           limit);
     }
-    ok(world_stats().purges > purges, "%s: purged by itself %u times", world.name,
-       (unsigned)(world_stats().purges - purges));
-    ok(most <= world.ram_frames / 64u + 8u, "%s: at most 1/64 of RAM waits, %zu pages", world.name, most);
     world_ok("threshold");
 }
 
@@ -209,6 +270,7 @@ int main(void)
         test_waits();
         test_double_give();
         test_magazine();
+        test_flushes();
         test_threshold();
         for (unsigned order = 0; order < 4; order++) {
             test_neighbours(order);
