@@ -52,6 +52,7 @@ BREAKAGES = {
                                    "        ashlar_half.purges++;\n"),
                                   ("src/space/purge.c", "        flush_frames(purge);\n    }\n    return pages;",
                                    "        flush_frames(purge);\n        ashlar_gather_finish(&gather);\n    }\n    return pages;")]),
+    "two-purgers": (SOME, [("src/space/purge.c", "    begin(purge);\n", "")]),
     "large-unflushed": (WITH_LARGE, [("src/space/purge.c", "        ashlar_gather_add_all(&gather);", "        ;")]),
     "large-block-early": (WITH_LARGE, [("src/space/large.c", "    ashlar_purge_add(range);", "    ashlar_pages_collect"
                                         "(NULL, range->first, pages);\n    ashlar_purge_add(range);")]),

@@ -397,7 +397,7 @@ static void operate(void)
     unsigned what = random_below(10);
     if (what < 2) {
         change_space();
-    } else if (what == 2 && random_below(3) == 0) {
+    } else if (what == 2) {
         (void)ashlar_space_purge();
     } else if (item->state == FREE) {
         make(item, number, random_kind());
