@@ -2,7 +2,8 @@
 /* audit.c - do the tables say what the floor believes?
  *
  * In the kernel half: the ranges are sound; nothing is mapped where nobody holds
- * addresses; every guard page is absent and names its range; the linear array
+ * addresses; every guard page is absent and names its range; ranges that are
+ * kept ready, or wait for a purge, are those of their chains; the linear array
  * shows each table of the half, and holes where there is none; the number of
  * tables is the one that was counted. In every root: its kernel slots are those
  * of the reference, accessed and dirty apart. In every user space: tables and
@@ -22,6 +23,8 @@
 struct gaps {
     const struct arena *arena;
     ashlar_vpn next;
+    size_t kept_pages; /* of ranges that are marked so, up to here */
+    size_t given_pages;
     const char *broken;
 };
 
@@ -83,17 +86,47 @@ COLD static int check_range(void *context, const struct ashlar_range_info *range
         gaps->broken = "space: a range that is kept ready has something mapped";
     }
     gaps->next = range->first + range->pages;
+    gaps->kept_pages += (range->note & RANGE_KEPT) != 0 ? range->pages : 0;
+    gaps->given_pages += (range->note & RANGE_GIVEN) != 0 ? range->pages : 0;
     return gaps->broken != NULL;
+}
+
+/* Ranges of this size that are kept ready: adds up those of its chain; false if another one is in it, or it has no end. */
+COLD static bool add_chain(const struct arena *arena, size_t size, size_t *count)
+{
+    struct ashlar_range_info range;
+    for (uint32_t index = arena->kept[size]; index != 0; index = (uint32_t)range.tag) {
+        if (!ashlar_ranges_by_index(&arena->ranges, index, &range) || (range.note & RANGE_KEPT) == 0 ||
+            range.pages != size || *count == arena->kept_count) {
+            return false;
+        }
+        *count += 1;
+    }
+    return true;
+}
+
+COLD static const char *audit_chains(const struct arena *arena, const struct gaps *gaps)
+{
+    size_t count = 0;
+    for (size_t size = 0; size < KEPT_SIZES; size++) {
+        if (!add_chain(arena, size, &count)) {
+            return "space: a chain of ranges that are kept ready has one that is not";
+        }
+    }
+    if (count != arena->kept_count || gaps->kept_pages != arena->kept_pages) {
+        return "space: ranges that are kept ready are miscounted";
+    }
+    return gaps->given_pages == arena->given_pages ? NULL : "space: ranges that wait for a purge are miscounted";
 }
 
 COLD static const char *audit_arena(struct arena *arena)
 {
-    struct gaps gaps = {arena, arena->ranges.first, NULL};
+    struct gaps gaps = {.arena = arena, .next = arena->ranges.first};
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     const char *broken = ashlar_ranges_audit_locked(&arena->ranges);
     if (broken == NULL) {
         (void)ashlar_ranges_walk_locked(&arena->ranges, check_range, &gaps);
-        broken = gaps.broken;
+        broken = gaps.broken != NULL ? gaps.broken : audit_chains(arena, &gaps);
     }
     if (broken == NULL && !all_absent(gaps.next, arena->ranges.first + arena->ranges.pages - gaps.next)) {
         broken = "space: something is mapped where nobody holds the addresses";

@@ -134,6 +134,42 @@ static void test_slots(void)
     is_str(ashlar_space_audit(), NULL, "mended");
 }
 
+/* Where a chain of kept ranges begins that has one. */
+static volatile uint32_t *a_chain(struct arena *arena)
+{
+    size_t size = 0;
+    while (size + 1u < KEPT_SIZES && arena->kept[size] == 0) {
+        size++;
+    }
+    return &arena->kept[size];
+}
+
+static void test_chains(void)
+{
+    struct arena *arena = &ashlar_half.general;
+    volatile uint32_t *chain = a_chain(arena);
+    struct ashlar_range_info range;
+    uint32_t index = *chain;
+    ashlar_ranges_at_locked(&arena->ranges, index, &range);
+    *chain = 0;
+    found("kept ready are miscounted", "one that is in no chain");
+    *chain = 1;
+    found("has one that is not", "a chain of what is no range");
+    *chain = index;
+    ashlar_ranges_set_at_locked(&arena->ranges, index, range.note, index);
+    found("has one that is not", "a chain without an end");
+    ashlar_ranges_set_at_locked(&arena->ranges, index, range.note & ~RANGE_KEPT, range.tag);
+    found("has one that is not", "a chain with a range in use");
+    ashlar_ranges_set_at_locked(&arena->ranges, index, range.note, range.tag);
+    arena->kept_pages++;
+    found("kept ready are miscounted", "a page too many");
+    arena->kept_pages--;
+    arena->given_pages++;
+    found("wait for a purge are miscounted", "one that waits for no purge");
+    arena->given_pages--;
+    is_str(ashlar_space_audit(), NULL, "mended");
+}
+
 static void test_kept(void)
 {
     ashlar_vpn first = pages_first;
@@ -141,6 +177,7 @@ static void test_kept(void)
     (void)ashlar_space_purge();
     ok(ashlar_half.general.kept_count != 0, "%s: a range is kept ready", world.name);
     test_entry(first + 1u, leaf(5), "kept ready has something mapped", "one in which something is mapped");
+    test_chains();
     (void)ashlar_magazines_empty(&ashlar_half.general);
     is_u(ashlar_half.general.kept_count + ashlar_half.general.kept_pages, 0, "%s: none is kept", world.name);
     ashlar_space_give_stack(top);

@@ -89,6 +89,46 @@ static void test_magazine(void)
     world_ok("magazine");
 }
 
+/* The largest that are kept, and those that are one page too long; guards count. */
+static void test_sizes(void)
+{
+    const size_t most = KEPT_SIZES - 1u;
+    (void)ashlar_space_purge();
+    for (size_t pages = most - 2u; pages <= most; pages++) {
+        (void)ashlar_magazines_empty(&ashlar_half.general);
+        take_many(2, pages);
+        give_many(2);
+        (void)ashlar_space_purge();
+        is_u(ashlar_half.general.kept_count, pages < most ? 2 : 0, "%s: ranges of %zu pages are kept", world.name,
+             pages);
+        take_many(2, pages);
+        give_many(2);
+        world_ok("sizes");
+    }
+}
+
+/* No more than a sixteenth of an arena, to the page. */
+static void test_share(void)
+{
+    struct arena *arena = &ashlar_half.stacks;
+    size_t share = arena->ranges.pages / 16u, stacks = share / 4u + 2u;
+    uintptr_t tops[256];
+    (void)ashlar_space_purge();
+    (void)ashlar_magazines_empty(arena);
+    for (size_t i = 0; i < stacks; i++) {
+        if (ashlar_space_take_stack(2, "stack", &tops[i]) != ASHLAR_OK) {
+            world_bail("stack", ASHLAR_NO_FRAMES);
+        }
+    }
+    for (size_t i = 0; i < stacks; i++) {
+        ashlar_space_give_stack(tops[i]);
+    }
+    (void)ashlar_space_purge();
+    is_u(arena->kept_pages, share / 4u * 4u, "%s: of %zu pages of stacks %zu may be kept", world.name,
+         arena->ranges.pages, share);
+    world_ok("share");
+}
+
 /* Up to the threshold single pages are flushed, on each CPU; from there on all at once. */
 static void test_flushes(void)
 {
@@ -270,6 +310,8 @@ int main(void)
         test_waits();
         test_double_give();
         test_magazine();
+        test_sizes();
+        test_share();
         test_flushes();
         test_threshold();
         for (unsigned order = 0; order < 4; order++) {
