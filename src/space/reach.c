@@ -75,7 +75,7 @@ void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigne
     }
 }
 
-/* Of a remembered word: the upper half is the slot's, the lower the table's. */
+/* Of a remembered word: the upper half is the slot's (there are 2^35 at most), the lower the table's. */
 #define TAG_SHIFT (sizeof(uintptr_t) * 4u)
 
 static inline uintptr_t tag_of(size_t slot)
@@ -91,7 +91,7 @@ COLD static __attribute__((noinline)) void *walk_to_table(size_t slot)
     ASHLAR_ASSERT(spot.level == 2 && ashlar_entry_is_link(paging, 2, spot.entry));
     ashlar_pfn table = ashlar_entry_frame(paging, spot.entry);
     ashlar_spot_close(&spot);
-    if (table >> TAG_SHIFT == 0 && tag_of(slot) >> TAG_SHIFT == 0) {
+    if (table >> TAG_SHIFT == 0) {
         atomic_store(&ashlar_half.leaf_tables[slot % LEAF_TABLES], tag_of(slot) << TAG_SHIFT | table);
     }
     return ashlar_port_open_frame(table);

@@ -29,6 +29,20 @@ static void check(unsigned i, size_t pages)
     }
 }
 
+/* The table that was used last is remembered in its place, where there is no array. */
+static void check_remembered(ashlar_vpn page)
+{
+    struct ashlar_spot spot;
+    size_t slot = (page - world.layout.kernel_first) >> ashlar_entry_shift(world.paging, 2);
+    ashlar_port_pin();
+    ashlar_spot_find(NULL, page, 2, &spot);
+    ashlar_pfn table = ashlar_entry_frame(world.paging, spot.entry);
+    ashlar_spot_close(&spot);
+    ashlar_port_unpin();
+    ok(!world_is_64() || (uint32_t)ashlar_half.leaf_tables[slot % LEAF_TABLES] == table, "%s: its table is remembered",
+       world.name);
+}
+
 /* Each range in a table that shares its place with those of the others; given back and taken again in turns. */
 static void test_apart(const struct world_format *format)
 {
@@ -49,6 +63,7 @@ static void test_apart(const struct world_format *format)
         ashlar_space_give(ranges[i].first);
         (void)ashlar_space_purge();
         take(i, 3);
+        check_remembered(ranges[i].first);
         for (unsigned other = 0; other < RANGES; other++) {
             check(other, 3);
         }

@@ -85,6 +85,13 @@ static void test_magazine(void)
     ashlar_space_explain(world_address(first[0] + 3u) + 5u, &place);
     ok(place.kind == ASHLAR_PLACE_GUARD && place.offset == 5, "%s: its guard is still there", world.name);
     is_str(place.name, "many", "and knows its new name");
+    struct ashlar_mapping mapping;
+    is_u(ashlar_space_query(NULL, first[0], &mapping), ASHLAR_OK, "%s: its page has a frame", world.name);
+    if (ASHLAR_DEBUG) {
+        like(SIM_FATAL(ashlar_frames_give(world.pool, mapping.frame, 0)), "still mapped",
+             "which cannot be given meanwhile");
+        ashlar_lock_abandon_all();
+    }
     ashlar_space_give(first[0]);
     world_ok("magazine");
 }
