@@ -147,6 +147,25 @@ static void test_mmio(void)
     world_ok("device memory");
 }
 
+/* A device has the pages that its bytes touch. */
+static void test_mmio_sizes(void)
+{
+    static const struct {
+        unsigned offset;
+        size_t bytes;
+        size_t pages;
+    } devices[] = {{0, 1, 1}, {0, 4096, 1}, {0, 4097, 2}, {4095, 1, 1}, {4095, 2, 2}, {4095, 4097, 2}, {4095, 4098, 3}};
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+        uintptr_t address;
+        is_u(ashlar_space_map_mmio(0xfebf0000u + devices[i].offset, devices[i].bytes, 0, "device", &address), ASHLAR_OK,
+             "%s: %zu bytes", world.name, devices[i].bytes);
+        ashlar_vpn first = ashlar_paging_page(world.paging, address);
+        is_u(world_absent(first, devices[i].pages + 1u), 1, "%s: %zu pages and a guard", world.name, devices[i].pages);
+        ashlar_space_unmap_mmio(address);
+    }
+    world_ok("sizes of devices");
+}
+
 static void test_wrong_gives(void)
 {
     ashlar_vpn pages, range;
@@ -208,6 +227,8 @@ static void test_short(const struct world_format *format)
     ashlar_vpn more = 77;
     is_u(ashlar_space_take(40, ASHLAR_MAP_WRITE, "more", &more), ASHLAR_NO_FRAMES, "%s: no frame is free", world.name);
     is_u(more, 77, "%s: no output was touched", world.name);
+    ok(world_free_frames() != 0 && ashlar_space_take(1, ASHLAR_MAP_WRITE, "more", &more) == ASHLAR_NO_FRAMES,
+       "%s: %zu are kept back for others", world.name, world_free_frames());
     ashlar_space_give(first);
     is_u(ashlar_space_take(40, ASHLAR_MAP_WRITE, "more", &more), ASHLAR_OK, "%s: those that waited are", world.name);
     struct ashlar_space space;
@@ -235,6 +256,7 @@ int main(void)
         test_stacks();
         test_demand();
         test_mmio();
+        test_mmio_sizes();
         test_wrong_gives();
         test_purge(format);
         test_short(format);

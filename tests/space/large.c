@@ -139,6 +139,17 @@ static void test_take(void)
     }
 }
 
+static void test_unasked(void)
+{
+    ashlar_vpn first;
+    is_u(ashlar_space_take(2u * whole, ASHLAR_MAP_WRITE, "small", &first), ASHLAR_OK, "%s: not asked for", world.name);
+    is_u(world_absent(first, 2u * whole), 0, "%s: all pages are there", world.name);
+    is_u(in_large(first, 2u * whole) + world_stats().large_pages, 0, "%s: and none is large", world.name);
+    ashlar_space_give(first);
+    (void)ashlar_space_purge();
+    world_ok("unasked");
+}
+
 static void test_flags(void)
 {
     ashlar_vpn first = 7;
@@ -449,6 +460,7 @@ int main(void)
         test_take();
         start(format);
         test_whole();
+        test_unasked();
         test_flags();
         test_no_blocks(format);
         test_commit(format);
