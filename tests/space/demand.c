@@ -42,6 +42,14 @@ static void test_pages_come(void)
     is_u(world_access(0, world_address(first + 3u) + 8u, &value, SIM_READ), 0, "%s: a page comes when read",
          world.name);
     is_u(value, 0, "%s: zeroed", world.name);
+    struct sim_translation t;
+    sim_mmu_inspect(0, world_address(first + 3u), &t);
+    ok(t.fault == 0 && t.pat_index == 0 && t.writable && !t.user, "%s: as it was asked for", world.name);
+    if (ASHLAR_DEBUG) {
+        like(SIM_FATAL(ashlar_frames_give(world.pool, (ashlar_pfn)(t.physical >> 12), 0)), "still mapped",
+             "its frame cannot be given");
+        ashlar_lock_abandon_all();
+    }
     value = 77;
     is_u(world_access(0, world_address(first + PAGES - 1u), &value, SIM_WRITE), 0, "%s: the last one, written",
          world.name);

@@ -319,6 +319,28 @@ static void test_flags(const struct world_format *format)
     world_ok("flags");
 }
 
+/* More tables become empty at once than are given back in one go. */
+static void test_many_tables(const struct world_format *format)
+{
+    const struct world_options none = {0};
+    const ashlar_pfn device = 0x80000;
+    start(format, &none);
+    size_t whole = level_pages(2), pages = 37u * whole, wrong = 0;
+    ashlar_vpn first = 3u * whole + 7u;
+    size_t before = world_free_frames();
+    is_u(ashlar_space_map_linear(&space, first, pages, device, ASHLAR_MAP_WRITE), ASHLAR_OK,
+         "%s: a device of %zu pages", world.name, pages);
+    ok(world_free_frames() <= before - 38u, "%s: has 38 tables of level 1, at least", world.name);
+    world_ok("many tables");
+    is_u(ashlar_space_unmap(&space, first, pages, given), ASHLAR_OK, "%s: unmap", world.name);
+    for (size_t i = 0; i < pages; i++) {
+        wrong += given[i] != device + i;
+    }
+    is_u(wrong, 0, "%s: every frame comes back, in its place", world.name);
+    is_u(world_free_frames(), before, "%s: and every table, once", world.name);
+    world_ok("no table");
+}
+
 /* Permissions go both ways, and the caching type stays. */
 static void test_protect(const struct world_format *format)
 {
@@ -373,6 +395,7 @@ int main(void)
         test_gib(format);
         test_no_large(format);
         test_flags(format);
+        test_many_tables(format);
         test_protect(format);
         test_kernel_read_only(format);
     }
