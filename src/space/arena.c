@@ -21,7 +21,6 @@
 /* The strip's first pages are backed. */
 COLD void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn first, size_t pages)
 {
-    arena->name = name;
     ashlar_lock_init(&arena->lock, ASHLAR_RANK_RANGES, name);
     ashlar_ranges_init(&arena->ranges, first, pages, ashlar_port_pointer(ashlar_page_address(arena->strip_first)),
                        arena->strip_pages, ASHLAR_RANGES_FIRST_PAGES);
@@ -42,7 +41,6 @@ COLD static ashlar_status feed(struct arena *arena)
     if (wanted) {
         ashlar_kernel_set_page(arena->strip_first + ashlar_ranges_backed_pages(&arena->ranges), frame);
         ashlar_ranges_feed_locked(&arena->ranges);
-        ashlar_half.strip_frames++;
     }
     ashlar_lock_give(&arena->lock, interrupts);
     if (!wanted) {

@@ -38,7 +38,6 @@ enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE, RA
 struct arena {
     struct ashlar_ranges ranges; /* r */
     struct ashlar_lock lock;
-    const char *name;                   /* b */
     ashlar_vpn strip_first;             /* b */
     size_t strip_pages;                 /* b: addresses */
     uint32_t given;                     /* r: chain of ranges that wait for a purge */
@@ -154,7 +153,6 @@ struct ashlar_half {
     size_t table_frames;                 /* k: kernel tables made after boot */
     ashlar_pfn deposits;                 /* k: tables kept for splits, chained through their first word; 0: the end */
     size_t deposit_count;                /* k: of them, and of large pages that are marked so */
-    size_t strip_frames;                 /* n */
     uint64_t flush_pages;                /* n */
     uint64_t flush_alls;                 /* n */
     uint64_t kicks;                      /* n: CPUs that were asked */

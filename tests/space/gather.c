@@ -262,11 +262,25 @@ static void test_waits(void)
     world_ok("waits");
 }
 
+/* The order of locks is checked by their ranks. */
+static void test_ranks(void)
+{
+    unsigned wrong = 0;
+    for (unsigned cpu = 0; cpu < ASHLAR_MAX_CPUS; cpu++) {
+        wrong += ashlar_half.cpus[cpu].lock.rank != ASHLAR_RANK_SHOOTDOWN;
+    }
+    is_u(wrong, 0, "%s: the lock of each CPU's requests has its rank", world.name);
+    ok(ashlar_half.lock.rank == ASHLAR_RANK_KERNEL && ashlar_half.general.lock.rank == ASHLAR_RANK_RANGES &&
+           ashlar_half.stacks.lock.rank == ASHLAR_RANK_RANGES && space.lock.rank == ASHLAR_RANK_SPACE,
+       "%s: and so have the others", world.name);
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
         start(format);
+        test_ranks();
         test_counts();
         test_cpus();
         test_runs();
