@@ -101,6 +101,10 @@ static void test_cpus(void)
     before = now();
     is_u(ashlar_space_protect(NULL, kernel, 5, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: again", world.name);
     expect(before, 10, 0, 1, "once it has joined, it is");
+    before = now();
+    sim_set_cpu(1);
+    is_u(ashlar_space_protect(NULL, kernel, 5, 0), ASHLAR_OK, "%s: by the other CPU", world.name);
+    expect(before, 10, 0, 1, "which asks the one that booted");
     sim_set_cpu(WORLD_CPUS);
     like(SIM_FATAL(ashlar_space_cpu_join()), "joins, but boot named", "a CPU that boot did not name cannot join");
     sim_set_cpu(0);
