@@ -152,33 +152,28 @@ static int run_panic(unsigned count, char **words)
     ashlar_port_fatal(count > 1 ? words[1] : "asked for");
 }
 
-static void *volatile shared_object; /* allocated on one CPU, to be freed first on another */
+static volatile bool freed_there;
 
-static void free_once_there(void *argument)
+static void free_there(void *object)
 {
-    (void)argument;
-    while (shared_object == NULL) {
-        task_yield();
-    }
-    ashlar_kfree(shared_object);
-    shared_object = NULL;
+    ashlar_kfree(object);
+    freed_there = true;
 }
 
-/* Pinned, the caller keeps its CPU: the other task can only go on elsewhere. */
+/* Pinned, the caller keeps its CPU: the other task can only run elsewhere. */
 static void *allocate_here_free_there(void)
 {
     static struct task task;
-    if (task_start(&task, "freer", free_once_there, NULL, NULL) != ASHLAR_OK) {
-        return NULL;
-    }
     ashlar_port_pin();
     void *object = ashlar_kmalloc(100);
-    shared_object = object;
-    while (shared_object != NULL) {
+    bool started = object != NULL && task_start(&task, "freer", free_there, object, NULL) == ASHLAR_OK;
+    while (started && !freed_there) {
         ashlar_port_relax();
     }
     ashlar_port_unpin();
-    task_join(&task);
+    if (started) {
+        task_join(&task);
+    }
     return object;
 }
 
