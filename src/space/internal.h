@@ -253,7 +253,7 @@ size_t ashlar_large_give(const struct ashlar_range_info *range);
 size_t ashlar_range_hide(const struct ashlar_range_info *range);
 /* Absent pages are mapped, at most 32 of them. flags: ASHLAR_MAP_... */
 void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames, unsigned flags);
-/* Hidden pages become empty entries, at most 32 of them; returns how many frames there were. */
+/* Hidden pages become empty entries, all others stay; returns how many frames there were: room for one a page. */
 size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames);
 /* Whatever is in absent entries goes. */
 void ashlar_leaves_clear(ashlar_vpn first, size_t pages);
@@ -273,6 +273,7 @@ bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, si
 void ashlar_purge_add(const struct ashlar_range_info *range);
 /* Purge, if this context can: for whoever is short. True if anything came of it. */
 bool ashlar_purge_helps(void);
+
 /* --- magazine.c ----------------------------------------------------------------- */
 
 /* A range of this size and kind, mapped to these frames; false if none is kept. */
