@@ -6,7 +6,7 @@
  * several rounds, since other work only ever adds. Then how full a space of
  * 128 MiB is when a take first fails, and what a range costs in the strip.
  */
-#include "space/ranges.h"
+#include "kva/ranges.h"
 #include "base/bits.h"
 
 #include <stdio.h>

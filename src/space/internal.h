@@ -17,7 +17,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/mem.h"
-#include "space/ranges.h"
+#include "kva/ranges.h"
 #include <ashlar/space.h>
 
 /* Addresses of a strip, at most: their tables exist from boot. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: 0BSD
 """broken.t - does the simulated machine notice? The library is broken on purpose, one order of steps at a time, and
-tests/space/random_smp.c must fail with each.
+tests/kva/random_smp.c must fail with each.
 
   tests/sim/broken.t [NAME...]      those alone; all of them in check-long, else the quick ones
 
@@ -24,7 +24,7 @@ SOME = [(PAE, PREALLOCATE), (TWO_LEVEL, LAZY), (FOUR, HYBRID)]
 FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level"]
 POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
 
-SHARING, SHOOTDOWN, TABLES = "src/space/sharing.c", "src/space/shootdown.c", "src/space/tables.c"
+SHARING, SHOOTDOWN, TABLES = "src/space/growth.c", "src/space/flush.c", "src/space/tables.c"
 QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first", "mask-read-plain"]
 # The mask is read before this CPU flushes, which would drain its store buffer.
 FLUSH_LAST = (SHOOTDOWN, "    ashlar_gather_flush(gather);\n    read_mask(gather->space, cpu, mask);\n",
@@ -46,15 +46,15 @@ BREAKAGES = {
                            "ashlar_status ashlar_pages_withdraw", "    return ASHLAR_OK;\n}\n\nashlar_status ashlar_pages_withdraw"),
                           ("src/space/mapping.c", "    if (space != NULL) {\n        ashlar_tables_prune",
                            LATE_FLUSH % "space" + "    if (space != NULL) {\n        ashlar_tables_prune"),
-                          ("src/space/backing.c", "    ashlar_pages_collect(NULL, first, pages);\n}",
+                          ("src/kva/pages.c", "    ashlar_pages_collect(NULL, first, pages);\n}",
                            "    ashlar_pages_collect(NULL, first, pages);\n" + LATE_FLUSH % "NULL" + "}")]),
-    "purge-before-flush": (SOME, [("src/space/purge.c", "        ashlar_gather_finish(&gather);\n        ashlar_half.purges++;\n",
+    "purge-before-flush": (SOME, [("src/kva/purge.c", "        ashlar_gather_finish(&gather);\n        ashlar_half.purges++;\n",
                                    "        ashlar_half.purges++;\n"),
-                                  ("src/space/purge.c", "        flush_frames(purge);\n    }\n    return pages;",
+                                  ("src/kva/purge.c", "        flush_frames(purge);\n    }\n    return pages;",
                                    "        flush_frames(purge);\n        ashlar_gather_finish(&gather);\n    }\n    return pages;")]),
-    "two-purgers": (SOME, [("src/space/purge.c", "    begin(purge);\n", "")]),
-    "large-unflushed": (WITH_LARGE, [("src/space/purge.c", "        ashlar_gather_add_all(&gather);", "        ;")]),
-    "large-block-early": (WITH_LARGE, [("src/space/large.c", "    ashlar_purge_add(range);", "    ashlar_pages_collect"
+    "two-purgers": (SOME, [("src/kva/purge.c", "    begin(purge);\n", "")]),
+    "large-unflushed": (WITH_LARGE, [("src/kva/purge.c", "        ashlar_gather_add_all(&gather);", "        ;")]),
+    "large-block-early": (WITH_LARGE, [("src/kva/kva_large.c", "    ashlar_purge_add(range);", "    ashlar_pages_collect"
                                         "(NULL, range->first, pages);\n    ashlar_purge_add(range);")]),
     "answer-before-flush": (SOME, [(SHOOTDOWN, "    ashlar_gather_flush(&gather);\n    atomic_store_u32(&box->answered, asked);",
                                     "    atomic_store_u32(&box->answered, asked);\n    ashlar_gather_flush(&gather);")]),
@@ -108,7 +108,7 @@ BREAKAGES = {
     "lost-dirty": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
         ("src/arch/runs.c", "(old & bits.settled) == bits.settled && change_plainly", "(old & bits.present) != 0 && change_plainly")]),
     "demand-busy-by-value": ([(PAE, p) for p in range(5)], [
-        ("src/space/demand.c", "    if ((note & BUSY) == 0 &&",
+        ("src/kva/demand.c", "    if ((note & BUSY) == 0 &&",
          "    if (ours && spot.entry != ashlar_entry_encode_note(note | BUSY) &&")]),
     "demand-one-look": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
         (SHARING, "ashlar_demand_fault(page) ||\n", "ashlar_demand_fault(page);\n#if 0\n"),
@@ -165,7 +165,7 @@ class Variant:
         self.link = shlex.split(variable("COMPILER_" + name) + " " + variable("FLAGS_" + name) + " " + variable("LINK_" + name))
         self.archives = ["build/%s/lib%s.a" % (name, floor) for floor in variable("FLOORS").split()]
         self.archives = [path for path in self.archives + ["build/%s/libsim.a" % name] if os.path.exists(path)]
-        self.test = "build/%s/tests/space/random_smp.o" % name
+        self.test = "build/%s/tests/kva/random_smp.o" % name
 
 
 def broken_texts(name):
@@ -267,7 +267,7 @@ def main(names):
     wanted = names or (list(BREAKAGES) if long else QUICK)
     for name in BREAKAGES:
         broken_texts(name)
-    made = run(["make", "-s"] + ["build/%s/tests/space/random_smp" % name for name in ("yield32", "yield64")])
+    made = run(["make", "-s"] + ["build/%s/tests/kva/random_smp" % name for name in ("yield32", "yield64")])
     if made.returncode != 0:
         sys.exit("Bail out! random_smp is not built:\n" + made.stdout)
     variants = {name: Variant(name) for name in ("yield32", "yield64")}

@@ -8,7 +8,7 @@
  *
  * ASHLAR_SEED=N, ASHLAR_FORMAT and ASHLAR_POLICY choose one run.
  */
-#include "world_smp.h"
+#include "space/world_smp.h"
 
 #define ROUNDS 6u
 #define PAGES 3u

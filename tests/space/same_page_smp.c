@@ -11,7 +11,7 @@
  *
  * ASHLAR_SEED=N, ASHLAR_FORMAT and ASHLAR_POLICY choose one run.
  */
-#include "world_smp.h"
+#include "space/world_smp.h"
 
 #define OPERATIONS 24u
 #define PAGES 3u /* the last one is the kernel half's */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* shootdown.c - making other CPUs forget, and knowing that they have.
+/* flush.c - making other CPUs forget, and knowing that they have.
  *
  * Each CPU has a box: the runs that it is asked to flush, and two counters.
  *

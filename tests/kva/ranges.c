@@ -5,7 +5,7 @@
  * is opened page by page, so that a touch of the next page faults. The model is
  * one byte a page: who holds it.
  */
-#include "space/ranges.h"
+#include "kva/ranges.h"
 #include "base/bits.h"
 #include "sim.h"
 #include "tap.h"

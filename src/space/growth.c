@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* sharing.c - one kernel half in every address space.
+/* growth.c - one kernel half in every address space.
  *
  * The question of every kernel with processes: a mapping that the kernel adds
  * while one process runs, how do the others get it? Below the top level the

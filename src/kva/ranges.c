@@ -37,7 +37,7 @@
  * Masmano, Ripoll, Crespo, Real, "TLSF" (ECRTS 2004); Bonwick and Adams,
  * "Magazines and Vmem" (USENIX 2001); Litwin, "Linear hashing" (VLDB 1980).
  */
-#include "space/ranges.h"
+#include "kva/ranges.h"
 
 #include "base/atomic.h"
 #include "base/bits.h"

@@ -12,7 +12,7 @@
  * ASHLAR_SEEDS=N so many of each; ASHLAR_POLICY and ASHLAR_FORMAT choose, and
  * ASHLAR_BUFFERS=N how late stores become visible (0: at once).
  */
-#include "world_smp.h"
+#include "space/world_smp.h"
 
 #define ITEMS 20u
 #define SPACES 2u
