@@ -69,14 +69,14 @@ static void cursor_runs(size_t pages)
 {
     double least_map = 1e18, least_unmap = 1e18;
     ashlar_vpn first;
-    must(ashlar_space_reserve(pages, 1, "bench", &first), "reserve");
+    must(ashlar_kva_reserve(pages, 1, "bench", &first), "reserve");
     for (unsigned round = 0; round < ROUNDS; round++) {
         double took = map(first, pages);
         least_map = took < least_map ? took : least_map;
         took = unmap(first, pages);
         least_unmap = took < least_unmap ? took : least_unmap;
     }
-    ashlar_space_unreserve(first);
+    ashlar_kva_unreserve(first);
     print_csv("cursor_map", world.name, pages, least_map / (double)pages, "ns/page");
     print_csv("cursor_unmap", world.name, pages, least_unmap / (double)pages, "ns/page");
 }
@@ -89,7 +89,7 @@ static void cursor_random(void)
     double least_map = 1e18, least_unmap = 1e18;
     static ashlar_vpn pages[SINGLES];
     ashlar_vpn first;
-    must(ashlar_space_reserve(span, 1, "bench", &first), "reserve");
+    must(ashlar_kva_reserve(span, 1, "bench", &first), "reserve");
     for (unsigned i = 0; i < SINGLES; i++) {
         pages[i] = first + ((size_t)i * (span / SINGLES) ^ (tap_random(&seed) % (span / SINGLES)));
     }
@@ -110,7 +110,7 @@ static void cursor_random(void)
         least_map = mapping < least_map ? mapping : least_map;
         least_unmap = unmapping < least_unmap ? unmapping : least_unmap;
     }
-    ashlar_space_unreserve(first);
+    ashlar_kva_unreserve(first);
     print_csv("random_map", world.name, 1, least_map / SINGLES, "ns/page");
     print_csv("random_unmap", world.name, 1, least_unmap / SINGLES, "ns/page");
 }
@@ -137,7 +137,7 @@ static void growth(const struct world_format *format, ashlar_sharing_policy poli
     }
     while (steps < GROWTHS) {
         ashlar_vpn first;
-        if (ashlar_space_reserve(1, (size_t)1 << ashlar_space_slot_shift(), "slot", &first) != ASHLAR_OK) {
+        if (ashlar_kva_reserve(1, (size_t)1 << ashlar_space_slot_shift(), "slot", &first) != ASHLAR_OK) {
             break;
         }
         double took = map(first, 1);

@@ -120,20 +120,20 @@ static bool map_round(size_t count)
 static bool range_round(size_t count)
 {
     ashlar_vpn first;
-    if (ashlar_space_take(count, ASHLAR_MAP_WRITE, "bench", &first) != ASHLAR_OK) {
+    if (ashlar_kva_take(count, ASHLAR_MAP_WRITE, "bench", &first) != ASHLAR_OK) {
         return false;
     }
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     return true;
 }
 
 static bool large_round(size_t count)
 {
     ashlar_vpn first;
-    if (ashlar_space_take(count, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "bench", &first) != ASHLAR_OK) {
+    if (ashlar_kva_take(count, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "bench", &first) != ASHLAR_OK) {
         return false;
     }
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     return true;
 }
 
@@ -147,10 +147,10 @@ static uint64_t purges_so_far(void)
 static bool stack_round(size_t count)
 {
     uintptr_t top;
-    if (ashlar_space_take_stack(count, "bench", &top) != ASHLAR_OK) {
+    if (ashlar_kva_take_stack(count, "bench", &top) != ASHLAR_OK) {
         return false;
     }
-    ashlar_space_give_stack(top);
+    ashlar_kva_give_stack(top);
     return true;
 }
 
@@ -198,7 +198,7 @@ static bool bench_large_ranges(void)
 static bool bench_demand(void)
 {
     ashlar_vpn first;
-    if (ashlar_space_take_demand(PAGES_MAX, ASHLAR_MAP_WRITE, "bench", &first) != ASHLAR_OK) {
+    if (ashlar_kva_take_demand(PAGES_MAX, ASHLAR_MAP_WRITE, "bench", &first) != ASHLAR_OK) {
         return false;
     }
     uint64_t before = x86_rdtsc();
@@ -206,19 +206,19 @@ static bool bench_demand(void)
         *(volatile uint32_t *)address_of_page(first + i) = 1;
     }
     csv_number("demand_fault", ASHLAR_PAGE_BYTES, divided(x86_rdtsc() - before, PAGES_MAX));
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     return true;
 }
 
 static bool bench_map(void)
 {
-    if (ashlar_space_reserve(PAGES_MAX, 1, "bench", &pages.first) != ASHLAR_OK ||
+    if (ashlar_kva_reserve(PAGES_MAX, 1, "bench", &pages.first) != ASHLAR_OK ||
         ashlar_frames_take_bulk(kernel_memory.frames, pages.frame, PAGES_MAX, 0) != ASHLAR_OK) {
         return false;
     }
     bool good = measure("map_unmap", 1, map_round, 1) && measure("map_unmap", PAGES_MAX, map_round, PAGES_MAX);
     ashlar_frames_give_bulk(kernel_memory.frames, pages.frame, PAGES_MAX);
-    ashlar_space_unreserve(pages.first);
+    ashlar_kva_unreserve(pages.first);
     return good;
 }
 

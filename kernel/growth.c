@@ -35,7 +35,7 @@ struct growth {
 /* A page at the start of a slot, reserved, with nothing mapped in the slot yet. */
 static bool reserve_slot(ashlar_vpn *page)
 {
-    return ashlar_space_reserve(1, (size_t)1 << ashlar_space_slot_shift(), "growth", page) == ASHLAR_OK;
+    return ashlar_kva_reserve(1, (size_t)1 << ashlar_space_slot_shift(), "growth", page) == ASHLAR_OK;
 }
 
 static struct ashlar_space_stats stats_now(void)
@@ -67,7 +67,7 @@ static bool step(struct growth *growth)
         return false;
     }
     uint64_t before = x86_rdtsc();
-    ashlar_status status = ashlar_space_commit(page, 1, ASHLAR_MAP_WRITE);
+    ashlar_status status = ashlar_kva_commit(page, 1, ASHLAR_MAP_WRITE);
     uint64_t took = x86_rdtsc() - before;
     if (status != ASHLAR_OK) {
         return false;

@@ -69,7 +69,7 @@ typedef bool (*operation)(size_t argument);
 static bool measure(const char *name, operation run, size_t argument)
 {
     bool good = run(argument);
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     struct counts before = counts_now();
     for (unsigned i = 0; i < ROUNDS; i++) {
         good = run(argument) && good;
@@ -101,39 +101,39 @@ static bool measure_purged(const char *name, operation run, size_t argument)
 static bool range_pair(size_t bytes)
 {
     ashlar_vpn first;
-    if (ashlar_space_take(bytes / ASHLAR_PAGE_BYTES, ASHLAR_MAP_WRITE, "ipis", &first) != ASHLAR_OK) {
+    if (ashlar_kva_take(bytes / ASHLAR_PAGE_BYTES, ASHLAR_MAP_WRITE, "ipis", &first) != ASHLAR_OK) {
         return false;
     }
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     return true;
 }
 
 static bool range_pair_at_once(size_t bytes)
 {
     bool good = range_pair(bytes);
-    return ashlar_space_purge() != 0 && good;
+    return ashlar_kva_purge() != 0 && good;
 }
 
 static bool stack_pair(size_t pages)
 {
     uintptr_t top;
-    if (ashlar_space_take_stack(pages, "ipis", &top) != ASHLAR_OK) {
+    if (ashlar_kva_take_stack(pages, "ipis", &top) != ASHLAR_OK) {
         return false;
     }
-    ashlar_space_give_stack(top);
+    ashlar_kva_give_stack(top);
     return true;
 }
 
 static bool demand_region(size_t pages)
 {
     ashlar_vpn first;
-    if (ashlar_space_take_demand(pages, ASHLAR_MAP_WRITE, "ipis", &first) != ASHLAR_OK) {
+    if (ashlar_kva_take_demand(pages, ASHLAR_MAP_WRITE, "ipis", &first) != ASHLAR_OK) {
         return false;
     }
     for (size_t i = 0; i < pages; i++) {
         *(volatile uint32_t *)address_of_page(first + i) = 1;
     }
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     return true;
 }
 
@@ -161,14 +161,14 @@ static bool protect(size_t ignored)
 static bool kernel_page(void)
 {
     one.space = NULL;
-    if (ashlar_space_reserve(1, 1, "ipis", &one.page) != ASHLAR_OK) {
+    if (ashlar_kva_reserve(1, 1, "ipis", &one.page) != ASHLAR_OK) {
         return false;
     }
     bool good = measure("kernel_page_map_unmap", map_unmap, 0);
     good = good && ashlar_space_map(NULL, one.page, 1, &one.frame, ASHLAR_MAP_WRITE) == ASHLAR_OK;
     good = good && measure("kernel_page_protect", protect, 0);
     good = good && ashlar_space_unmap(NULL, one.page, 1, &one.frame) == ASHLAR_OK;
-    ashlar_space_unreserve(one.page);
+    ashlar_kva_unreserve(one.page);
     return good;
 }
 

@@ -126,7 +126,7 @@ static int run_ranges(unsigned count, char **words)
 {
     (void)count;
     (void)words;
-    ashlar_space_walk_ranges(print_range, NULL);
+    ashlar_kva_walk_ranges(print_range, NULL);
     return EXIT_GOOD;
 }
 

@@ -239,7 +239,7 @@ static void boot_up(void)
         .policy = named_policy(),
         .kernel_space_bytes = named_bytes("kernel-space="),
         .heap_bytes = named_bytes("heap-space="),
-        .heap_commit = ashlar_space_commit_large,
+        .heap_commit = ashlar_kva_commit_large,
         .kick = smp_kick,
     };
     uint64_t before = x86_rdtsc();
@@ -296,7 +296,7 @@ size_t memory_heap_pages(void)
 void memory_heap_shrink(void)
 {
     (void)ashlar_heap_shrink(kernel_memory.booted.heap, 0);
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
 }
 
 size_t memory_free_addresses(void)

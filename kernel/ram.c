@@ -46,7 +46,7 @@ bool ram_take_all(struct ram_hoard *hoard)
 {
     ashlar_pfn batch[BULK];
     *hoard = (struct ram_hoard){.end_pfn = ashlar_memmap_end_pfn(&kernel_memory.map)};
-    if (ashlar_space_take(bitmap_pages(hoard), ASHLAR_MAP_WRITE, "list of frames", &hoard->taken_first) != ASHLAR_OK) {
+    if (ashlar_kva_take(bitmap_pages(hoard), ASHLAR_MAP_WRITE, "list of frames", &hoard->taken_first) != ASHLAR_OK) {
         return false;
     }
     hoard->taken = ashlar_port_pointer(address_of_page(hoard->taken_first));
@@ -139,7 +139,7 @@ void ram_give_all(struct ram_hoard *hoard)
             ashlar_frames_give(kernel_memory.frames, frame, 0);
         }
     }
-    ashlar_space_give(hoard->taken_first);
-    (void)ashlar_space_purge();
+    ashlar_kva_give(hoard->taken_first);
+    (void)ashlar_kva_purge();
     *hoard = (struct ram_hoard){0};
 }

@@ -80,7 +80,7 @@ static int run_demand(unsigned count, char **words)
         print("demand N: a region of N pages\n");
         return EXIT_FAILED;
     }
-    ashlar_status status = ashlar_space_take_demand(pages, ASHLAR_MAP_WRITE, "demand region", &first);
+    ashlar_status status = ashlar_kva_take_demand(pages, ASHLAR_MAP_WRITE, "demand region", &first);
     if (status != ASHLAR_OK) {
         print("no region of %u pages: %s\n", pages, ashlar_status_text(status));
         return EXIT_FAILED;
@@ -94,7 +94,7 @@ static int run_demand(unsigned count, char **words)
         *(volatile uint32_t *)address_of_page(first + i) = i;
     }
     say_demand("all pages written", pages);
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     say_demand("given back", 0);
     print("%u pages were not zero at first\n", wrong);
     return wrong == 0 ? EXIT_GOOD : EXIT_FAILED;

@@ -139,8 +139,8 @@ static bool take_stacks(struct cpu *cpu)
 {
     uintptr_t fault_stack;
     print_to(cpu->idle_name, sizeof cpu->idle_name, "idle%u", smp.starting);
-    if (ashlar_space_take_stack(STACK_PAGES, cpu->idle_name, &cpu->idle.stack_top) != ASHLAR_OK ||
-        ashlar_space_take_stack(FAULT_STACK_PAGES, "double faults", &fault_stack) != ASHLAR_OK) {
+    if (ashlar_kva_take_stack(STACK_PAGES, cpu->idle_name, &cpu->idle.stack_top) != ASHLAR_OK ||
+        ashlar_kva_take_stack(FAULT_STACK_PAGES, "double faults", &fault_stack) != ASHLAR_OK) {
         return false;
     }
     descriptors_set_fault_stack(&cpu->descriptors, fault_stack);

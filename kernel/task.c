@@ -252,7 +252,7 @@ ashlar_status task_start(struct task *task, const char *name, task_function func
                          struct ashlar_space *space)
 {
     uintptr_t top;
-    ashlar_status status = ashlar_space_take_stack(STACK_PAGES, name, &top);
+    ashlar_status status = ashlar_kva_take_stack(STACK_PAGES, name, &top);
     if (status != ASHLAR_OK) {
         return status;
     }
@@ -341,7 +341,7 @@ void task_join(struct task *task)
     if (task->space != NULL) {
         abandon(task->space);
     }
-    ashlar_space_give_stack(task->stack_top);
+    ashlar_kva_give_stack(task->stack_top);
 }
 
 void task_walk(void (*visit)(void *context, const struct task *task), void *context)

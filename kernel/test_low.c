@@ -192,7 +192,7 @@ static void test_space_limits(struct ashlar_space *space)
     ashlar_pfn frame = frames_now().total_frames / 2;
     ashlar_pfn beyond = ASHLAR_PFN_NONE - 1;
     ashlar_vpn first;
-    is_number(ashlar_space_reserve(1, 3, "none", &first), ASHLAR_BAD_ARGUMENT, "[fault 36] an alignment of 3 pages");
+    is_number(ashlar_kva_reserve(1, 3, "none", &first), ASHLAR_BAD_ARGUMENT, "[fault 36] an alignment of 3 pages");
     is_number(ashlar_space_map(space, last_page() + 1, 1, &frame, ASHLAR_MAP_USER), ASHLAR_BAD_ARGUMENT,
               "[fault 38] a page that the format does not have");
     if (image_mode()->levels > 3) {
@@ -202,7 +202,7 @@ static void test_space_limits(struct ashlar_space *space)
     }
     is_number(ashlar_space_map(space, 0x500, 1, &beyond, ASHLAR_MAP_USER), ASHLAR_BAD_ARGUMENT,
               "[fault 42] a frame beyond the CPU's width");
-    is_number(ashlar_space_reserve(ashlar_space_layout()->kernel_pages, 1, "all", &first), ASHLAR_NO_ADDRESSES,
+    is_number(ashlar_kva_reserve(ashlar_space_layout()->kernel_pages, 1, "all", &first), ASHLAR_NO_ADDRESSES,
               "[fault 60] all addresses of the kernel and more");
 }
 
@@ -277,22 +277,22 @@ static void test_space_kernel(void)
     ashlar_vpn first;
     uintptr_t top;
     struct ashlar_place place;
-    if (!ok(ashlar_space_take(8, ASHLAR_MAP_WRITE, "a test's range", &first) == ASHLAR_OK, "8 pages")) {
+    if (!ok(ashlar_kva_take(8, ASHLAR_MAP_WRITE, "a test's range", &first) == ASHLAR_OK, "8 pages")) {
         return;
     }
     uint32_t *words = ashlar_port_pointer(address_of_page(first));
     memset(words, 0x5a, 8 * ASHLAR_PAGE_BYTES);
     ok(words[8191] == 0x5a5a5a5a, "can be written to the last word");
-    ashlar_space_explain((uintptr_t)&words[100], &place);
+    ashlar_explain((uintptr_t)&words[100], &place);
     ok(place.kind == ASHLAR_PLACE_RANGE && text_equal(place.name, "a test's range"), "and know whose they are");
     test_space_user(first);
-    ashlar_space_give(first);
-    if (ok(ashlar_space_take_stack(4, "a test's stack", &top) == ASHLAR_OK, "a stack")) {
+    ashlar_kva_give(first);
+    if (ok(ashlar_kva_take_stack(4, "a test's stack", &top) == ASHLAR_OK, "a stack")) {
         memset(ashlar_port_pointer(top - 4 * ASHLAR_PAGE_BYTES), 0, 4 * ASHLAR_PAGE_BYTES);
-        ashlar_space_explain(top - 4 * ASHLAR_PAGE_BYTES - 24, &place);
+        ashlar_explain(top - 4 * ASHLAR_PAGE_BYTES - 24, &place);
         ok(place.kind == ASHLAR_PLACE_GUARD && text_equal(place.name, "a test's stack"), "has a guard below it");
         is_number(place.offset, 24, "which knows how far below");
-        ashlar_space_give_stack(top);
+        ashlar_kva_give_stack(top);
     }
 }
 
@@ -331,21 +331,21 @@ static void test_space_large(void)
     struct ashlar_place place;
     struct ashlar_frames_stats before = frames_now();
     bool expected = image_mode()->levels > 2 && before.free_2mib_blocks > 2;
-    if (!ok(ashlar_space_take(wanted, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "a test's large range", &first) == ASHLAR_OK,
+    if (!ok(ashlar_kva_take(wanted, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "a test's large range", &first) == ASHLAR_OK,
             "%zu pages, in large ones where they fit", wanted)) {
         return;
     }
     is_number(count_large(first, wanted), expected ? 2 * whole : 0, "so many are");
     test_large_words(ashlar_port_pointer(address_of_page(first)), wanted * (ASHLAR_PAGE_BYTES / sizeof(uint32_t)));
-    ashlar_space_explain(address_of_page(first + wanted) + 8, &place);
+    ashlar_explain(address_of_page(first + wanted) + 8, &place);
     ok(place.kind == ASHLAR_PLACE_GUARD && text_equal(place.name, "a test's large range"), "a guard lies behind");
     is_number(ashlar_space_protect(NULL, first + 5, 1, 0), ASHLAR_OK, "one page is made read-only");
     is_number(count_large(first, wanted), expected ? whole : 0, "what it was a part of is small pages now");
     ok_audit("splitting");
     volatile uint32_t *word = ashlar_port_pointer(address_of_page(first + 6));
     ok(*word == (uint32_t)(6 * 1024) * 2654435761u, "of the same contents");
-    ashlar_space_give(first);
-    (void)ashlar_space_purge();
+    ashlar_kva_give(first);
+    (void)ashlar_kva_purge();
     ok(frames_now().free_frames + 8 >= before.free_frames, "the frames are free again, a few tables apart");
     ok_audit("giving it back");
 }
@@ -355,10 +355,10 @@ static void test_space_device(void)
 {
     uintptr_t address;
     ashlar_status status =
-        ashlar_space_map_mmio(0xb8010, 100, ASHLAR_MAP_WRITE | ASHLAR_MAP_CACHE_UC, "text screen", &address);
+        ashlar_kva_map_mmio(0xb8010, 100, ASHLAR_MAP_WRITE | ASHLAR_MAP_CACHE_UC, "text screen", &address);
     if (ok(status == ASHLAR_OK, "device memory is mapped")) {
         is_number(address % ASHLAR_PAGE_BYTES, 0x10, "the address points at the byte that was asked for");
-        ashlar_space_unmap_mmio(address);
+        ashlar_kva_unmap_mmio(address);
     }
 }
 

@@ -87,7 +87,7 @@ static void shooter(void *argument)
     unsigned me = (unsigned)(uintptr_t)argument;
     ashlar_vpn page;
     ashlar_pfn frame;
-    if (ashlar_space_reserve(1, 1, "shooter", &page) != ASHLAR_OK ||
+    if (ashlar_kva_reserve(1, 1, "shooter", &page) != ASHLAR_OK ||
         ashlar_frames_take(kernel_memory.frames, 0, &frame) != ASHLAR_OK) {
         note_wrong(true);
         return;
@@ -98,7 +98,7 @@ static void shooter(void *argument)
         race.rounds[me]++;
     }
     ashlar_frames_give(kernel_memory.frames, frame, 0);
-    ashlar_space_unreserve(page);
+    ashlar_kva_unreserve(page);
 }
 
 static void test_crossfire(void)
@@ -252,7 +252,7 @@ static void take_some(uint32_t stamp)
     uint32_t value = 0;
     volatile uint32_t *object = ashlar_kmalloc(OBJECT_BYTES);
     bool has_frame = ashlar_frames_take(kernel_memory.frames, 0, &frame) == ASHLAR_OK;
-    bool has_page = ashlar_space_take(1, ASHLAR_MAP_WRITE, "moved", &page) == ASHLAR_OK;
+    bool has_page = ashlar_kva_take(1, ASHLAR_MAP_WRITE, "moved", &page) == ASHLAR_OK;
     if (object == NULL || !has_frame || !has_page) {
         note_wrong(true);
         return;
@@ -263,7 +263,7 @@ static void take_some(uint32_t stamp)
     note_wrong(!probe_write(address_of_page(page), stamp));
     note_wrong(!probe_read(address_of_page(page), &value) || value != stamp);
     note_wrong(*object != stamp || object[OBJECT_BYTES / sizeof *object - 1] != stamp);
-    ashlar_space_give(page);
+    ashlar_kva_give(page);
     ashlar_kfree((void *)(uintptr_t)object);
     ashlar_frames_give(kernel_memory.frames, frame, 0);
 }
@@ -356,11 +356,11 @@ static void test_while_gone(uint32_t all)
     ashlar_vpn page;
     is_number(see_cpus(), all & ~(UINT32_C(1) << gone.cpu), "nothing runs on it any more");
     ashlar_space_stats(&before);
-    bool taken = ashlar_space_take(1, ASHLAR_MAP_WRITE, "shot", &page) == ASHLAR_OK;
+    bool taken = ashlar_kva_take(1, ASHLAR_MAP_WRITE, "shot", &page) == ASHLAR_OK;
     if (taken) {
-        ashlar_space_give(page);
+        ashlar_kva_give(page);
     }
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     ashlar_space_stats(&after);
     ok(taken && after.kicks - before.kicks <= smp_count() - 2, "[fault 50] a flush does not ask it");
     for (unsigned i = 0; i < GONE_OBJECTS; i++) {

@@ -175,7 +175,7 @@ static void test_shootdown(void)
     shot.published = shot.stale = shot.reads = shot.absent = 0;
     memset((void *)(uintptr_t)shot.seen, 0, sizeof shot.seen);
     shot.stop = false;
-    if (!ok(ashlar_space_reserve(1, 1, "shot at", &page) == ASHLAR_OK, "a page of addresses") ||
+    if (!ok(ashlar_kva_reserve(1, 1, "shot at", &page) == ASHLAR_OK, "a page of addresses") ||
         !ok(ashlar_frames_take_bulk(kernel_memory.frames, frames, 2, 0) == ASHLAR_OK, "two frames")) {
         return;
     }
@@ -185,7 +185,7 @@ static void test_shootdown(void)
         shoot_with_readers(page, frames);
         ok(ashlar_space_unmap(NULL, page, 1, &mapped) == ASHLAR_OK, "and unmapped for good");
     }
-    ashlar_space_unreserve(page);
+    ashlar_kva_unreserve(page);
     ashlar_frames_give_bulk(kernel_memory.frames, frames, 2);
     ok_audit("shootdowns");
 }

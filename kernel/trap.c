@@ -129,7 +129,7 @@ void explain_address(uintptr_t address, char *text, size_t bytes)
     } else if (address < ASHLAR_PAGE_BYTES) {
         print_to(text, bytes, "null pointer, offset %lu", (unsigned long)address);
     } else if (space_is_up) {
-        ashlar_space_explain_text(address, text, bytes);
+        ashlar_explain_text(address, text, bytes);
     } else {
         print_to(text, bytes, "outside of the kernel image");
     }
@@ -267,7 +267,7 @@ static bool is_stack_overflow(uintptr_t address, uintptr_t sp)
     if (!space_is_up) {
         return false;
     }
-    ashlar_space_explain(address, &place);
+    ashlar_explain(address, &place);
     return place.kind == ASHLAR_PLACE_GUARD;
 }
 
@@ -345,7 +345,7 @@ static void exception(struct trap_frame *frame)
         double_fault_report(frame->ip, trap_frame_sp(frame));
     }
     if (frame->vector == VECTOR_PAGE_FAULT) {
-        if (space_is_up && reports == 0 && ashlar_space_fault(address, (unsigned)frame->error)) {
+        if (space_is_up && reports == 0 && ashlar_fault(address, (unsigned)frame->error)) {
             __atomic_fetch_add(&page_faults, 1, __ATOMIC_RELAXED);
             return;
         }

@@ -242,9 +242,9 @@ static int run_doublerange(unsigned count, char **words)
     ashlar_vpn first;
     (void)count;
     (void)words;
-    if (ashlar_space_take(4, ASHLAR_MAP_WRITE, "a range given twice", &first) == ASHLAR_OK) {
-        ashlar_space_give(first);
-        ashlar_space_give(first);
+    if (ashlar_kva_take(4, ASHLAR_MAP_WRITE, "a range given twice", &first) == ASHLAR_OK) {
+        ashlar_kva_give(first);
+        ashlar_kva_give(first);
     }
     return EXIT_FAILED;
 }

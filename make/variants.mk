@@ -54,8 +54,7 @@ seen :=
 $(foreach f,$(FLOORS),$(eval seen := $f $(seen))$(eval UPTO_$f := $(seen)))
 # Adapters stand beside the floors, on memmap.
 UPTO_adapters := $(UPTO_memmap)
-# Until what space asks of kernel addresses has moved there as well.
-UPTO_space := kva $(UPTO_space)
+
 upto = $(or $(UPTO_$1),$(seen))
 has_sources = $(wildcard src/$1/*.c)
 

@@ -10,7 +10,7 @@
 #define ASHLAR_BOOT_H
 
 #include <ashlar/heap.h>
-#include <ashlar/space.h>
+#include <ashlar/kva.h>
 
 ASHLAR_BEGIN_DECLS
 
@@ -29,7 +29,7 @@ struct ashlar_boot {
     size_t kernel_space_bytes; /* a multiple of 4 MiB, 128 MiB to 3 GiB; default: 512 MiB, 128 MiB with up to 128 MiB of
                                 * RAM; on 64-bit all of the upper half */
     size_t heap_bytes;         /* address range of the heap; default: three quarters of the general arena */
-    /* Backs pages of the heap's range; NULL: ashlar_space_commit, in small pages. With ashlar_space_commit_large, and from
+    /* Backs pages of the heap's range; NULL: ashlar_kva_commit, in small pages. With ashlar_kva_commit_large, and from
      * about 1 GiB of RAM on, the heap grows by whole large pages, where large pages can be had at all. */
     ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags);
     size_t heap_keep_bytes; /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
@@ -60,6 +60,16 @@ struct ashlar_booted {
 /* One line of why, whatever the error; also logged through the port. Fatal, with that line, where the map is unusable:
  * nothing can run without RAM. Once: a second call is fatal. */
 void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted);
+
+/* A page fault: error is the CPU's error code (Intel SDM vol. 3, 4.7). Nonzero: try the access again. It asks each floor for
+ * its share: demand regions, what the sharing policy left out of a root, what another CPU has mapped meanwhile. Takes no
+ * lock but, for a demand page, that of the frames. Any context but NMI. */
+int ashlar_fault(uintptr_t address, unsigned error);
+
+/* What is this address? Takes no lock; may be called from any fault handler, on the double-fault stack as well. */
+void ashlar_explain(uintptr_t address, struct ashlar_place *place);
+/* The same as one line: "guard page of stack worker3, 24 bytes below it". */
+void ashlar_explain_text(uintptr_t address, char *text, size_t bytes);
 
 ASHLAR_END_DECLS
 

@@ -7,13 +7,15 @@
  * ever touched: memory that the kernel cannot address is served as well.
  *
  * Context: any but NMI. Locks: one, rank FRAMES, taken with interrupts off;
- * nothing here sleeps, calls back, or takes memory from another floor.
+ * nothing here sleeps, or takes memory from another floor, and nothing but
+ * ashlar_frames_relieve calls back.
  * Contents of frames are not cleared.
  */
 #ifndef ASHLAR_FRAMES_H
 #define ASHLAR_FRAMES_H
 
 #include <ashlar/memmap.h>
+#include <ashlar/private.h>
 
 ASHLAR_BEGIN_DECLS
 
@@ -99,6 +101,31 @@ void ashlar_frames_give_range(struct ashlar_frames *pool, ashlar_pfn first, size
  * ASHLAR_FRAMES_FROM_RESERVATION, and that will not fail. O(1). */
 ASHLAR_MUST_USE ashlar_status ashlar_frames_reserve(struct ashlar_frames *pool, size_t count);
 void ashlar_frames_unreserve(struct ashlar_frames *pool, size_t count);
+
+/* --- shortage -------------------------------------------------------------- */
+
+/* Somebody who keeps frames that he could do without. The caller's storage, for good; the last two fields are the
+ * pool's own. */
+struct ashlar_reliever {
+    /* Give frames back to the pool; returns how many, 0: there are none to give. Called in thread context with nothing
+     * held, by one thread at a time. It may wait, but for nothing that somebody who is short may hold. */
+    size_t (*relieve)(void *context);
+    void *context;
+    /* Nonzero: it may take memory itself. Then it is passed by, rather than waited for, while it is at work: so what it
+     * takes cannot end in itself. */
+    int takes_memory;
+    struct ashlar_reliever *volatile next;
+    struct ashlar_token token;
+};
+/* Asked after those that are there already. Never taken off. */
+void ashlar_frames_add_reliever(struct ashlar_frames *pool, struct ashlar_reliever *reliever);
+
+/* Ask whoever has registered, until one gives something. Nonzero: something came free since the call began, so try again.
+ * 0: nobody has anything; or the context does not allow to ask. No take does this by itself: a caller who is short asks,
+ * with no lock, token, cursor or pin in his hands. Thread context; elsewhere 0. */
+int ashlar_frames_relieve(struct ashlar_frames *pool);
+
+/* --- more ------------------------------------------------------------------- */
 
 /* More RAM: [first, first + frames). storage holds its bookkeeping, of
  * ashlar_frames_add_footprint_bytes(frames) bytes, aligned to 64. It must not

@@ -12,6 +12,11 @@ struct ashlar_lock {
     const char *name;
 };
 
+/* A right that one thread at a time has (src/base/token.h). Zeroed, it is free. */
+struct ashlar_token {
+    volatile uint32_t taken; /* 1 while somebody has it */
+};
+
 /* A node of a circular, doubly linked list, or its head (src/base/list.h). */
 struct ashlar_link {
     struct ashlar_link *next;

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: 0BSD */
-/* space.h - address spaces: page tables, kernel ranges, the shared kernel half, stacks, MMIO.
+/* space.h - address spaces: page tables, the shared kernel half, and what every CPU remembers of them.
  *
  * There is one kernel half, seen by every address space, and any number of
  * user halves. Mappings change through a *cursor*, a transaction over a range
  * of pages: begin reserves whatever the change can need and is the only step
  * that fails. What was unmapped is released only after a *gather* has flushed
- * it from every TLB.
- *
- * Kernel pages come in *ranges*: a run of page numbers handed out by the floor,
- * the caller's alone until it is given back. Descriptors of ranges come
- * straight from frames, never from a heap.
+ * it from every TLB. Who holds which kernel addresses is kva.h's subject.
  *
  * Addresses are numbers here, pages as first and count. "NULL space" means the
  * kernel half.
@@ -49,6 +45,16 @@ typedef void (*ashlar_kick)(const uint32_t *cpus, unsigned words);
 
 /* --- bringing it up: called by boot -------------------------------------- */
 
+/* A part of the kernel half that somebody wants to have from boot on. All of its tables exist, so no fault ever brings it
+ * in. */
+struct ashlar_area {
+    const char *name;    /* for people */
+    size_t pages;        /* addresses */
+    size_t backed_pages; /* of them, from the first on: mapped, writable */
+    ashlar_pfn frame; /* the first frame behind them, the others follow; ASHLAR_PFN_NONE: lay takes them from its own */
+    ashlar_vpn first; /* where it lies: lay fills this in */
+};
+
 struct ashlar_space_options {
     const struct ashlar_paging *paging; /* the format that the CPU runs with */
     unsigned features;                  /* ASHLAR_FEATURE_... of paging.h */
@@ -57,9 +63,9 @@ struct ashlar_space_options {
     ashlar_vpn kernel_first;      /* start of kernel space; a multiple of 4 MiB */
     ashlar_vpn image_first;       /* where the image's top-level slot is mapped; the fixed area ends there */
     size_t image_pages;
-    size_t carve_pages; /* pages of carved storage that lay maps, tables not counted */
-    size_t stack_pages; /* arena of kernel stacks, guard pages included */
-    ashlar_kick kick;   /* NULL with one CPU only */
+    struct ashlar_area *areas; /* the caller's, for good: they are named when somebody asks what an address is */
+    unsigned area_count;
+    ashlar_kick kick; /* NULL with one CPU only */
     /* Finalized. Where addresses have more than 32 bits, all of its usable RAM is mapped directly, what was carved of it
      * included, in the largest pages. NULL: nothing is. */
     const struct ashlar_memmap *map;
@@ -71,36 +77,31 @@ struct ashlar_space_layout {
     size_t kernel_pages;
     ashlar_vpn direct_first; /* frame n is page direct_first + n, if it is RAM; 0 pages: no direct map */
     size_t direct_pages;
-    ashlar_vpn arena_first; /* general ranges: heap, MMIO, spans */
+    ashlar_vpn arena_first; /* what is left for ranges (kva.h) */
     size_t arena_pages;
-    ashlar_vpn stacks_first; /* kernel stacks */
-    size_t stacks_pages;
-    ashlar_vpn strip_first; /* descriptors of ranges: virtual size */
-    size_t strip_pages;
+    ashlar_vpn fixed_first; /* areas and array, up to the image */
+    size_t fixed_pages;
     ashlar_vpn array_first; /* the kernel's own page tables, one behind the other; 0 pages where all RAM is mapped */
     size_t array_pages;
-    ashlar_vpn carve_first; /* what boot carved, at its final address */
-    size_t carve_pages;
     size_t table_frames; /* frames of page tables made by lay */
-    size_t strip_frames; /* frames of descriptors made by lay */
+    size_t area_frames;  /* frames that lay put behind areas */
 };
 
 /* What AUTO means with so much RAM. Pure. Other policies are returned as they are. */
 ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_options *options, size_t ram_frames);
 
-/* Frames that lay takes for tables and first descriptors. Pure.
- * ASHLAR_BAD_ARGUMENT: kernel_first is no multiple of 4 MiB, or the fixed area does not fit below the image;
+/* Frames that lay takes for tables, and behind areas that bring none. Pure.
+ * ASHLAR_BAD_ARGUMENT: kernel_first is no multiple of 4 MiB, or the areas do not fit below the image;
  * ASHLAR_REFUSED: the policy is not built in, or is AUTO. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames);
 
-/* Build the kernel half in the frames [first, first + footprint), map the
- * carve's [carve, carve + carve_pages) at its final address, and load the new
- * root. Uses arch and port only: there is no frame pool yet. The image's
- * top-level entries are taken over from the root in use. */
-ASHLAR_MUST_USE ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn first,
-                                               ashlar_pfn carve, struct ashlar_space_layout *layout);
+/* Build the kernel half in the first frames of [carve_first, carve_first + carve_frames), which boot has carved; map all
+ * areas, and load the new root. Uses arch and port only: there is no frame pool yet. The image's top-level entries are
+ * taken over from the root in use. Fatal if the carve is smaller than the footprint. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn carve_first,
+                                               size_t carve_frames, struct ashlar_space_layout *layout);
 
-/* From here on tables and descriptors come from this pool. */
+/* From here on tables come from this pool. */
 void ashlar_space_init(struct ashlar_frames *pool);
 
 const struct ashlar_space_layout *ashlar_space_layout(void);
@@ -250,56 +251,6 @@ struct ashlar_mapping {
 ASHLAR_MUST_USE ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page,
                                                  struct ashlar_mapping *mapping);
 
-/* --- kernel ranges ------------------------------------------------------- */
-
-/* Addresses only: nothing is mapped. name is kept, not copied: a string that
- * outlives the range. Thread context (may take a frame for descriptors).
- * ASHLAR_NO_ADDRESSES, ASHLAR_NO_FRAMES, ASHLAR_BAD_ARGUMENT. O(1). */
-ASHLAR_MUST_USE ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char *name,
-                                                   ashlar_vpn *first);
-/* Everything in it must have been decommitted or unmapped. Fatal if first begins no range. */
-void ashlar_space_unreserve(ashlar_vpn first);
-
-/* Back pages of a range with frames of the pool, one by one: all or nothing.
- * Contents undefined. flags: ASHLAR_MAP_WRITE and so on. Thread context. */
-ASHLAR_MUST_USE ashlar_status ashlar_space_commit(ashlar_vpn first, size_t pages, unsigned flags);
-/* The same in large pages of 2 MiB, each a block of frames of its own: wherever a whole aligned one fits, such a block is
- * free, and no table of small pages is there from before; in single frames elsewhere, and wholly so under two-level
- * paging, where a large page is a top-level entry. For each large page a frame is kept, so that it can be split: a part
- * of it may be decommitted, unmapped or protected like any other pages, without fail, and what is left of it is small
- * pages for good. Errors as above: ASHLAR_NO_FRAMES, never for want of blocks; ASHLAR_EXISTS. Thread context. Cost: of a
- * large page about that of a frame that is zeroed. */
-ASHLAR_MUST_USE ashlar_status ashlar_space_commit_large(ashlar_vpn first, size_t pages, unsigned flags);
-/* The frames go back to the pool once every CPU has let go: those of a large page that is whole as the block that they
- * were. Fatal if one is not mapped. Fails for no other reason. */
-void ashlar_space_decommit(ashlar_vpn first, size_t pages);
-
-/* Reserve and commit in one, a guard page behind; give names it by its first page. With ASHLAR_MAP_LARGE, and pages for at
- * least one, it is aligned to a large page and backed as by ashlar_space_commit_large. O(pages), or large pages. */
-ASHLAR_MUST_USE ashlar_status ashlar_space_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first);
-void ashlar_space_give(ashlar_vpn first);
-
-/* A region whose pages come, zeroed, when they are touched: for whoever cannot know how much he will use. All frames are
- * promised now, so that no fault fails; the kernel's page-fault handler has to call ashlar_space_fault. Not for what a
- * fault itself needs, nor for memory that is touched in an NMI. Given back by ashlar_space_give. */
-ASHLAR_MUST_USE ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char *name,
-                                                       ashlar_vpn *first);
-
-/* What was given back stays out of reach, frames and addresses with it, until one flush has served all of it: at
- * min(32 MiB, RAM / 64), or when something is short. Now: returns the pages that came free. Thread context. */
-size_t ashlar_space_purge(void);
-
-/* A kernel stack of so many pages with a guard page below; *top is the address
- * just past its end. name is kept, and named when the guard is hit. */
-ASHLAR_MUST_USE ashlar_status ashlar_space_take_stack(size_t pages, const char *name, uintptr_t *top);
-void ashlar_space_give_stack(uintptr_t top);
-
-/* Device memory: bytes from physical address base on, of any alignment; flags
- * carry the caching type (ASHLAR_MAP_CACHE_UC is usual). *address points at base itself. */
-ASHLAR_MUST_USE ashlar_status ashlar_space_map_mmio(ashlar_phys base, size_t bytes, unsigned flags, const char *name,
-                                                    uintptr_t *address);
-void ashlar_space_unmap_mmio(uintptr_t address);
-
 /* --- faults and reports -------------------------------------------------- */
 
 typedef enum ashlar_place_kind {
@@ -322,51 +273,37 @@ struct ashlar_place {
     int mapped;    /* does the kernel half translate it now? */
 };
 
-/* What is this address? Takes no lock; may be called from any fault handler, on
- * the double-fault stack as well. */
-void ashlar_space_explain(uintptr_t address, struct ashlar_place *place);
-/* The same as one line: "guard page of stack worker3, 24 bytes below it". */
-void ashlar_space_explain_text(uintptr_t address, char *text, size_t bytes);
+/* The floor's share of ashlar_explain (boot.h): image, user half, areas, tables. 0: it is none of these; the place says
+ * that nobody holds it. Takes no lock; any context. */
+int ashlar_space_explain(uintptr_t address, struct ashlar_place *place);
 
-/* The space floor's share of a page fault; error is the CPU's error code. Nonzero: try the access again. It brings in
- * what the sharing policy left out of the root in use, and pages of demand regions; and sees that a page that another
- * CPU has mapped meanwhile is there. Faults in the user half must come here, too: the CPU may not have read the
- * root's entry yet (PAE), or still remember a table that another CPU is taking away. Takes no lock but, for a demand page,
- * that of the frames. Any context but NMI. */
+/* The floor's share of ashlar_fault (boot.h); error is the CPU's error code. Nonzero: try the access again. It brings in
+ * what the sharing policy left out of the root in use, and sees that a page that another CPU has mapped meanwhile is
+ * there. Faults in the user half must come here, too: the CPU may not have read the root's entry yet (PAE), or still
+ * remember a table that another CPU is taking away. Takes no lock. Any context but NMI. */
 int ashlar_space_fault(uintptr_t address, unsigned error);
 
 struct ashlar_space_stats {
     size_t spaces;
-    size_t arena_free_pages;
-    size_t arena_largest_pages;
-    size_t ranges;
-    size_t stacks;
     size_t kernel_table_frames;
-    size_t strip_frames;
     uint64_t flush_pages; /* single-page flushes, all flushes, since init */
     uint64_t flush_alls;
     uint64_t kicks;       /* CPUs that were asked to flush, since init */
     uint64_t root_writes; /* entries written into roots of spaces that existed already */
     uint64_t growths;     /* times that top-level slots were added */
-    uint64_t purges;      /* flushes that served ranges given back */
-    size_t purge_pages;   /* in ranges that wait for the next one */
     uint64_t pulls;       /* faults that brought entries into a root */
     uint64_t root_keeps;  /* loads of a root that kept its translations (PCIDs) */
-    size_t large_pages;   /* of kernel ranges, from take and commit_large; for each a frame is kept */
+    size_t large_pages;   /* of kernel ranges, for each of which a frame is kept */
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);
 
-/* Ranges in order of address: calls visit for each; stop when it returns nonzero. Thread context; visit may not call
- * back into the floor. */
-typedef int (*ashlar_space_visitor)(void *context, const struct ashlar_place *place);
-void ashlar_space_walk_ranges(ashlar_space_visitor visit, void *context);
 /* Runs of equal mappings of a user space, or of the kernel half. */
 typedef int (*ashlar_mapping_visitor)(void *context, ashlar_vpn first, size_t pages,
                                       const struct ashlar_mapping *mapping);
 void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visitor visit, void *context);
 
-/* NULL, or the first broken invariant: ranges, the linear array against the
- * tables, every root's kernel slots against the reference (A and D apart). O(kernel space). */
+/* NULL, or the first broken invariant: the linear array against the tables,
+ * every root's kernel slots against the reference (A and D apart). O(kernel space). */
 const char *ashlar_space_audit(void);
 
 ASHLAR_END_DECLS

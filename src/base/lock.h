@@ -19,9 +19,9 @@
 enum ashlar_rank {
     ASHLAR_RANK_SHOOTDOWN = 1, /* space: what a CPU is asked to flush */
     ASHLAR_RANK_FRAMES,
-    ASHLAR_RANK_RANGES, /* space: one arena of kernel addresses */
     ASHLAR_RANK_KERNEL, /* space: the kernel half: its tables, the list of spaces */
     ASHLAR_RANK_SPACE,  /* space: one user address space */
+    ASHLAR_RANK_RANGES, /* kva: one arena of kernel addresses */
     ASHLAR_RANK_HEAP,
     ASHLAR_RANK_COUNT
 };

@@ -44,6 +44,7 @@ struct plan {
     struct ashlar_booted *booted;
     struct ashlar_frames_options frames_options;
     struct ashlar_space_options space_options;
+    struct ashlar_area areas[ASHLAR_KVA_AREAS + 1u]; /* the last one is what boot carves */
     struct ashlar_space_layout layout;
     struct ashlar_heap_options heap_options;
     size_t heap_pages; /* of its address range */
@@ -51,6 +52,8 @@ struct plan {
     size_t heap_bytes; /* of its storage */
     size_t table_frames;
 };
+
+#define CARVE_AREA ASHLAR_KVA_AREAS
 
 static bool sealed;
 
@@ -110,7 +113,7 @@ static size_t keep_bytes(const struct plan *plan)
 static void choose_growth(struct plan *plan)
 {
     const struct ashlar_paging *paging = plan->boot->paging;
-    heap_commit = plan->boot->heap_commit != NULL ? plan->boot->heap_commit : ashlar_space_commit;
+    heap_commit = plan->boot->heap_commit != NULL ? plan->boot->heap_commit : ashlar_kva_commit;
     if (plan->boot->heap_commit != NULL && ashlar_paging_levels(paging) > 2u &&
         plan->booted->ram_frames >= LARGE_RAM_FRAMES) {
         plan->heap_options.grow_bytes = (size_t)ASHLAR_PAGE_BYTES << ashlar_entry_shift(paging, 2);
@@ -135,7 +138,10 @@ static void choose_options(struct plan *plan)
     space->kernel_first = kernel_first(plan);
     space->image_first = ashlar_paging_page(boot->paging, boot->image_address);
     space->image_pages = to_pages(boot->image_bytes);
-    space->stack_pages = (boot->stacks != 0 ? boot->stacks : STACKS_USUAL) * STACK_PAGES;
+    space->areas = plan->areas;
+    space->area_count = CARVE_AREA + 1u;
+    ashlar_kva_areas(space->image_first - space->kernel_first,
+                     (boot->stacks != 0 ? boot->stacks : STACKS_USUAL) * STACK_PAGES, plan->areas);
 }
 
 /* The heap's range is three quarters of what the general arena can be at most; what else there is takes a part of the
@@ -159,7 +165,8 @@ static void ask_floors(struct plan *plan)
     choose_options(plan);
     choose_heap(plan);
     plan->frames_bytes = ashlar_frames_footprint_bytes(plan->boot->map, &plan->frames_options);
-    plan->space_options.carve_pages = to_pages(plan->frames_bytes) + to_pages(plan->heap_bytes);
+    size_t carve_pages = to_pages(plan->frames_bytes) + to_pages(plan->heap_bytes);
+    plan->areas[CARVE_AREA] = (struct ashlar_area){"boot's bookkeeping", carve_pages, carve_pages, 0, 0};
     plan->space_options.policy = ashlar_sharing_choose(&plan->space_options, plan->booted->ram_frames);
     ashlar_status status = ashlar_space_footprint_frames(&plan->space_options, &plan->table_frames);
     ASHLAR_CHECK(status != ASHLAR_REFUSED, "boot: the policy %s is not built in: ASHLAR_SHARING_BUILT is 0x%x",
@@ -168,22 +175,24 @@ static void ask_floors(struct plan *plan)
                  "boot: %zu MiB of kernel space from %p to the image at %p cannot hold %zu pages of bookkeeping",
                  (plan->space_options.image_first - plan->space_options.kernel_first) >> 8,
                  (void *)ashlar_paging_address(plan->boot->paging, plan->space_options.kernel_first),
-                 (void *)plan->boot->image_address, plan->space_options.carve_pages);
+                 (void *)plan->boot->image_address, carve_pages);
 }
 
 static void carve(struct plan *plan)
 {
     struct ashlar_booted *booted = plan->booted;
     ashlar_pfn limit = ashlar_paging_root_limit(plan->boot->paging);
-    booted->carve_frames = plan->table_frames + plan->space_options.carve_pages;
+    booted->carve_frames = plan->table_frames + plan->areas[CARVE_AREA].pages;
     ashlar_status status = ashlar_memmap_carve(plan->boot->map, booted->carve_frames, 1, limit, &booted->carve_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: no room for the bookkeeping: %s", ashlar_memmap_problem(plan->boot->map));
+    plan->areas[CARVE_AREA].frame = booted->carve_first + plan->table_frames;
 }
 
 static void lay(struct plan *plan)
 {
-    ashlar_pfn first = plan->booted->carve_first;
-    ashlar_status status = ashlar_space_lay(&plan->space_options, first, first + plan->table_frames, &plan->layout);
+    const struct ashlar_booted *booted = plan->booted;
+    ashlar_status status =
+        ashlar_space_lay(&plan->space_options, booted->carve_first, booted->carve_frames, &plan->layout);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: kernel half: %s", ashlar_status_text(status));
 }
 
@@ -192,20 +201,20 @@ static void lay(struct plan *plan)
 static ashlar_status commit(void *context, size_t first_page, size_t pages)
 {
     (void)context;
-    return heap_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE);
+    return heap_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE | ASHLAR_KVA_NO_RELIEF);
 }
 
 static void decommit(void *context, size_t first_page, size_t pages)
 {
     (void)context;
-    ashlar_space_decommit(heap_first + first_page, pages);
+    ashlar_kva_decommit(heap_first + first_page, pages);
 }
 
 /* --- init, upward -------------------------------------------------------------------- */
 
 static void *storage_at(const struct plan *plan, size_t page)
 {
-    return ashlar_port_pointer(ashlar_paging_address(plan->boot->paging, plan->layout.carve_first + page));
+    return ashlar_port_pointer(ashlar_paging_address(plan->boot->paging, plan->areas[CARVE_AREA].first + page));
 }
 
 static void init_frames(struct plan *plan)
@@ -213,7 +222,12 @@ static void init_frames(struct plan *plan)
     ashlar_status status = ashlar_frames_init(storage_at(plan, 0), plan->frames_bytes, plan->boot->map,
                                               &plan->frames_options, &plan->booted->frames);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: frames: %s", ashlar_status_text(status));
+}
+
+static void init_spaces(const struct plan *plan)
+{
     ashlar_space_init(plan->booted->frames);
+    ashlar_kva_init(plan->boot->paging, plan->booted->frames, plan->areas);
 }
 
 static void init_heap(struct plan *plan)
@@ -221,7 +235,7 @@ static void init_heap(struct plan *plan)
     struct ashlar_heap_source source = {.commit = commit, .decommit = decommit};
     struct ashlar_booted *booted = plan->booted;
     ashlar_status status =
-        ashlar_space_reserve(plan->heap_pages, plan->heap_options.grow_align_bytes >> ASHLAR_PAGE_SHIFT, "heap",
+        ashlar_kva_reserve(plan->heap_pages, plan->heap_options.grow_align_bytes >> ASHLAR_PAGE_SHIFT, "heap",
                              &heap_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: an address range of %zu MiB for the heap: %s", plan->heap_pages >> 8,
                  ashlar_status_text(status));
@@ -253,6 +267,7 @@ static void add_part(struct plan *plan, const char *floor, const char *what, ash
 static void report(struct plan *plan)
 {
     const struct ashlar_space_layout *layout = &plan->layout;
+    const struct ashlar_area *strip = &plan->areas[0], *carve_area = &plan->areas[CARVE_AREA];
     bool vast = layout->kernel_pages >> TIB_SHIFT != 0;
     ashlar_log("boot: %zu MiB of RAM; %s paging, %zu %s of kernel space from %p, sharing by %s",
                plan->booted->ram_frames >> 8, ashlar_paging_name(plan->boot->paging),
@@ -261,9 +276,9 @@ static void report(struct plan *plan)
                ashlar_sharing_text(plan->space_options.policy));
     add_part(plan, "space", "page tables", layout->array_pages != 0 ? layout->array_first : 0,
              layout->table_frames * ASHLAR_PAGE_BYTES);
-    add_part(plan, "space", "range descriptors", layout->strip_first, layout->strip_frames * ASHLAR_PAGE_BYTES);
-    add_part(plan, "frames", "bitmap and counters", layout->carve_first, plan->frames_bytes);
-    add_part(plan, "heap", "owners of each CPU", layout->carve_first + to_pages(plan->frames_bytes), plan->heap_bytes);
+    add_part(plan, "kva", "range descriptors", strip->first, layout->area_frames * ASHLAR_PAGE_BYTES);
+    add_part(plan, "frames", "bitmap and counters", carve_area->first, plan->frames_bytes);
+    add_part(plan, "heap", "owners of each CPU", carve_area->first + to_pages(plan->frames_bytes), plan->heap_bytes);
 }
 
 static void check_options(const struct ashlar_boot *boot)
@@ -291,6 +306,7 @@ void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted
     carve(&plan);
     lay(&plan);
     init_frames(&plan);
+    init_spaces(&plan);
     init_heap(&plan);
     report(&plan);
     sealed = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* internal.h - the structures behind ashlar/frames.h, for this folder and its tests.
  *
- * Letters: L: under the pool's lock. I: written at init only.
+ * Letters: L: under the pool's lock. I: written at init only. A: atomic.
  */
 #ifndef ASHLAR_FRAMES_INTERNAL_H
 #define ASHLAR_FRAMES_INTERNAL_H
@@ -90,6 +90,8 @@ struct ashlar_frames {
     size_t total_frames;      /* L */
     size_t metadata_bytes;    /* L */
     struct slot_block *slots; /* L: the newest first */
+    struct ashlar_reliever *volatile relievers; /* appended to under L; read by anybody */
+    volatile uintptr_t reliefs;                 /* A: times that one gave something */
 };
 
 /* States of debug builds: bits 0 to 4. 0: free or not RAM. 1 + order: head of a block. Bits 5 to 7: how often mapped,

@@ -16,43 +16,51 @@
  *
  * Cost: O(1); a refill costs one frame for about a hundred ranges.
  */
-#include "space/internal.h"
+#include "kva/arena.h"
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "frames/obtain.h"
+#include "space/leaves.h"
+
+struct ashlar_kva ashlar_kva;
 
 /* The strip's first pages are backed. */
 COLD void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn first, size_t pages)
 {
     ashlar_lock_init(&arena->lock, ASHLAR_RANK_RANGES, name);
-    ashlar_ranges_init(&arena->ranges, first, pages, ashlar_port_pointer(ashlar_page_address(arena->strip_first)),
+    ashlar_ranges_init(&arena->ranges, first, pages, ashlar_port_pointer(ashlar_kva_address(arena->strip_first)),
                        arena->strip_pages, ASHLAR_RANGES_FIRST_PAGES);
 }
 
 /* --- the strip ----------------------------------------------------------- */
 
-/* Give the arena one more page of descriptors, unless somebody else was faster. */
-COLD static ashlar_status feed(struct arena *arena)
+COLD ashlar_status ashlar_arena_feed(struct arena *arena)
 {
     ashlar_pfn frame;
-    ashlar_status status = ashlar_frames_take(ashlar_half.pool, 0, &frame);
+    const struct ashlar_frames_wish wish = {{0, 0, ASHLAR_FRAMES_ANY_NODE, 0}, &frame, 1, 0};
+    ashlar_status status = ashlar_frames_obtain(ashlar_kva.pool, &wish);
     if (status != ASHLAR_OK) {
         return status;
     }
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     bool wanted = ashlar_ranges_hungry(&arena->ranges);
     if (wanted) {
-        ashlar_kernel_set_page(arena->strip_first + ashlar_ranges_backed_pages(&arena->ranges), frame);
+        ashlar_leaves_set(arena->strip_first + ashlar_ranges_backed_pages(&arena->ranges), 1, &frame, ASHLAR_MAP_WRITE);
         ashlar_ranges_feed_locked(&arena->ranges);
     }
     ashlar_lock_give(&arena->lock, interrupts);
     if (!wanted) {
-        ashlar_frames_give(ashlar_half.pool, frame, 0);
+        ashlar_frames_give(ashlar_kva.pool, frame, 0);
     }
     return ASHLAR_OK;
 }
 
 /* --- taking and giving addresses ------------------------------------------ */
 
-COLD static ashlar_status try_take(struct arena *arena, const struct range_request *request,
-                                   struct ashlar_range_info *info)
+COLD ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
+                                     struct ashlar_range_info *info)
 {
     *info = (struct ashlar_range_info){0, request->pages, (uintptr_t)request->name, (uint32_t)request->kind, 0};
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
@@ -63,24 +71,6 @@ COLD static ashlar_status try_take(struct arena *arena, const struct range_reque
     return status;
 }
 
-/* What is missing is fetched, and the lock taken again: a frame for descriptors; what waits for a flush, or is kept
- * ready for its next user. */
-COLD ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
-                                     struct ashlar_range_info *info)
-{
-    for (;;) {
-        ashlar_status status = try_take(arena, request, info);
-        if (status == ASHLAR_NO_FRAMES) {
-            status = feed(arena);
-        } else if (status != ASHLAR_NO_ADDRESSES) {
-            return status;
-        }
-        if (status != ASHLAR_OK && !ashlar_purge_helps() && !ashlar_magazines_empty(arena)) {
-            return status;
-        }
-    }
-}
-
 COLD void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *caller)
 {
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
@@ -88,27 +78,11 @@ COLD void ashlar_arena_give(struct arena *arena, ashlar_vpn first, const void *c
     ashlar_lock_give(&arena->lock, interrupts);
 }
 
-/* --- kinds ------------------------------------------------------------------ */
-
-const struct range_row ashlar_range_rows[] = {
-    [RANGE_RESERVED] = {"reserved range", 0, 0},
-    [RANGE_PAGES] = {"range of pages", 0, 1},
-    [RANGE_STACK] = {"stack", 1, 1},
-    [RANGE_DEVICE] = {"device mapping", 0, 1},
-    [RANGE_DEMAND] = {"demand region", 0, 1},
-    [RANGE_LARGE] = {"range of pages", 0, 1},
-};
-
-const char *ashlar_range_kind_text(uint32_t note)
-{
-    return ashlar_range_rows[note & RANGE_KIND_MASK].text;
-}
-
 /* Why this range, if it is one, cannot be given back so. */
 COLD static void refuse_claim(const struct ashlar_range_info *range, bool found, unsigned kinds, ashlar_vpn first,
                               const void *caller)
 {
-    void *address = (void *)ashlar_page_address(first);
+    void *address = (void *)ashlar_kva_address(first);
     ASHLAR_CHECK(found, "space: no range begins at %p, given back by %p", address, caller);
     ASHLAR_CHECK((range->note & (RANGE_GIVEN | RANGE_KEPT)) == 0,
                  "space: the %s at %p was given back already, and now by %p", ashlar_range_kind_text(range->note),
@@ -144,19 +118,9 @@ COLD void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags
     ashlar_lock_give(&arena->lock, interrupts);
 }
 
-COLD ashlar_status ashlar_space_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first)
+COLD void ashlar_range_refuse_missing(const struct ashlar_range_info *range, size_t missing, const void *caller)
 {
-    struct range_request request = {pages, align_pages, RANGE_RESERVED, name};
-    struct ashlar_range_info info;
-    ashlar_status status = ashlar_arena_take(&ashlar_half.general, &request, &info);
-    if (status == ASHLAR_OK) {
-        *first = info.first;
-    }
-    return status;
-}
-
-COLD void ashlar_space_unreserve(ashlar_vpn first)
-{
-    (void)ashlar_arena_claim(first, 1u << RANGE_RESERVED, ASHLAR_CALLER());
-    ashlar_arena_give(ashlar_arena_of(first), first, ASHLAR_CALLER());
+    ashlar_panic("space: %s %s at %p given back with %zu of its %zu pages missing, by %p",
+                 ashlar_range_kind_text(range->note), (const char *)range->tag,
+                 (void *)ashlar_kva_address(ashlar_range_first(range)), missing, ashlar_range_pages(range), caller);
 }

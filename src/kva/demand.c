@@ -15,104 +15,101 @@
  *
  * Cost: one fault a page; making and giving back O(pages).
  */
-#include "space/internal.h"
+#include "kva/demand.h"
 
-#include "arch/entry.h"
+#include "arch/fault.h"
+#include "arch/paging.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "kva/guard.h"
+#include "kva/open.h"
+#include "kva/supply.h"
+#include "space/cursor.h"
+#include "space/leaves.h"
+#include "space/mapping.h"
 
 #define FLAGS_SHIFT 8u /* in a range's note: what its pages allow */
-#define BATCH_FRAMES 16u
-#define BUSY ((uintptr_t)1 << 28)
+#define NOTE_BUSY ((uintptr_t)1 << 28)
 
-_Static_assert(BUSY <= ASHLAR_ENTRY_NOTE_MAX && (uint64_t)STRIP_PAGES_MAX * 256u * 2u <= BUSY,
+_Static_assert(NOTE_BUSY <= ASHLAR_ENTRY_NOTE_MAX && (uint64_t)ASHLAR_STRIP_PAGES_MAX * 256u * 2u <= NOTE_BUSY,
                "a note has room for the mark");
 
-COLD ashlar_status ashlar_space_take_demand(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
+COLD ashlar_status ashlar_kva_take_demand(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
-    ashlar_status status = ashlar_map_flags_status(flags);
-    if (pages == 0 || pages > ashlar_half.layout.kernel_pages) {
+    const struct range_request request = ashlar_range_request(RANGE_DEMAND, pages, name);
+    ashlar_status status = ashlar_flags_status(NULL, flags);
+    if (pages == 0 || pages > ashlar_kva.layout.kernel_pages) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    if (status == ASHLAR_OK && (flags & ASHLAR_MAP_USER) != 0) {
-        status = ASHLAR_REFUSED;
-    }
     if (status == ASHLAR_OK) {
-        status = ashlar_frames_reserve(ashlar_half.pool, pages);
+        status = ashlar_promise_get(pages, true);
     }
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_range_open(RANGE_DEMAND, pages, name, &range, &cursor);
+    status = ashlar_range_open(&request, &range, &cursor);
     if (status != ASHLAR_OK) {
-        ashlar_frames_unreserve(ashlar_half.pool, pages);
+        ashlar_frames_unreserve(ashlar_kva.pool, pages);
         return status;
     }
     ashlar_arena_set_flags(&range, flags << FLAGS_SHIFT);
-    for (size_t i = 0; i < range.pages; i++) {
+    for (size_t i = 0; i < pages; i++) {
         ashlar_cursor_note(&cursor, ashlar_guard_note(&range));
     }
-    ashlar_cursor_end(&cursor);
+    ashlar_range_close(&cursor, &range);
     *first = range.first;
     return ASHLAR_OK;
 }
 
 /* A zeroed frame, out of what was promised. */
-COLD static ashlar_pfn take_zeroed(void)
+COLD static ashlar_pfn take_zeroed_frame(void)
 {
     ashlar_pfn frame;
     struct ashlar_frames_request request = {0, 0, ASHLAR_FRAMES_ANY_NODE, ASHLAR_FRAMES_FROM_RESERVATION};
-    ashlar_status status = ashlar_frames_take_request(ashlar_half.pool, &request, &frame);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: a promised frame was not there: %s", ashlar_status_text(status));
+    ashlar_status status = ashlar_frames_take_request(ashlar_kva.pool, &request, &frame);
+    ASHLAR_CHECK(status == ASHLAR_OK, "kva: a promised frame was not there: %s", ashlar_status_text(status));
     void *memory = ashlar_port_open_frame(frame);
     memset(memory, 0, ASHLAR_PAGE_BYTES);
     ashlar_port_close_frame(memory);
     return frame;
 }
 
-/* The page's own entry, if it is one of a demand region. */
-COLD static bool find_entry(ashlar_vpn page, struct ashlar_spot *spot, struct ashlar_range_info *range)
+/* Is this open entry one of a demand region's pages? Then *range is the region. */
+COLD static bool is_demanded(ashlar_vpn page, uintptr_t note, struct ashlar_range_info *range)
 {
-    ashlar_spot_find(NULL, page, 1, spot);
-    uintptr_t note = spot->level == 1 ? ashlar_entry_note_of(ashlar_half.paging, spot->entry) : 0;
-    return note != 0 && ashlar_note_range(note & ~BUSY, range) &&
-           (range->note & RANGE_KIND_MASK) == (uint32_t)RANGE_DEMAND && page - range->first < range->pages - 1u;
+    return note != 0 && ashlar_note_range(note & ~NOTE_BUSY, range) && ashlar_range_is(range, RANGE_DEMAND) &&
+           page - range->first < range->pages - 1u;
 }
 
-/* The caller is pinned. False if the page is no page of a region. */
-COLD bool ashlar_demand_fault(ashlar_vpn page)
+/* The caller is pinned. */
+COLD static bool bring_page(ashlar_vpn page)
 {
-    const struct ashlar_paging *paging = ashlar_half.paging;
     struct ashlar_spot spot;
     struct ashlar_range_info range;
-    bool ours = find_entry(page, &spot, &range);
-    uintptr_t note = ours ? ashlar_entry_note_of(paging, spot.entry) : BUSY;
+    ashlar_leaf_open(page, &spot);
+    uintptr_t note = ashlar_leaf_note(&spot);
+    bool ours = is_demanded(page, note, &range);
     /* The mark alone says busy: of a wide entry half of what comes may be there already. */
-    if ((note & BUSY) == 0 &&
-        ashlar_entry_cas(paging, spot.table, spot.index, spot.entry, ashlar_entry_encode_note(note | BUSY))) {
-        ashlar_pfn frame = take_zeroed();
-        uint64_t bits = ashlar_entry_leaf_bits(paging, ashlar_half.options.features, 1,
-                                               range.note >> FLAGS_SHIFT | ASHLAR_MAP_GLOBAL);
-        ashlar_entry_store(paging, spot.table, spot.index, (uint64_t)frame << ASHLAR_PAGE_SHIFT | bits);
-        ashlar_frames_note_mapped(ashlar_half.pool, frame);
+    if (ours && (note & NOTE_BUSY) == 0 && ashlar_leaf_renote(&spot, note | NOTE_BUSY)) {
+        ashlar_leaf_fill(&spot, take_zeroed_frame(), range.note >> FLAGS_SHIFT);
     }
-    ashlar_spot_close(&spot);
+    ashlar_leaf_close(&spot);
     return ours;
 }
 
-COLD static size_t collect_to_pool(ashlar_vpn page, size_t pages)
+COLD int ashlar_kva_fault(uintptr_t address, unsigned error)
 {
-    size_t taken = 0;
-    while (pages != 0) {
-        ashlar_pfn frames[BATCH_FRAMES];
-        size_t step = pages < BATCH_FRAMES ? pages : BATCH_FRAMES;
-        size_t found = ashlar_leaves_collect(page, step, frames);
-        ashlar_frames_give_bulk(ashlar_half.pool, frames, found);
-        taken += found;
-        page += step;
-        pages -= step;
+    ashlar_vpn page = ashlar_paging_page(ashlar_kva.paging, address);
+    if ((error & (FAULT_PRESENT | FAULT_RESERVED | FAULT_USER)) != 0 || page < ashlar_kva.layout.kernel_first ||
+        !ashlar_paging_address_is_valid(ashlar_kva.paging, address)) {
+        return 0;
     }
-    return taken;
+    ashlar_port_pin();
+    bool ours = bring_page(page);
+    ashlar_port_unpin();
+    return ours;
 }
 
 /* Pages that were never touched hold notes: hiding and collecting pass them by. */
@@ -123,13 +120,13 @@ COLD void ashlar_demand_give(const struct ashlar_range_info *range)
     ashlar_gather_init(&gather, NULL);
     ashlar_gather_add(&gather, range->first, pages);
     ashlar_port_pin();
-    (void)ashlar_range_hide(range);
+    (void)ashlar_leaves_hide(range->first, pages);
     ashlar_port_unpin();
     ashlar_gather_finish(&gather);
+    size_t taken = ashlar_pages_collect(NULL, range->first, pages);
     ashlar_port_pin();
-    size_t taken = collect_to_pool(range->first, pages);
     ashlar_leaves_clear(range->first, range->pages);
     ashlar_port_unpin();
-    ashlar_frames_unreserve(ashlar_half.pool, pages - taken);
-    ashlar_arena_give(&ashlar_half.general, range->first, ASHLAR_CALLER());
+    ashlar_frames_unreserve(ashlar_kva.pool, pages - taken);
+    ashlar_arena_give(&ashlar_kva.general, range->first, ASHLAR_CALLER());
 }

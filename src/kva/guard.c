@@ -10,33 +10,37 @@
  * the strip: no search, no lock, on the double-fault stack as well. Writing or
  * clearing a note never needs a flush, for the entry is absent before and after.
  */
-#include "space/internal.h"
+#include "kva/guard.h"
 
-#include "arch/entry.h"
+#include "arch/paging.h"
+#include "base/check.h"
+#include "kva/arena.h"
+#include "space/leaves.h"
 
-_Static_assert((uint64_t)STRIP_PAGES_MAX * 256u * 2u <= ASHLAR_ENTRY_NOTE_MAX, "every descriptor can be named");
+_Static_assert((uint64_t)ASHLAR_STRIP_PAGES_MAX * 256u * 2u <= ASHLAR_ENTRY_NOTE_MAX, "every descriptor can be named");
 
 uintptr_t ashlar_guard_note(const struct ashlar_range_info *range)
 {
-    return (uintptr_t)range->index << 1 | (ashlar_arena_of(range->first) == &ashlar_half.stacks);
+    return (uintptr_t)range->index << 1 | (ashlar_arena_of(range->first) == &ashlar_kva.stacks);
 }
 
 bool ashlar_note_range(uintptr_t note, struct ashlar_range_info *range)
 {
-    const struct arena *arena = (note & 1u) != 0 ? &ashlar_half.stacks : &ashlar_half.general;
+    const struct arena *arena = (note & 1u) != 0 ? &ashlar_kva.stacks : &ashlar_kva.general;
     return ashlar_ranges_by_index(&arena->ranges, (uint32_t)(note >> 1), range);
 }
 
 COLD bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range)
 {
-    struct ashlar_spot spot;
-    if (page < ashlar_half.layout.kernel_first) {
-        return false;
-    }
-    ashlar_port_pin();
-    ashlar_spot_find(NULL, page, 1, &spot);
-    ashlar_spot_close(&spot);
-    ashlar_port_unpin();
-    uintptr_t note = spot.level == 1 ? ashlar_entry_note_of(ashlar_half.paging, spot.entry) : 0;
+    uintptr_t note = page >= ashlar_kva.layout.kernel_first ? ashlar_leaf_note_at(page) : 0;
     return note != 0 && ashlar_note_range(note, range);
+}
+
+COLD void ashlar_range_clear_guards(const struct ashlar_range_info *range)
+{
+    size_t below = ashlar_range_guards_below(range->note), above = ashlar_range_guards_above(range->note);
+    ashlar_port_pin();
+    ashlar_leaves_clear(range->first, below);
+    ashlar_leaves_clear(range->first + range->pages - above, above);
+    ashlar_port_unpin();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* large.c - kernel ranges in large pages: one entry and one TLB slot for 512 pages.
+/* kva_large.c - kernel ranges in large pages: one entry and one TLB slot for 512 pages.
  *
  *     take, commit:  [ large page     ][ large page     ][ small ... ]  guard
  *     frames:          block, order 9    block, order 9    single ones
@@ -27,53 +27,37 @@
  *
  * Cost: a large page costs about as much as its table; O(pages) elsewhere.
  */
-#include "space/internal.h"
+#include "kva/kva_large.h"
 
-#include "arch/entry.h"
-
-#define BATCH_FRAMES 32u
+#include "arch/paging.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "kva/addresses.h"
+#include "kva/purge.h"
+#include "kva/supply.h"
+#include "space/cursor.h"
+#include "space/leaves.h"
+#include "space/mapping.h"
 
 COLD size_t ashlar_large_pages(void)
 {
-    const struct ashlar_paging *paging = ashlar_half.paging;
+    const struct ashlar_paging *paging = ashlar_kva.paging;
     return ashlar_paging_levels(paging) > 2u ? (size_t)1 << ashlar_entry_shift(paging, 2) : 0;
 }
 
-/* Is there room for a large page: no table linked? */
-COLD static bool is_open(ashlar_vpn page)
-{
-    struct ashlar_spot spot;
-    ashlar_spot_find(NULL, page, 2, &spot);
-    ashlar_spot_close(&spot);
-    return spot.entry == 0;
-}
-
-COLD static bool take_block(ashlar_pfn *first)
+COLD static bool take_large_block(ashlar_pfn *first)
 {
     const struct ashlar_frames_request request = {word_log2(ashlar_large_pages()), 0, ASHLAR_FRAMES_ANY_NODE,
                                                   ASHLAR_FRAMES_FROM_RESERVATION};
-    if (ashlar_frames_take_request(ashlar_half.pool, &request, first) != ASHLAR_OK) {
+    if (ashlar_frames_take_request(ashlar_kva.pool, &request, first) != ASHLAR_OK) {
         return false;
     }
-    ashlar_frames_note_range(ashlar_half.pool, *first, ashlar_large_pages());
+    ashlar_frames_note_range(ashlar_kva.pool, *first, ashlar_large_pages());
     return true;
 }
 
-/* Single frames, which were promised. */
-COLD static void map_small(struct ashlar_cursor *cursor, size_t pages, unsigned flags)
-{
-    while (pages != 0) {
-        ashlar_pfn frames[BATCH_FRAMES];
-        size_t step = pages < BATCH_FRAMES ? pages : BATCH_FRAMES;
-        ashlar_status status = ashlar_frames_take_bulk(ashlar_half.pool, frames, step, ASHLAR_FRAMES_FROM_RESERVATION);
-        ASHLAR_CHECK(status == ASHLAR_OK, "space: promised frames were not there: %s", ashlar_status_text(status));
-        ashlar_cursor_map(cursor, frames, step, flags);
-        pages -= step;
-    }
-}
-
 /* All that is left for the cursor: nothing fails. Where one block could not be had, no other is looked for. */
-COLD static void map_all(struct ashlar_cursor *cursor, unsigned flags)
+COLD static void map_mixed(struct ashlar_cursor *cursor, unsigned flags)
 {
     const size_t whole = ashlar_large_pages();
     bool blocks = true;
@@ -81,22 +65,15 @@ COLD static void map_all(struct ashlar_cursor *cursor, unsigned flags)
         ashlar_pfn first;
         size_t ahead = blocks ? whole - (cursor->next & (whole - 1u)) : cursor->pages;
         ahead = ahead < cursor->pages ? ahead : cursor->pages;
-        if (blocks && ahead == whole && is_open(cursor->next)) {
-            blocks = take_block(&first);
+        if (blocks && ahead == whole && ashlar_leaf_has_room_above(cursor->next)) {
+            blocks = take_large_block(&first);
             if (blocks) {
                 ashlar_cursor_map_deposited(cursor, first, flags);
                 continue;
             }
         }
-        map_small(cursor, ahead, flags);
+        ashlar_promise_map(cursor, ahead, flags);
     }
-}
-
-/* What waits for a purge is asked for before saying no. */
-COLD static ashlar_status promise(size_t pages)
-{
-    ashlar_status status = ashlar_frames_reserve(ashlar_half.pool, pages);
-    return status == ASHLAR_NO_FRAMES && ashlar_purge_helps() ? ashlar_frames_reserve(ashlar_half.pool, pages) : status;
 }
 
 /* Does a whole one fit, wherever it begins? */
@@ -108,39 +85,43 @@ COLD static bool can_be_large(ashlar_vpn first, size_t pages)
 }
 
 /* Out of line: its stack is not there when small pages are committed. */
-COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn first, size_t pages, unsigned flags)
+COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn first, size_t pages, unsigned flags,
+                                                                 bool relief)
 {
     struct ashlar_cursor cursor;
     ashlar_status status = ashlar_flags_status(NULL, flags);
     if (status == ASHLAR_OK) {
-        status = promise(pages);
+        status = ashlar_promise_get(pages, relief);
     }
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_cursor_begin(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP);
+    status = relief ? ashlar_cursor_open(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1)
+                    : ashlar_cursor_try(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
     if (status != ASHLAR_OK) {
-        ashlar_frames_unreserve(ashlar_half.pool, pages);
+        ashlar_frames_unreserve(ashlar_kva.pool, pages);
         return status;
     }
-    map_all(&cursor, flags);
+    map_mixed(&cursor, flags);
     ashlar_cursor_end(&cursor);
     return ASHLAR_OK;
 }
 
-COLD ashlar_status ashlar_space_commit_large(ashlar_vpn first, size_t pages, unsigned flags)
+COLD ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsigned flags)
 {
-    return can_be_large(first, pages) ? commit_mixed(first, pages, flags) : ashlar_space_commit(first, pages, flags);
+    bool relief = (flags & ASHLAR_KVA_NO_RELIEF) == 0;
+    return can_be_large(first, pages) ? commit_mixed(first, pages, flags & ~ASHLAR_KVA_NO_RELIEF, relief)
+                                      : ashlar_kva_commit(first, pages, flags);
 }
 
 /* Aligned addresses; where there are none, any. */
-COLD static ashlar_status take_addresses(size_t pages, const char *name, struct ashlar_range_info *range)
+COLD static ashlar_status take_large_addresses(size_t pages, const char *name, struct ashlar_range_info *range)
 {
     struct range_request request = {pages + 1u, ashlar_large_pages(), RANGE_LARGE, name};
-    ashlar_status status = ashlar_arena_take(&ashlar_half.general, &request, range);
+    ashlar_status status = ashlar_addresses_take(&ashlar_kva.general, &request, range);
     if (status == ASHLAR_NO_ADDRESSES) {
         request.align_pages = 1;
-        status = ashlar_arena_take(&ashlar_half.general, &request, range);
+        status = ashlar_addresses_take(&ashlar_kva.general, &request, range);
     }
     return status;
 }
@@ -149,18 +130,18 @@ COLD ashlar_status ashlar_large_take(size_t pages, unsigned flags, const char *n
 {
     struct ashlar_range_info range;
     ashlar_status status = ashlar_flags_status(NULL, flags);
-    if (pages - 1u >= ashlar_half.layout.kernel_pages) {
+    if (pages - 1u >= ashlar_kva.layout.kernel_pages) {
         return ASHLAR_BAD_ARGUMENT;
     }
     if (status == ASHLAR_OK) {
-        status = take_addresses(pages, name, &range);
+        status = take_large_addresses(pages, name, &range);
     }
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_space_commit_large(range.first, pages, flags);
+    status = ashlar_kva_commit_large(range.first, pages, flags);
     if (status != ASHLAR_OK) {
-        ashlar_arena_give(&ashlar_half.general, range.first, ASHLAR_CALLER());
+        ashlar_arena_give(&ashlar_kva.general, range.first, ASHLAR_CALLER());
         return status;
     }
     *first = range.first;

@@ -16,7 +16,12 @@
  *
  * Cost: O(1); emptying O(ranges kept).
  */
-#include "space/internal.h"
+#include "kva/magazine.h"
+
+#include "base/check.h"
+#include "base/lock.h"
+#include "kva/guard.h"
+#include "space/leaves.h"
 
 #define ARENA_SHARE 16u /* kept pages are at most 1 / this of an arena */
 
@@ -26,8 +31,8 @@ static bool can_be_kept(uint32_t note)
     return kind == (uint32_t)RANGE_PAGES || kind == (uint32_t)RANGE_STACK;
 }
 
-static void take_locked(struct arena *arena, const struct range_request *request, uint32_t index,
-                        struct ashlar_range_info *range)
+static void take_kept_locked(struct arena *arena, const struct range_request *request, uint32_t index,
+                             struct ashlar_range_info *range)
 {
     ashlar_ranges_at_locked(&arena->ranges, index, range);
     arena->kept[request->pages] = (uint32_t)range->tag;
@@ -48,7 +53,7 @@ bool ashlar_magazine_take(struct arena *arena, const struct range_request *reque
     uint32_t index = arena->kept[request->pages];
     if (index != 0) {
         struct ashlar_range_info range;
-        take_locked(arena, request, index, &range);
+        take_kept_locked(arena, request, index, &range);
         *first = ashlar_range_first(&range);
         ashlar_leaves_set(*first, ashlar_range_pages(&range), frames, flags);
     }
@@ -70,7 +75,7 @@ bool ashlar_magazine_keep_locked(struct arena *arena, const struct ashlar_range_
     return true;
 }
 
-static uint32_t detach(struct arena *arena, size_t size)
+static uint32_t detach_kept(struct arena *arena, size_t size)
 {
     struct ashlar_range_info range;
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
@@ -89,7 +94,7 @@ COLD bool ashlar_magazines_empty(struct arena *arena)
 {
     bool found = false;
     for (size_t size = 0; size < KEPT_SIZES; size++) {
-        uint32_t chain = detach(arena, size);
+        uint32_t chain = detach_kept(arena, size);
         while (chain != 0) {
             struct ashlar_range_info range;
             found = true;

@@ -13,28 +13,221 @@
  * a time, so that its buffers need no stack. Neighbours in the chain that are
  * neighbours in the address space, too, are collected as one span.
  *
- * Purged is at min(32 MiB, RAM / 64); when frames or addresses are short; and
- * when the kernel asks for it.
+ * Purged is at min(32 MiB, RAM / 64); when the kernel asks for it; when frames
+ * are short, for the purge is registered as a reliever; and when addresses are
+ * short. In the last case small ranges that are kept ready go as well, and
+ * whoever is at work on either is waited for: addresses in his hands are
+ * neither free nor taken.
  *
  * Cost: O(1) to add; a purge O(pages) and one flush.
  */
-#include "space/internal.h"
+#include "kva/purge.h"
 
 #include "base/atomic.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "base/token.h"
+#include "base/wait.h"
+#include "kva/guard.h"
+#include "kva/magazine.h"
+#include "space/gather.h"
+#include "space/leaves.h"
+#include "space/mapping.h"
 
 #define HIDE_LOCKED_PAGES 32u
 #define MOST_PAGES ((size_t)8192)
 #define RAM_SHARE 64u
 
-COLD void ashlar_purge_init(size_t ram_frames)
+/* --- purging -------------------------------------------------------------------- */
+
+COLD static uint32_t detach_given(struct arena *arena, size_t *pages)
 {
-    size_t share = ram_frames / RAM_SHARE;
-    ashlar_half.purge_pages = share < MOST_PAGES ? share : MOST_PAGES;
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    uint32_t chain = arena->given;
+    *pages += arena->given_pages;
+    arena->given = 0;
+    arena->given_pages = 0;
+    ashlar_lock_give(&arena->lock, interrupts);
+    return chain;
 }
 
-static bool may_flush(void)
+static bool next_given(const struct arena *arena, uint32_t *chain, struct ashlar_range_info *range)
 {
-    return ashlar_port_context() == ASHLAR_CONTEXT_THREAD && ashlar_lock_held_name() == NULL;
+    if (*chain == 0) {
+        return false;
+    }
+    ashlar_ranges_at_locked(&arena->ranges, *chain, range); /* the chain is the purger's alone */
+    *chain = (uint32_t)range->tag;
+    return true;
+}
+
+COLD static void gather_given(const struct arena *arena, uint32_t chain, struct ashlar_gather *gather)
+{
+    struct ashlar_range_info range;
+    while (next_given(arena, &chain, &range)) {
+        ashlar_gather_add(gather, range.first, range.pages);
+    }
+}
+
+/* --- releasing: by the one purger, in its own buffers -------------------------------- */
+
+static void give_purged_frames(struct purge *purge)
+{
+    if (purge->frame_count != 0) {
+        ashlar_frames_give_bulk(ashlar_kva.pool, purge->frames, purge->frame_count);
+        purge->frame_count = 0;
+    }
+}
+
+/* Pages side by side whose ranges are all the purger's, guards and all: a guard has nothing to collect_span. */
+static void collect_span(struct purge *purge)
+{
+    ashlar_vpn page = purge->span_first;
+    for (size_t left = purge->span_pages; left != 0;) {
+        size_t room = PURGE_FRAMES - purge->frame_count;
+        size_t step = left < room ? left : room;
+        ashlar_port_pin();
+        purge->frame_count += ashlar_leaves_collect(page, step, purge->frames + purge->frame_count);
+        ashlar_port_unpin();
+        page += step;
+        left -= step;
+        if (purge->frame_count == PURGE_FRAMES) {
+            give_purged_frames(purge);
+        }
+    }
+    purge->span_pages = 0;
+}
+
+/* What was taken one after the other is mostly given back so, or in the opposite order: the span grows at either end. */
+static inline void add_to_span(struct purge *purge, const struct ashlar_range_info *range)
+{
+    if (range->first + range->pages == purge->span_first) {
+        purge->span_first = range->first;
+    } else if (range->first != purge->span_first + purge->span_pages) {
+        collect_span(purge);
+        purge->span_first = range->first;
+    }
+    purge->span_pages += range->pages;
+}
+
+/* Collected ranges go to the magazines, as far as they are wanted there; the others, first in the array, stay. */
+static unsigned keep_ready(struct arena *arena, struct purge *purge)
+{
+    unsigned left = 0;
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    for (unsigned i = 0; i < purge->range_count; i++) {
+        if (!ashlar_magazine_keep_locked(arena, &purge->ranges[i])) {
+            purge->ranges[left++] = purge->ranges[i];
+        }
+    }
+    ashlar_lock_give(&arena->lock, interrupts);
+    return left;
+}
+
+COLD static void release_batch(struct arena *arena, struct purge *purge)
+{
+    collect_span(purge);
+    unsigned left = keep_ready(arena, purge);
+    for (unsigned i = 0; i < left; i++) {
+        ashlar_range_clear_guards(&purge->ranges[i]);
+        ashlar_arena_give(arena, purge->ranges[i].first, ASHLAR_CALLER());
+    }
+    purge->range_count = 0;
+}
+
+/* It never stays ready, and its guard has no note. */
+COLD static void release_large_range(struct arena *arena, const struct ashlar_range_info *range)
+{
+    (void)ashlar_pages_collect(NULL, range->first, ashlar_range_pages(range));
+    ashlar_arena_give(arena, range->first, ASHLAR_CALLER());
+}
+
+static void release_chain(struct purge *purge, struct arena *arena, uint32_t chain)
+{
+    while (next_given(arena, &chain, &purge->ranges[purge->range_count])) {
+        const struct ashlar_range_info *range = &purge->ranges[purge->range_count];
+        if (ashlar_range_is(range, RANGE_LARGE)) {
+            release_large_range(arena, range);
+        } else {
+            add_to_span(purge, range);
+            purge->range_count++;
+        }
+        if (purge->range_count == PURGE_RANGES) {
+            release_batch(arena, purge);
+        }
+    }
+    release_batch(arena, purge);
+}
+
+COLD static size_t purge_given(struct purge *purge)
+{
+    struct ashlar_gather gather;
+    size_t pages = 0;
+    uint32_t general = detach_given(&ashlar_kva.general, &pages);
+    uint32_t stacks = detach_given(&ashlar_kva.stacks, &pages);
+    ashlar_gather_init(&gather, NULL);
+    if (pages >= ASHLAR_FLUSH_THRESHOLD_PAGES) {
+        ashlar_gather_add_all(&gather);
+    } else {
+        gather_given(&ashlar_kva.general, general, &gather);
+        gather_given(&ashlar_kva.stacks, stacks, &gather);
+    }
+    if (pages != 0) {
+        ashlar_gather_finish(&gather);
+        ashlar_kva.purges++;
+        release_chain(purge, &ashlar_kva.general, general);
+        release_chain(purge, &ashlar_kva.stacks, stacks);
+        give_purged_frames(purge);
+        atomic_store(&ashlar_kva.returns, ashlar_kva.returns + 1u);
+    }
+    return pages;
+}
+
+COLD size_t ashlar_kva_purge(void)
+{
+    struct purge *purge = &ashlar_kva.purge;
+    ashlar_token_take(&purge->token);
+    size_t pages = purge_given(purge);
+    ashlar_token_give(&purge->token);
+    return pages;
+}
+
+COLD uintptr_t ashlar_purge_returns(void)
+{
+    return atomic_load(&ashlar_kva.returns);
+}
+
+/* With the token nobody else has addresses on their way back. */
+COLD static bool recover_all(struct purge *purge, struct arena *arena)
+{
+    bool purged = ashlar_may_wait() && purge_given(purge) != 0;
+    bool emptied = ashlar_magazines_empty(arena);
+    if (emptied) {
+        atomic_store(&ashlar_kva.returns, ashlar_kva.returns + 1u);
+    }
+    return purged || emptied;
+}
+
+COLD bool ashlar_purge_recover(struct arena *arena, uintptr_t seen)
+{
+    struct purge *purge = &ashlar_kva.purge;
+    if (!ashlar_token_try(&purge->token)) {
+        if (!ashlar_may_wait()) {
+            return false;
+        }
+        ashlar_token_take(&purge->token);
+    }
+    bool recovered = ashlar_purge_returns() != seen || recover_all(purge, arena);
+    ashlar_token_give(&purge->token);
+    return recovered;
+}
+
+/* --- giving --------------------------------------------------------------------- */
+
+/* Returns how many of its pages were missing. */
+static inline size_t hide_range(const struct ashlar_range_info *range)
+{
+    return ashlar_leaves_hide(ashlar_range_first(range), ashlar_range_pages(range));
 }
 
 /* Returns how many pages wait then. */
@@ -43,13 +236,13 @@ static inline size_t chain_locked(struct arena *arena, const struct ashlar_range
     ashlar_ranges_set_at_locked(&arena->ranges, range->index, range->note | RANGE_GIVEN, arena->given);
     arena->given = range->index;
     arena->given_pages += range->pages;
-    return ashlar_half.general.given_pages + ashlar_half.stacks.given_pages;
+    return ashlar_kva.general.given_pages + ashlar_kva.stacks.given_pages;
 }
 
 static inline void purge_if_many(size_t pages)
 {
-    if (pages >= ashlar_half.purge_pages && may_flush()) {
-        (void)ashlar_space_purge();
+    if (pages >= ashlar_kva.purge_pages && ashlar_may_wait()) {
+        (void)ashlar_kva_purge();
     }
 }
 
@@ -61,12 +254,12 @@ size_t ashlar_purge_give(const struct ashlar_range_info *range)
     size_t missing = 0;
     if (is_long) {
         ashlar_port_pin();
-        missing = ashlar_range_hide(range);
+        missing = hide_range(range);
         ashlar_port_unpin();
     }
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     if (!is_long) {
-        missing = ashlar_range_hide(range);
+        missing = hide_range(range);
     }
     size_t pages = chain_locked(arena, range);
     ashlar_lock_give(&arena->lock, interrupts);
@@ -82,7 +275,7 @@ bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, si
     bool few = ashlar_ranges_find_locked(&arena->ranges, first, range) && range->note == (uint32_t)RANGE_PAGES &&
                range->pages <= HIDE_LOCKED_PAGES;
     if (few) {
-        *missing = ashlar_range_hide(range);
+        *missing = hide_range(range);
         pages = chain_locked(arena, range);
     }
     ashlar_lock_give(&arena->lock, interrupts);
@@ -99,170 +292,18 @@ COLD void ashlar_purge_add(const struct ashlar_range_info *range)
     purge_if_many(pages);
 }
 
-/* --- purging -------------------------------------------------------------------- */
+/* --- shortage ------------------------------------------------------------------- */
 
-COLD static uint32_t detach(struct arena *arena, size_t *pages)
+COLD static size_t relieve_by_purge(void *context)
 {
-    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    uint32_t chain = arena->given;
-    *pages += arena->given_pages;
-    arena->given = 0;
-    arena->given_pages = 0;
-    ashlar_lock_give(&arena->lock, interrupts);
-    return chain;
+    (void)context;
+    return ashlar_kva_purge();
 }
 
-static bool next_of(const struct arena *arena, uint32_t *chain, struct ashlar_range_info *range)
+COLD void ashlar_purge_init(size_t ram_frames)
 {
-    if (*chain == 0) {
-        return false;
-    }
-    ashlar_ranges_at_locked(&arena->ranges, *chain, range); /* the chain is the purger's alone */
-    *chain = (uint32_t)range->tag;
-    return true;
-}
-
-COLD static void gather_chain(const struct arena *arena, uint32_t chain, struct ashlar_gather *gather)
-{
-    struct ashlar_range_info range;
-    while (next_of(arena, &chain, &range)) {
-        ashlar_gather_add(gather, range.first, range.pages);
-    }
-}
-
-/* --- releasing: by the one purger, in its own buffers -------------------------------- */
-
-static void flush_frames(struct purge *purge)
-{
-    if (purge->frame_count != 0) {
-        ashlar_frames_give_bulk(ashlar_half.pool, purge->frames, purge->frame_count);
-        purge->frame_count = 0;
-    }
-}
-
-/* Pages side by side whose ranges are all the purger's, guards and all: a guard has nothing to collect. */
-static void collect(struct purge *purge)
-{
-    ashlar_vpn page = purge->span_first;
-    for (size_t left = purge->span_pages; left != 0;) {
-        size_t room = PURGE_FRAMES - purge->frame_count;
-        size_t step = left < room ? left : room;
-        ashlar_port_pin();
-        purge->frame_count += ashlar_leaves_collect(page, step, purge->frames + purge->frame_count);
-        ashlar_port_unpin();
-        page += step;
-        left -= step;
-        if (purge->frame_count == PURGE_FRAMES) {
-            flush_frames(purge);
-        }
-    }
-    purge->span_pages = 0;
-}
-
-/* What was taken one after the other is mostly given back so, or in the opposite order: the span grows at either end. */
-static inline void add_to_span(struct purge *purge, const struct ashlar_range_info *range)
-{
-    if (range->first + range->pages == purge->span_first) {
-        purge->span_first = range->first;
-    } else if (range->first != purge->span_first + purge->span_pages) {
-        collect(purge);
-        purge->span_first = range->first;
-    }
-    purge->span_pages += range->pages;
-}
-
-/* Collected ranges go to the magazines, as far as they are wanted there; the others, first in the array, stay. */
-static unsigned keep(struct arena *arena, struct purge *purge)
-{
-    unsigned left = 0;
-    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    for (unsigned i = 0; i < purge->range_count; i++) {
-        if (!ashlar_magazine_keep_locked(arena, &purge->ranges[i])) {
-            purge->ranges[left++] = purge->ranges[i];
-        }
-    }
-    ashlar_lock_give(&arena->lock, interrupts);
-    return left;
-}
-
-COLD static void release_batch(struct arena *arena, struct purge *purge)
-{
-    collect(purge);
-    unsigned left = keep(arena, purge);
-    for (unsigned i = 0; i < left; i++) {
-        ashlar_range_clear_guards(&purge->ranges[i]);
-        ashlar_arena_give(arena, purge->ranges[i].first, ASHLAR_CALLER());
-    }
-    purge->range_count = 0;
-}
-
-/* It never stays ready, and its guard has no note. */
-COLD static void release_large(struct arena *arena, const struct ashlar_range_info *range)
-{
-    ashlar_pages_collect(NULL, range->first, ashlar_range_pages(range));
-    ashlar_arena_give(arena, range->first, ASHLAR_CALLER());
-}
-
-static void release_chain(struct purge *purge, struct arena *arena, uint32_t chain)
-{
-    while (next_of(arena, &chain, &purge->ranges[purge->range_count])) {
-        const struct ashlar_range_info *range = &purge->ranges[purge->range_count];
-        if ((range->note & RANGE_KIND_MASK) == (uint32_t)RANGE_LARGE) {
-            release_large(arena, range);
-        } else {
-            add_to_span(purge, range);
-            purge->range_count++;
-        }
-        if (purge->range_count == PURGE_RANGES) {
-            release_batch(arena, purge);
-        }
-    }
-    release_batch(arena, purge);
-}
-
-/* One thread purges at a time; who finds another one at it waits for it. */
-COLD static void begin(struct purge *purge)
-{
-    while (!atomic_cas_u32(&purge->busy, 0, 1)) {
-        ashlar_port_relax();
-    }
-}
-
-COLD static size_t purge_all(struct purge *purge)
-{
-    struct ashlar_gather gather;
-    size_t pages = 0;
-    uint32_t general = detach(&ashlar_half.general, &pages);
-    uint32_t stacks = detach(&ashlar_half.stacks, &pages);
-    ashlar_gather_init(&gather, NULL);
-    if (pages >= ASHLAR_FLUSH_THRESHOLD_PAGES) {
-        ashlar_gather_add_all(&gather);
-    } else {
-        gather_chain(&ashlar_half.general, general, &gather);
-        gather_chain(&ashlar_half.stacks, stacks, &gather);
-    }
-    if (pages != 0) {
-        ashlar_gather_finish(&gather);
-        ashlar_half.purges++;
-        release_chain(purge, &ashlar_half.general, general);
-        release_chain(purge, &ashlar_half.stacks, stacks);
-        flush_frames(purge);
-    }
-    return pages;
-}
-
-COLD size_t ashlar_space_purge(void)
-{
-    struct purge *purge = &ashlar_half.purge;
-    begin(purge);
-    size_t pages = purge_all(purge);
-    atomic_store_u32(&purge->busy, 0);
-    return pages;
-}
-
-/* Somebody else's purge is as good as one of our own. */
-COLD bool ashlar_purge_helps(void)
-{
-    uint64_t before = ashlar_half.purges;
-    return may_flush() && (ashlar_space_purge() != 0 || ashlar_half.purges != before);
+    size_t share = ram_frames / RAM_SHARE;
+    ashlar_kva.purge_pages = share < MOST_PAGES ? share : MOST_PAGES;
+    ashlar_kva.reliever = (struct ashlar_reliever){.relieve = relieve_by_purge};
+    ashlar_frames_add_reliever(ashlar_kva.pool, &ashlar_kva.reliever);
 }

@@ -12,8 +12,8 @@
  * Context: any but NMI. The owner's lock is held around every call that ends in
  * _locked. Cost: O(1), expected for the hash; stats.steps_worst counts it.
  */
-#ifndef ASHLAR_SPACE_RANGES_H
-#define ASHLAR_SPACE_RANGES_H
+#ifndef ASHLAR_KVA_RANGES_H
+#define ASHLAR_KVA_RANGES_H
 
 #include <ashlar/config.h>
 #include <ashlar/status.h>
@@ -25,6 +25,10 @@
 /* A descriptor index counts units of this many bytes from the strip's start, so at most this many pages can be named. */
 #define ASHLAR_RANGES_UNIT_BYTES 16u
 #define ASHLAR_RANGES_STRIP_PAGES_MAX (((size_t)1 << 24) - 1u)
+
+/* Of the kernel's own arenas, whose guards name descriptors by a note: addresses of a strip, at most. Their tables exist
+ * from boot. */
+#define ASHLAR_STRIP_PAGES_MAX ((size_t)16384)
 
 /* Bins of free ranges: eight for each power of two; sizes below 16 pages have a bin each. Pages of an arena: below 2^20
  * on 32-bit machines, below 2^45 on others (the last level stays empty). */

@@ -27,7 +27,7 @@
  * Cost: O(ASIDs of a CPU), 8, for a switch. Source: Intel SDM vol. 3, 4.10.1
  * and 4.10.4.1.
  */
-#include "space/internal.h"
+#include "space/asid.h"
 
 #include "base/atomic.h"
 
@@ -37,7 +37,7 @@ void ashlar_asid_renew(struct ashlar_space *space)
 }
 
 /* The ASID of this space on this CPU, or one that is taken over. */
-static unsigned choose(struct asids *asids, const struct ashlar_space *space)
+static unsigned choose_asid(struct asids *asids, const struct ashlar_space *space)
 {
     for (unsigned i = 0; i < ASIDS; i++) {
         if (asids->asid[i].space == space) {
@@ -54,7 +54,7 @@ ashlar_phys ashlar_asid_root(const struct ashlar_space *space, unsigned cpu)
     if (space != NULL) {
         struct asids *asids = &ashlar_half.asids[cpu];
         const struct asid now = {space, atomic_load(&space->epoch)};
-        unsigned index = choose(asids, space);
+        unsigned index = choose_asid(asids, space);
         kept = asids->asid[index].space == space && asids->asid[index].epoch == now.epoch;
         asids->asid[index] = now;
         number = index + 1u;

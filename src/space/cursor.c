@@ -22,9 +22,18 @@
  * In the kernel half the holder of a range is alone with its entries, and only
  * linking a table takes a lock; the cursor keeps its CPU.
  */
-#include "space/internal.h"
+#include "space/cursor.h"
 
 #include "arch/entry.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "space/gather.h"
+#include "space/growth.h"
+#include "space/half.h"
+#include "space/policy.h"
+#include "space/reach.h"
+#include "space/tables.h"
 
 /* --- begin ------------------------------------------------------------------- */
 
@@ -40,7 +49,7 @@ static ashlar_status range_status(const struct ashlar_space *space, ashlar_vpn f
     return first + pages - 1u < ashlar_user_pages() ? ASHLAR_OK : ASHLAR_REFUSED;
 }
 
-static void enter(struct ashlar_cursor *cursor)
+static void enter_half(struct ashlar_cursor *cursor)
 {
     if (cursor->space != NULL) {
         cursor->interrupts = ashlar_lock_take(&cursor->space->lock);
@@ -49,7 +58,7 @@ static void enter(struct ashlar_cursor *cursor)
     }
 }
 
-static void leave(struct ashlar_cursor *cursor)
+static void leave_half(struct ashlar_cursor *cursor)
 {
     if (cursor->space != NULL) {
         ashlar_lock_give(&cursor->space->lock, cursor->interrupts);
@@ -98,7 +107,7 @@ static ashlar_status plan_map_at(const struct ashlar_spot *spot, ashlar_vpn page
 }
 
 /* Does the cursor's range cover only a part of the large page at this spot? */
-COLD static bool cuts(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page)
+COLD static bool cuts_large_page(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page)
 {
     size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, spot->level);
     ashlar_vpn start = round_down(page, whole);
@@ -117,7 +126,7 @@ static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const st
     if (!ashlar_entry_is_present(spot->entry)) {
         return ASHLAR_ABSENT;
     }
-    if (cuts(cursor, spot, page)) {
+    if (cuts_large_page(cursor, spot, page)) {
         plan->splits++;
         plan->tables += ashlar_spot_is_deposited(spot) ? 0 : 2u * (spot->level - 1u);
     }
@@ -125,7 +134,7 @@ static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const st
 }
 
 /* The open table, moved on to the cursor's next page; found anew where another decides. */
-static struct ashlar_spot *seek(struct ashlar_cursor *cursor, ashlar_vpn page)
+static struct ashlar_spot *seek_spot(struct ashlar_cursor *cursor, ashlar_vpn page)
 {
     struct ashlar_spot *spot = &cursor->spot;
     unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
@@ -140,13 +149,14 @@ static struct ashlar_spot *seek(struct ashlar_cursor *cursor, ashlar_vpn page)
 }
 
 /* Look at the whole range: does it fit the intent, and what can it need? */
-static ashlar_status look(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level, struct plan *plan)
+static ashlar_status plan_range(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level,
+                                struct plan *plan)
 {
     ashlar_vpn page = cursor->next;
     size_t left = cursor->pages;
     ashlar_status status = ASHLAR_OK;
     while (left != 0 && status == ASHLAR_OK) {
-        const struct ashlar_spot *spot = seek(cursor, page);
+        const struct ashlar_spot *spot = seek_spot(cursor, page);
         size_t step = ashlar_spot_pages(spot, page, left);
         status = intent == ASHLAR_INTENT_MAP ? plan_map_at(spot, page, step, large_level, plan)
                                              : plan_change_at(cursor, spot, page, step, plan);
@@ -159,20 +169,20 @@ static ashlar_status look(struct ashlar_cursor *cursor, ashlar_intent intent, un
 /* Split the large page at this edge of the range, down to where the edge lies. Reserved beforehand: nothing fails. */
 COLD static void split_edge(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_gather *gather)
 {
-    while (cuts(cursor, seek(cursor, page), page)) {
+    while (cuts_large_page(cursor, seek_spot(cursor, page), page)) {
         ashlar_tables_split(cursor, page, &cursor->spot, gather);
         ashlar_spot_close(&cursor->spot);
     }
 }
 
-static ashlar_status prepare(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level,
-                             struct ashlar_gather *gather)
+static ashlar_status prepare_cursor(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level,
+                                    struct ashlar_gather *gather)
 {
     struct plan plan = {0, 0};
     if (intent == ASHLAR_INTENT_COLLECT) {
         return ASHLAR_OK;
     }
-    ashlar_status status = look(cursor, intent, large_level, &plan);
+    ashlar_status status = plan_range(cursor, intent, large_level, &plan);
     if (status != ASHLAR_OK || (plan.tables | plan.splits) == 0) {
         return status;
     }
@@ -185,7 +195,8 @@ static ashlar_status prepare(struct ashlar_cursor *cursor, ashlar_intent intent,
     return status;
 }
 
-static inline void put_at(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages)
+static inline void place_cursor(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                size_t pages)
 {
     cursor->space = space;
     cursor->next = first;
@@ -198,12 +209,12 @@ static inline void put_at(struct ashlar_cursor *cursor, struct ashlar_space *spa
 
 void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
-    put_at(cursor, space, first, pages);
-    enter(cursor);
+    place_cursor(cursor, space, first, pages);
+    enter_half(cursor);
 }
 
-ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
-                                 size_t pages, ashlar_intent intent, unsigned large_level)
+ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                size_t pages, ashlar_intent intent, unsigned large_level)
 {
     ashlar_status status = range_status(space, first, pages);
     if (status == ASHLAR_OK && BUILT_GROWTH && space == NULL && intent == ASHLAR_INTENT_MAP &&
@@ -213,25 +224,32 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
     if (status != ASHLAR_OK) {
         return status;
     }
-    put_at(cursor, space, first, pages);
+    place_cursor(cursor, space, first, pages);
     for (;;) {
         struct ashlar_gather gather;
         ashlar_gather_init(&gather, space);
-        enter(cursor);
-        status = prepare(cursor, intent, large_level, &gather);
+        enter_half(cursor);
+        status = prepare_cursor(cursor, intent, large_level, &gather);
         if (status == ASHLAR_OK && gather.runs == 0) {
             return ASHLAR_OK;
         }
         ashlar_spot_close(&cursor->spot);
-        leave(cursor);
-        if (status == ASHLAR_NO_FRAMES && ashlar_purge_helps()) {
-            continue;
-        }
+        leave_half(cursor);
         if (status != ASHLAR_OK) {
             return status;
         }
-        ashlar_gather_finish(&gather); /* split pages, forgotten as large ones; look again: the lock was open */
+        ashlar_gather_finish(&gather); /* split pages, forgotten as large ones; plan_range again: the lock was open */
     }
+}
+
+ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                 size_t pages, ashlar_intent intent, unsigned large_level)
+{
+    ashlar_status status;
+    do {
+        status = ashlar_cursor_try(cursor, space, first, pages, intent, large_level);
+    } while (status == ASHLAR_NO_FRAMES && ashlar_frames_relieve(ashlar_half.pool));
+    return status;
 }
 
 ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
@@ -244,7 +262,7 @@ void ashlar_cursor_end(struct ashlar_cursor *cursor)
 {
     ashlar_spot_close(&cursor->spot);
     ashlar_tables_release(cursor);
-    leave(cursor);
+    leave_half(cursor);
 }
 
 /* --- map ---------------------------------------------------------------------- */
@@ -256,7 +274,7 @@ static void count_mapped(const struct ashlar_cursor *cursor, size_t more, size_t
     }
 }
 
-static void advance(struct ashlar_cursor *cursor, size_t pages)
+static void advance_cursor(struct ashlar_cursor *cursor, size_t pages)
 {
     ASHLAR_ASSERT(pages <= cursor->pages);
     cursor->next += pages;
@@ -264,16 +282,16 @@ static void advance(struct ashlar_cursor *cursor, size_t pages)
 }
 
 /* The spot of the next page at this level or below, tables linked down to it. */
-static struct ashlar_spot *seek_linked(struct ashlar_cursor *cursor, unsigned level)
+static struct ashlar_spot *seek_linked_spot(struct ashlar_cursor *cursor, unsigned level)
 {
-    while (seek(cursor, cursor->next)->level > level) {
+    while (seek_spot(cursor, cursor->next)->level > level) {
         ashlar_tables_link(cursor, cursor->next, &cursor->spot);
         ashlar_spot_close(&cursor->spot);
     }
     return &cursor->spot;
 }
 
-static uint64_t leaf_bits(const struct ashlar_cursor *cursor, unsigned level, unsigned flags)
+static uint64_t bits_of_leaf(const struct ashlar_cursor *cursor, unsigned level, unsigned flags)
 {
     unsigned whose = cursor->space != NULL ? ASHLAR_MAP_USER : ASHLAR_MAP_GLOBAL;
     return level == 1 ? ashlar_half.leaf_bits[(flags | whose) & LEAF_FLAGS]
@@ -281,7 +299,7 @@ static uint64_t leaf_bits(const struct ashlar_cursor *cursor, unsigned level, un
 }
 
 /* There is no pool yet while the kernel half is laid. */
-static void note_frames(ashlar_pfn first, size_t frames, void (*note)(struct ashlar_frames *, ashlar_pfn))
+static void note_each_frame(ashlar_pfn first, size_t frames, void (*note)(struct ashlar_frames *, ashlar_pfn))
 {
     for (size_t i = 0; i < frames && ashlar_half.pool != NULL; i++) {
         note(ashlar_half.pool, first + i);
@@ -290,16 +308,16 @@ static void note_frames(ashlar_pfn first, size_t frames, void (*note)(struct ash
 
 void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, size_t pages, unsigned flags)
 {
-    uint64_t bits = leaf_bits(cursor, 1, flags);
+    uint64_t bits = bits_of_leaf(cursor, 1, flags);
     while (pages != 0) {
-        struct ashlar_spot *spot = seek_linked(cursor, 1);
+        struct ashlar_spot *spot = seek_linked_spot(cursor, 1);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
         ashlar_run_set(ashlar_half.paging, spot->table, spot->index, (unsigned)step, frames, bits);
         for (size_t i = 0; ASHLAR_DEBUG && i < step; i++) {
-            note_frames(frames[i], 1, ashlar_frames_note_mapped);
+            note_each_frame(frames[i], 1, ashlar_frames_note_mapped);
         }
         count_mapped(cursor, step, 0);
-        advance(cursor, step);
+        advance_cursor(cursor, step);
         frames += step;
         pages -= step;
     }
@@ -337,18 +355,18 @@ COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn firs
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned large_level = ashlar_large_level(cursor->next, first, flags);
     while (pages != 0) {
-        unsigned found = seek(cursor, cursor->next)->level;
+        unsigned found = seek_spot(cursor, cursor->next)->level;
         unsigned level =
             ashlar_level_for(paging, cursor->next, first, pages, found < large_level ? found : large_level);
-        struct ashlar_spot *spot = seek_linked(cursor, level);
+        struct ashlar_spot *spot = seek_linked_spot(cursor, level);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
         ashlar_run_set_linear(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u, first,
-                              leaf_bits(cursor, level, flags));
+                              bits_of_leaf(cursor, level, flags));
         if (ASHLAR_DEBUG) {
-            note_frames(first, step, ashlar_frames_note_mapped);
+            note_each_frame(first, step, ashlar_frames_note_mapped);
         }
         count_mapped(cursor, step, 0);
-        advance(cursor, step);
+        advance_cursor(cursor, step);
         first += step;
         pages -= step;
     }
@@ -358,22 +376,22 @@ COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn firs
 COLD void ashlar_cursor_map_deposited(struct ashlar_cursor *cursor, ashlar_pfn first, unsigned flags)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
-    struct ashlar_spot *spot = seek_linked(cursor, 2);
+    struct ashlar_spot *spot = seek_linked_spot(cursor, 2);
     size_t pages = (size_t)1 << ashlar_entry_shift(paging, 2);
     ashlar_tables_deposit(cursor);
     ashlar_run_set_linear(paging, spot->table, spot->index, 1, first,
-                          leaf_bits(cursor, 2, flags) | ashlar_entry_deposit_bit(paging));
+                          bits_of_leaf(cursor, 2, flags) | ashlar_entry_deposit_bit(paging));
     if (ASHLAR_DEBUG) {
-        note_frames(first, pages, ashlar_frames_note_mapped);
+        note_each_frame(first, pages, ashlar_frames_note_mapped);
     }
-    advance(cursor, pages);
+    advance_cursor(cursor, pages);
 }
 
 COLD void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note)
 {
-    struct ashlar_spot *spot = seek_linked(cursor, 1);
+    struct ashlar_spot *spot = seek_linked_spot(cursor, 1);
     ashlar_entry_note(ashlar_half.paging, spot->table, spot->index, note);
-    advance(cursor, 1);
+    advance_cursor(cursor, 1);
 }
 
 /* --- change -------------------------------------------------------------------- */
@@ -382,7 +400,7 @@ size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ash
 {
     size_t hidden = 0;
     while (pages != 0) {
-        struct ashlar_spot *spot = seek(cursor, cursor->next);
+        struct ashlar_spot *spot = seek_spot(cursor, cursor->next);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
         if (spot->level == 1) {
             hidden += ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, (unsigned)step);
@@ -390,7 +408,7 @@ size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ash
             hidden += step;
         }
         ashlar_gather_add(gather, cursor->next, step);
-        advance(cursor, step);
+        advance_cursor(cursor, step);
         pages -= step;
     }
     return hidden;
@@ -401,13 +419,13 @@ COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsi
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     while (pages != 0) {
-        struct ashlar_spot *spot = seek(cursor, cursor->next);
+        struct ashlar_spot *spot = seek_spot(cursor, cursor->next);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
-        uint64_t set = leaf_bits(cursor, spot->level, flags) & ashlar_entry_permission_bits(paging);
+        uint64_t set = bits_of_leaf(cursor, spot->level, flags) & ashlar_entry_permission_bits(paging);
         ashlar_run_change(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u,
                           ashlar_entry_permission_bits(paging) & ~set, set);
         ashlar_gather_add(gather, cursor->next, step);
-        advance(cursor, step);
+        advance_cursor(cursor, step);
         pages -= step;
     }
 }
@@ -415,7 +433,7 @@ COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsi
 size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages, struct collected *out)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
-    struct ashlar_spot *spot = seek(cursor, cursor->next);
+    struct ashlar_spot *spot = seek_spot(cursor, cursor->next);
     size_t step = ashlar_spot_pages(spot, cursor->next, cursor->pages);
     out->large_pages = 0;
     out->frames = 0;
@@ -429,13 +447,13 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
         }
     }
     for (size_t i = 0; ASHLAR_DEBUG && i < out->frames; i++) {
-        note_frames(frames[i], 1, ashlar_frames_note_unmapped);
+        note_each_frame(frames[i], 1, ashlar_frames_note_unmapped);
     }
     if (ASHLAR_DEBUG) {
-        note_frames(out->large_first, out->large_pages, ashlar_frames_note_unmapped);
+        note_each_frame(out->large_first, out->large_pages, ashlar_frames_note_unmapped);
     }
     count_mapped(cursor, 0, out->frames + out->large_pages);
-    advance(cursor, step);
+    advance_cursor(cursor, step);
     return step;
 }
 

@@ -6,7 +6,7 @@
  * so that devices are not mapped write-back and the kernel's text is not mapped
  * writable a second time. What boot has carved is RAM like any other here.
  *
- * Each run of RAM takes the largest pages that its alignment allows:
+ * Each run of RAM takes the largest_level pages that its alignment allows:
  *
  *     run      |..4K..|--2M--|--2M--|------- 1G -------|--2M--|..4K|
  *
@@ -16,19 +16,24 @@
  *
  * Cost: O(runs + pages of the sizes used).
  */
-#include "space/internal.h"
+#include "space/direct.h"
 
 #include "arch/entry.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "space/cursor.h"
+#include "space/half.h"
+#include "space/policy.h"
 
 #define GIB_PAGES ((size_t)1 << 18)
 
 /* Frames that were carved of RAM: they are the map's no longer. */
-struct carved {
+struct carved_frames {
     ashlar_pfn first;
     size_t frames;
 };
 
-struct run {
+struct ram_run {
     ashlar_pfn first;
     size_t frames;
 };
@@ -48,9 +53,9 @@ COLD size_t ashlar_direct_pages(const struct ashlar_space_options *options)
 }
 
 /* The part of a map's entry that is mapped; no frames: none is. */
-COLD static struct run part_of(const struct ashlar_memmap_entry *entry, const struct carved *carved)
+COLD static struct ram_run mapped_part_of(const struct ashlar_memmap_entry *entry, const struct carved_frames *carved)
 {
-    struct run run = {(ashlar_pfn)(entry->base >> ASHLAR_PAGE_SHIFT), (size_t)(entry->length >> ASHLAR_PAGE_SHIFT)};
+    struct ram_run run = {(ashlar_pfn)(entry->base >> ASHLAR_PAGE_SHIFT), (size_t)(entry->length >> ASHLAR_PAGE_SHIFT)};
     if (entry->type == ASHLAR_MEMMAP_USABLE) {
         return run;
     }
@@ -62,11 +67,12 @@ COLD static struct run part_of(const struct ashlar_memmap_entry *entry, const st
 }
 
 /* The next run from entry *index on, parts side by side joined; false at the end. */
-COLD static bool next_run(const struct ashlar_memmap *map, const struct carved *carved, size_t *index, struct run *run)
+COLD static bool next_ram_run(const struct ashlar_memmap *map, const struct carved_frames *carved, size_t *index,
+                              struct ram_run *run)
 {
     run->frames = 0;
     for (; *index < map->count; ++*index) {
-        struct run part = part_of(&map->entries[*index], carved);
+        struct ram_run part = mapped_part_of(&map->entries[*index], carved);
         if (run->frames == 0) {
             *run = part;
         } else if (part.frames == 0 || part.first != run->first + run->frames) {
@@ -78,13 +84,13 @@ COLD static bool next_run(const struct ashlar_memmap *map, const struct carved *
     return run->frames != 0;
 }
 
-COLD static unsigned largest(const struct ashlar_space_options *options)
+COLD static unsigned largest_level(const struct ashlar_space_options *options)
 {
     return ashlar_paging_large_level(options->paging, options->features);
 }
 
 /* Pages that the next entry, or the next run of small ones within a table, takes from here. */
-COLD static size_t step_at(const struct ashlar_paging *paging, unsigned level, ashlar_vpn page, size_t left)
+COLD static size_t direct_step_at(const struct ashlar_paging *paging, unsigned level, ashlar_vpn page, size_t left)
 {
     size_t whole = (size_t)1 << ashlar_entry_shift(paging, level == 1 ? 2 : level);
     size_t step = whole - (page & (whole - 1u));
@@ -94,40 +100,41 @@ COLD static size_t step_at(const struct ashlar_paging *paging, unsigned level, a
 COLD size_t ashlar_direct_count_tables(const struct ashlar_space_options *options, ashlar_vpn direct_first)
 {
     const struct ashlar_paging *paging = options->paging;
-    const struct carved none = {0, 0};
+    const struct carved_frames none = {0, 0};
     unsigned top = ashlar_paging_levels(paging);
     bool ahead = ashlar_sharing_rows[options->policy].step == SHARING_ALL;
     ashlar_vpn last[PAGING_LEVELS_MAX + 1u] = {0};
     size_t tables = 0, index = 0;
-    struct run run;
-    while (ashlar_direct_is_wanted(options) && next_run(options->map, &none, &index, &run)) {
+    struct ram_run run;
+    while (ashlar_direct_is_wanted(options) && next_ram_run(options->map, &none, &index, &run)) {
         for (size_t step; run.frames != 0; run.first += step, run.frames -= step) {
             ashlar_vpn page = direct_first + run.first;
-            unsigned level = ashlar_level_for(paging, page, run.first, run.frames, largest(options));
+            unsigned level = ashlar_level_for(paging, page, run.first, run.frames, largest_level(options));
             for (unsigned table = level; table < top - (ahead ? 1u : 0u); table++) {
                 ashlar_vpn number = (page >> ashlar_entry_shift(paging, table + 1u)) + 1u;
                 tables += number != last[table];
                 last[table] = number;
             }
-            step = step_at(paging, level, page, run.frames);
+            step = direct_step_at(paging, level, page, run.frames);
         }
     }
     return tables;
 }
 
-COLD static void map_run(struct ashlar_builder *builder, struct run run)
+COLD static void map_ram_run(struct ashlar_builder *builder, struct ram_run run)
 {
     const struct ashlar_space_options *options = &ashlar_half.options;
     ashlar_vpn first = ashlar_half.layout.direct_first + run.first;
     struct ashlar_cursor cursor;
     size_t step;
     for (size_t done = 0; done < run.frames; done += step) {
-        unsigned level =
-            ashlar_level_for(options->paging, first + done, run.first + done, run.frames - done, largest(options));
+        unsigned level = ashlar_level_for(options->paging, first + done, run.first + done, run.frames - done,
+                                          largest_level(options));
         ashlar_build_tables(builder, first + done, 1, level);
-        step = step_at(options->paging, level, first + done, run.frames - done);
+        step = direct_step_at(options->paging, level, first + done, run.frames - done);
     }
-    ashlar_status status = ashlar_cursor_open(&cursor, NULL, first, run.frames, ASHLAR_INTENT_MAP, largest(options));
+    ashlar_status status =
+        ashlar_cursor_open(&cursor, NULL, first, run.frames, ASHLAR_INTENT_MAP, largest_level(options));
     ASHLAR_CHECK(status == ASHLAR_OK, "space: direct map at %p: %s", (void *)ashlar_page_address(first),
                  ashlar_status_text(status));
     ashlar_cursor_map_linear(&cursor, run.first, run.frames, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE);
@@ -136,10 +143,10 @@ COLD static void map_run(struct ashlar_builder *builder, struct run run)
 
 COLD void ashlar_direct_build(struct ashlar_builder *builder, ashlar_pfn carve_first, size_t carve_frames)
 {
-    const struct carved carved = {carve_first, carve_frames};
+    const struct carved_frames carved = {carve_first, carve_frames};
     size_t index = 0;
-    struct run run;
-    while (ashlar_half.layout.direct_pages != 0 && next_run(ashlar_half.options.map, &carved, &index, &run)) {
-        map_run(builder, run);
+    struct ram_run run;
+    while (ashlar_half.layout.direct_pages != 0 && next_ram_run(ashlar_half.options.map, &carved, &index, &run)) {
+        map_ram_run(builder, run);
     }
 }

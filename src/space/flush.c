@@ -23,12 +23,21 @@
  *
  * With ASIDs a CPU may know a user half that it does not run: asid.c.
  *
+ * Long changes drop the whole TLB instead of single pages: from
+ * ASHLAR_FLUSH_THRESHOLD_PAGES on a reload is the cheaper of the two.
+ *
  * Source: Black, Rashid, Golub, Hill, Baron, "Translation Lookaside Buffer
  * Consistency: A Software Approach" (ASPLOS 1989); there, every CPU waits.
  */
-#include "space/internal.h"
+#include "space/flush.h"
 
 #include "base/atomic.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "space/asid.h"
+#include "space/gather.h"
+#include "space/half.h"
 
 COLD void ashlar_shootdown_init(void)
 {
@@ -40,10 +49,33 @@ COLD void ashlar_shootdown_init(void)
     ashlar_half.online[cpu / 32u] = 1u << (cpu % 32u);
 }
 
+/* --- this CPU ------------------------------------------------------------------ */
+
+static void flush_runs(const struct ashlar_gather *gather)
+{
+    for (unsigned i = 0; i < gather->runs; i++) {
+        for (size_t page = 0; page < gather->run[i].pages; page++) {
+            ashlar_port_flush_page(ashlar_page_address(gather->run[i].first + page));
+        }
+    }
+}
+
+/* Pinned, or with interrupts off. */
+static void flush_here(const struct ashlar_gather *gather)
+{
+    if (gather->runs > ASHLAR_GATHER_RUNS || gather->pages >= ASHLAR_FLUSH_THRESHOLD_PAGES) {
+        ashlar_port_flush_all();
+        ashlar_half.flush_alls++;
+    } else {
+        flush_runs(gather);
+        ashlar_half.flush_pages += gather->pages;
+    }
+}
+
 /* --- asking ------------------------------------------------------------------- */
 
 /* False if that CPU takes no part any more. */
-COLD static bool ask(struct shootdown *box, const struct ashlar_gather *gather)
+COLD static bool ask_cpu(struct shootdown *box, const struct ashlar_gather *gather)
 {
     uintptr_t interrupts = ashlar_lock_take(&box->lock);
     bool online = box->online != 0;
@@ -62,7 +94,7 @@ COLD static unsigned ask_all(uint32_t *mask, const struct ashlar_gather *gather)
     for (unsigned word = 0; word < CPU_WORDS; word++) {
         for (uint32_t left = mask[word]; left != 0; left &= left - 1u) {
             unsigned bit = u32_ctz(left);
-            if (ask(&ashlar_half.cpus[word * 32u + bit], gather)) {
+            if (ask_cpu(&ashlar_half.cpus[word * 32u + bit], gather)) {
                 asked++;
             } else {
                 mask[word] &= ~(1u << bit);
@@ -73,7 +105,7 @@ COLD static unsigned ask_all(uint32_t *mask, const struct ashlar_gather *gather)
 }
 
 /* What was asked of a CPU until now includes our request; later ones need not be waited for. */
-COLD static void wait_for(const struct shootdown *box)
+COLD static void wait_for_answer(const struct shootdown *box)
 {
     uint32_t asked = atomic_load_u32(&box->asked);
     while ((int32_t)(atomic_load_u32(&box->answered) - asked) < 0) {
@@ -81,11 +113,11 @@ COLD static void wait_for(const struct shootdown *box)
     }
 }
 
-COLD static void wait_for_all(const uint32_t *mask)
+COLD static void wait_for_answers(const uint32_t *mask)
 {
     for (unsigned word = 0; word < CPU_WORDS; word++) {
         for (uint32_t left = mask[word]; left != 0; left &= left - 1u) {
-            wait_for(&ashlar_half.cpus[word * 32u + u32_ctz(left)]);
+            wait_for_answer(&ashlar_half.cpus[word * 32u + u32_ctz(left)]);
         }
     }
 }
@@ -101,7 +133,8 @@ static void read_mask(struct ashlar_space *space, unsigned cpu, uint32_t *mask)
     mask[cpu / 32u] &= ~(1u << (cpu % 32u));
 }
 
-void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller)
+/* On every CPU that may know translations of the gather's space; returns when all have let go. */
+static void shoot_down(const struct ashlar_gather *gather, const void *caller)
 {
     uint32_t mask[CPU_WORDS];
     unsigned cpu = ashlar_port_pin(); /* before the question: it is about this CPU */
@@ -110,7 +143,7 @@ void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller)
     if (ashlar_asids_are_used() && gather->space != NULL) {
         ashlar_asid_renew(gather->space);
     }
-    ashlar_gather_flush(gather);
+    flush_here(gather);
     read_mask(gather->space, cpu, mask);
     unsigned asked = ask_all(mask, gather);
     if (asked != 0) {
@@ -120,7 +153,16 @@ void ashlar_shootdown(const struct ashlar_gather *gather, const void *caller)
         ashlar_half.options.kick(mask, CPU_WORDS);
     }
     ashlar_port_unpin();
-    wait_for_all(mask);
+    wait_for_answers(mask);
+}
+
+void ashlar_gather_finish(struct ashlar_gather *gather)
+{
+    if (gather->runs != 0) {
+        shoot_down(gather, ASHLAR_CALLER());
+    }
+    gather->runs = 0;
+    gather->pages = 0;
 }
 
 /* --- answering ------------------------------------------------------------------ */
@@ -137,7 +179,7 @@ void ashlar_space_answer(void)
     gather = box->pending;
     ashlar_gather_init(&box->pending, NULL);
     ashlar_lock_give(&box->lock, interrupts);
-    ashlar_gather_flush(&gather);
+    flush_here(&gather);
     atomic_store_u32(&box->answered, asked);
 }
 
@@ -148,20 +190,15 @@ COLD static void set_online(struct shootdown *box, int online)
     ashlar_lock_give(&box->lock, interrupts);
 }
 
-COLD void ashlar_space_cpu_join(void)
+COLD void ashlar_shootdown_join(unsigned cpu)
 {
-    unsigned cpu = ashlar_port_cpu();
-    ASHLAR_CHECK(cpu < ashlar_half.options.max_cpus, "space: CPU %u joins, but boot named %u at most", cpu,
-                 ashlar_half.options.max_cpus);
     set_online(&ashlar_half.cpus[cpu], 1);
     (void)atomic_fetch_or_u32(&ashlar_half.online[cpu / 32u], 1u << (cpu % 32u));
     ashlar_port_flush_all();
 }
 
-COLD void ashlar_space_cpu_leave(void)
+COLD void ashlar_shootdown_leave(unsigned cpu)
 {
-    unsigned cpu = ashlar_port_cpu();
-    ashlar_space_switch(NULL);
     (void)atomic_fetch_and_u32(&ashlar_half.online[cpu / 32u], ~(1u << (cpu % 32u)));
     set_online(&ashlar_half.cpus[cpu], 0);
     ashlar_space_answer();

@@ -1,46 +1,47 @@
 /* SPDX-License-Identifier: 0BSD */
 /* lay.c - where everything lies in the kernel half, and building it before there is a frame pool.
  *
- *     kernel_first                                                            image
- *     | direct map | general arena ... | stacks | carve | strips | array, dir | ... |
- *       (64-bit)                       |<------------ fixed area ------------>|
+ *     kernel_first                                                              image
+ *     | direct map | addresses for ranges ... | areas ... | array, directory, root | ... |
+ *       (64-bit)                              |<----------- fixed part ----------->|
  *
- * The fixed area lies just below the image, within the last 128 MiB (on 64-bit
- * machines within the last top-level slot), so that only the start of kernel
- * space moves with its size. All tables of the fixed area exist from here on,
- * whatever the sharing policy; an unmapped page stands between its parts.
+ * Floors above say as data which *areas* they want: so many pages, some of them
+ * backed. All tables of the fixed part exist from here on, whatever the sharing
+ * policy, so that what lies there is never brought in by a fault; an unmapped
+ * page stands between its parts. It lies just below the image, within the last
+ * 128 MiB (on 64-bit machines within the last top-level slot), so that only the
+ * start of kernel space moves with its size.
  *
- * Nothing but the image is reachable when this runs, and nothing else need be:
- * tables are zeroed, linked and filled through the port's windows. What is
- * mapped goes through a cursor, which finds every table there and so takes no
- * frame. The linear array comes last: it shows each table of level 1 that the
- * kernel half has, and behind them those of level 2.
+ * The linear array comes last: it shows each table of level 1 that the kernel
+ * half has, and behind them those of level 2.
  *
  * The frames given are used from the first upward: the root, the tables that
- * the policy makes ahead, those of the fixed area, the first pages of the strips.
+ * the policy makes ahead, those of the fixed part, what is behind areas that
+ * bring no frames of their own.
  *
  * Cost: O(tables + pages mapped).
  */
-#include "space/internal.h"
+#include "space/build.h"
 
 #include "arch/entry.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "space/direct.h"
+#include "space/flush.h"
+#include "space/half.h"
+#include "space/policy.h"
+#include "space/reach.h"
 
 #define FIXED_PAGES_MAX ((size_t)32768)  /* 128 MiB */
 #define FIRST_ALIGN_PAGES ((size_t)1024) /* a multiple of what one table of level 1 covers, in every format */
 #define GAP_PAGES ((size_t)1)
-#define STRIPS ((size_t)2)
-
-struct ashlar_half ashlar_half;
 
 /* --- the plan: pure functions of the options ---------------------------------- */
 
-COLD static size_t strip_pages(size_t arena_pages)
-{
-    size_t wanted = ashlar_ranges_strip_pages(arena_pages);
-    return wanted < STRIP_PAGES_MAX ? wanted : STRIP_PAGES_MAX;
-}
-
-COLD static size_t covered(unsigned shift, ashlar_vpn first, ashlar_vpn last)
+COLD static size_t tables_covering(unsigned shift, ashlar_vpn first, ashlar_vpn last)
 {
     return (last >> shift) - (first >> shift) + 1u;
 }
@@ -55,26 +56,38 @@ COLD static size_t array_pages(const struct ashlar_space_options *options, ashla
         return 0;
     }
     for (unsigned level = 1; level < ashlar_paging_levels(paging); level++) {
-        pages += covered(ashlar_entry_shift(paging, level + 1u), options->kernel_first, last_page);
+        pages += tables_covering(ashlar_entry_shift(paging, level + 1u), options->kernel_first, last_page);
     }
     return pages;
 }
 
-/* Take a part off the top of what is left below *end. */
-COLD static ashlar_vpn place(ashlar_vpn *end, size_t pages)
+/* Pages of all areas, with the gaps between them. */
+COLD static size_t area_pages(const struct ashlar_space_options *options)
 {
-    *end -= pages + GAP_PAGES;
-    return *end;
+    size_t pages = 0;
+    for (unsigned i = 0; i < options->area_count; i++) {
+        pages += options->areas[i].pages + GAP_PAGES;
+    }
+    return pages;
 }
 
-COLD static ashlar_status plan(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
+/* Frames that lay puts behind areas. */
+COLD static size_t area_frames(const struct ashlar_space_options *options)
+{
+    size_t frames = 0;
+    for (unsigned i = 0; i < options->area_count; i++) {
+        frames += options->areas[i].frame == ASHLAR_PFN_NONE ? options->areas[i].backed_pages : 0;
+    }
+    return frames;
+}
+
+COLD static ashlar_status plan_layout(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
 {
     const struct ashlar_paging *paging = options->paging;
     ashlar_vpn first = options->kernel_first, end = options->image_first;
     ashlar_vpn last_page = ashlar_paging_last_page(paging);
     size_t slot_pages = (size_t)1 << ashlar_slot_shift(paging);
     size_t fixed_most = slot_pages > FIXED_PAGES_MAX ? slot_pages : FIXED_PAGES_MAX;
-    size_t wanted;
     if (first % FIRST_ALIGN_PAGES != 0 || first >= end || end > last_page ||
         (first >> ashlar_slot_shift(paging)) < ashlar_paging_kernel_slot(paging)) {
         return ASHLAR_BAD_ARGUMENT;
@@ -83,42 +96,38 @@ COLD static ashlar_status plan(const struct ashlar_space_options *options, struc
     layout->kernel_first = first;
     layout->kernel_pages = last_page - first + 1u;
     layout->array_pages = array_pages(options, last_page);
-    layout->strip_pages = strip_pages(end - first) + strip_pages(options->stack_pages);
-    layout->carve_pages = options->carve_pages;
-    layout->stacks_pages = options->stack_pages;
-    wanted = layout->array_pages + layout->strip_pages + layout->carve_pages + layout->stacks_pages + 4u * GAP_PAGES;
-    if (wanted >= end - first || wanted + (last_page - end) >= fixed_most) {
+    layout->area_frames = area_frames(options);
+    layout->fixed_pages = layout->array_pages + GAP_PAGES + area_pages(options);
+    if (layout->fixed_pages >= end - first || layout->fixed_pages + (last_page - end) >= fixed_most) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    layout->array_first = place(&end, layout->array_pages);
-    layout->strip_first = place(&end, layout->strip_pages);
-    layout->carve_first = place(&end, layout->carve_pages);
-    layout->stacks_first = place(&end, layout->stacks_pages);
+    layout->fixed_first = end - layout->fixed_pages;
+    layout->array_first = end - layout->array_pages - GAP_PAGES;
     layout->direct_first = first;
     layout->direct_pages = ashlar_direct_is_wanted(options) ? ashlar_direct_pages(options) : 0;
-    if (layout->direct_pages >= end - first) {
+    if (layout->direct_pages >= layout->fixed_first - first) {
         return ASHLAR_BAD_ARGUMENT;
     }
     layout->arena_first = first + layout->direct_pages;
-    layout->arena_pages = end - layout->arena_first;
-    layout->strip_frames = STRIPS * ASHLAR_RANGES_FIRST_PAGES;
+    layout->arena_pages = layout->fixed_first - layout->arena_first;
     return ASHLAR_OK;
 }
 
 /* Tables of a level that [first, image_first) needs, those left out on whose path the image's first page lies. */
-COLD static size_t tables_between(const struct ashlar_space_options *options, unsigned level, ashlar_vpn first)
+COLD static size_t tables_up_to_image(const struct ashlar_space_options *options, unsigned level, ashlar_vpn first)
 {
     unsigned shift = ashlar_entry_shift(options->paging, level + 1u);
     return (options->image_first >> shift) - (first >> shift);
 }
 
-COLD static size_t count_tables(const struct ashlar_space_options *options, const struct ashlar_space_layout *layout)
+COLD static size_t count_layout_tables(const struct ashlar_space_options *options,
+                                       const struct ashlar_space_layout *layout)
 {
     unsigned top = ashlar_paging_levels(options->paging);
     size_t tables = 1u; /* the root */
     for (unsigned level = 1; level < top; level++) {
         bool ahead = level == top - 1u && ashlar_sharing_rows[options->policy].step == SHARING_ALL;
-        tables += tables_between(options, level, ahead ? options->kernel_first : layout->stacks_first);
+        tables += tables_up_to_image(options, level, ahead ? options->kernel_first : layout->fixed_first);
     }
     return ashlar_direct_is_wanted(options) ? tables + ashlar_direct_count_tables(options, layout->direct_first)
                                             : tables;
@@ -127,9 +136,9 @@ COLD static size_t count_tables(const struct ashlar_space_options *options, cons
 COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
 {
     struct ashlar_space_layout layout;
-    ashlar_status status = ashlar_sharing_is_built(options->policy) ? plan(options, &layout) : ASHLAR_REFUSED;
+    ashlar_status status = ashlar_sharing_is_built(options->policy) ? plan_layout(options, &layout) : ASHLAR_REFUSED;
     if (status == ASHLAR_OK) {
-        *frames = count_tables(options, &layout) + layout.strip_frames;
+        *frames = count_layout_tables(options, &layout) + layout.area_frames;
     }
     return status;
 }
@@ -149,22 +158,6 @@ COLD ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_optio
 
 /* --- building ------------------------------------------------------------------ */
 
-COLD static ashlar_pfn take_frame(struct ashlar_builder *builder)
-{
-    ASHLAR_CHECK(builder->left != 0, "space: the kernel half needs more frames than its footprint");
-    builder->left--;
-    return builder->next++;
-}
-
-COLD static ashlar_pfn take_zeroed(struct ashlar_builder *builder)
-{
-    ashlar_pfn frame = take_frame(builder);
-    void *memory = ashlar_port_open_frame(frame);
-    memset(memory, 0, ASHLAR_PAGE_BYTES);
-    ashlar_port_close_frame(memory);
-    return frame;
-}
-
 /* The top-level entries from the image's first page on, as the root in use has them. */
 COLD static void adopt_image(void)
 {
@@ -182,53 +175,36 @@ COLD static void adopt_image(void)
     ashlar_port_close_frame(from);
 }
 
-COLD void ashlar_build_tables(struct ashlar_builder *builder, ashlar_vpn first, size_t pages, unsigned level)
-{
-    ashlar_vpn end = first + pages;
-    while (first < end) {
-        struct ashlar_spot spot;
-        ashlar_spot_find(NULL, first, level, &spot);
-        if (spot.level > level) {
-            ASHLAR_CHECK(spot.entry == 0, "space: a large page at %p is where the kernel's tables go",
-                         (void *)ashlar_page_address(first));
-            ashlar_entry_set_link(ashlar_half.paging, spot.table, spot.index, spot.level, take_zeroed(builder), 0);
-            ashlar_half.layout.table_frames++;
-        } else {
-            first += ashlar_spot_pages(&spot, first, end - first);
-        }
-        ashlar_spot_close(&spot);
-    }
-}
-
-COLD static void build_tables(struct ashlar_builder *builder)
+COLD static void build_all_tables(struct ashlar_builder *builder)
 {
     const struct ashlar_space_options *options = &ashlar_half.options;
     unsigned top = ashlar_paging_levels(options->paging);
-    ashlar_half.root = (ashlar_phys)take_zeroed(builder) << ASHLAR_PAGE_SHIFT;
+    ashlar_half.root = (ashlar_phys)ashlar_build_take_zeroed(builder) << ASHLAR_PAGE_SHIFT;
     ashlar_half.layout.table_frames = 1;
     adopt_image();
     if (ashlar_half.sharing->step == SHARING_ALL) {
         ashlar_build_tables(builder, options->kernel_first, options->image_first - options->kernel_first, top - 1u);
     }
-    ashlar_build_tables(builder, ashlar_half.layout.stacks_first,
-                        options->image_first - ashlar_half.layout.stacks_first, 1);
+    ashlar_build_tables(builder, ashlar_half.layout.fixed_first, options->image_first - ashlar_half.layout.fixed_first,
+                        1);
 }
 
-/* A cursor over pages whose tables all exist. */
-COLD static void open_fixed(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages)
+/* Below the array, one below the other; what lay backs itself takes frames of its own. */
+COLD static void build_areas(struct ashlar_builder *builder)
 {
-    ashlar_status status = ashlar_cursor_begin(cursor, NULL, first, pages, ASHLAR_INTENT_MAP);
-    ASHLAR_CHECK(status == ASHLAR_OK, "space: fixed area at %p: %s", (void *)ashlar_page_address(first),
-                 ashlar_status_text(status));
-}
-
-COLD static void map_fixed(ashlar_vpn first, size_t pages, ashlar_pfn frame)
-{
-    struct ashlar_cursor cursor;
-    if (pages != 0) {
-        open_fixed(&cursor, first, pages);
-        ashlar_cursor_map_linear(&cursor, frame, pages, ASHLAR_MAP_WRITE);
-        ashlar_cursor_end(&cursor);
+    const struct ashlar_space_options *options = &ashlar_half.options;
+    ashlar_vpn end = ashlar_half.layout.array_first;
+    for (unsigned i = 0; i < options->area_count; i++) {
+        struct ashlar_area *area = &options->areas[i];
+        end -= area->pages + GAP_PAGES;
+        area->first = end;
+        if (area->frame != ASHLAR_PFN_NONE) {
+            ashlar_build_map(end, area->backed_pages, area->frame);
+            continue;
+        }
+        for (size_t page = 0; page < area->backed_pages; page++) {
+            ashlar_build_map(end + page, 1, ashlar_build_take(builder));
+        }
     }
 }
 
@@ -238,7 +214,7 @@ COLD static size_t show_tables(ashlar_vpn page, unsigned level, ashlar_vpn to)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     size_t step = (size_t)1 << ashlar_entry_shift(paging, level + 1u);
-    size_t count = covered(ashlar_entry_shift(paging, level + 1u), page, ashlar_paging_last_page(paging));
+    size_t count = tables_covering(ashlar_entry_shift(paging, level + 1u), page, ashlar_paging_last_page(paging));
     for (size_t i = 0; i < count; i++, page += step) {
         struct ashlar_spot spot;
         ashlar_spot_find(NULL, page, level + 1u, &spot);
@@ -268,41 +244,21 @@ COLD static void build_array(void)
     ashlar_half.root_page = to != ashlar_half.directory_page ? ashlar_port_pointer(ashlar_page_address(to)) : NULL;
 }
 
-COLD static void build_strip(struct ashlar_builder *builder, struct arena *arena, ashlar_vpn first, size_t pages)
-{
-    arena->strip_first = first;
-    arena->strip_pages = pages;
-    for (size_t i = 0; i < ASHLAR_RANGES_FIRST_PAGES; i++) {
-        map_fixed(first + i, 1, take_frame(builder));
-    }
-}
-
 /* All of it, seen through windows; the root is not in use yet. */
-COLD static void build(struct ashlar_builder *builder, ashlar_pfn carve)
+COLD static void build_half(struct ashlar_builder *builder, size_t carve_frames)
 {
     ashlar_pfn first = builder->next;
-    size_t frames = builder->left + ashlar_half.layout.carve_pages;
-    const struct ashlar_space_layout *layout = &ashlar_half.layout;
-    size_t stacks_strip = strip_pages(layout->stacks_pages);
-    size_t general_strip = layout->strip_pages - stacks_strip;
-    build_tables(builder);
-    map_fixed(layout->carve_first, layout->carve_pages, carve);
-    build_strip(builder, &ashlar_half.general, layout->strip_first, general_strip);
-    build_strip(builder, &ashlar_half.stacks, layout->strip_first + general_strip, stacks_strip);
+    build_all_tables(builder);
+    build_areas(builder);
     build_array();
     if (ashlar_direct_is_wanted(&ashlar_half.options)) {
-        ashlar_direct_build(builder, first, frames);
+        ashlar_direct_build(builder, first, carve_frames);
     }
 }
 
-COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn first, ashlar_pfn carve,
-                                    struct ashlar_space_layout *layout)
+/* What follows from the options alone. */
+COLD static void begin_half(const struct ashlar_space_options *options)
 {
-    struct ashlar_builder builder = {first, 0};
-    ashlar_status status = ashlar_space_footprint_frames(options, &builder.left);
-    if (status != ASHLAR_OK) {
-        return status;
-    }
     memset(&ashlar_half, 0, sizeof ashlar_half);
     ashlar_half.paging = options->paging;
     ashlar_half.sharing = &ashlar_sharing_rows[options->policy];
@@ -312,74 +268,30 @@ COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, 
     for (unsigned flags = 0; flags <= LEAF_FLAGS; flags++) {
         ashlar_half.leaf_bits[flags] = ashlar_entry_leaf_bits(options->paging, options->features, 1, flags);
     }
-    (void)plan(options, &ashlar_half.layout);
+    (void)plan_layout(options, &ashlar_half.layout);
     ashlar_lock_init(&ashlar_half.lock, ASHLAR_RANK_KERNEL, "kernel half");
     list_init(&ashlar_half.spaces);
     ashlar_shootdown_init();
+}
+
+COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn carve_first,
+                                    size_t carve_frames, struct ashlar_space_layout *layout)
+{
+    struct ashlar_builder builder = {carve_first, 0};
+    ashlar_status status = ashlar_space_footprint_frames(options, &builder.left);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    ASHLAR_CHECK(builder.left <= carve_frames, "space: lay is given %zu frames, and needs %zu", carve_frames,
+                 builder.left);
+    begin_half(options);
     ashlar_port_pin();
-    build(&builder, carve);
+    build_half(&builder, carve_frames);
     ashlar_port_set_root(ashlar_half.root);
     ashlar_port_unpin();
     if (ashlar_half.layout.array_pages != 0) {
         ashlar_half.array = ashlar_port_pointer(ashlar_page_address(ashlar_half.layout.array_first));
     }
-    ashlar_arena_init(&ashlar_half.general, "kernel ranges", ashlar_half.layout.arena_first,
-                      ashlar_half.layout.arena_pages);
-    ashlar_arena_init(&ashlar_half.stacks, "kernel stacks", ashlar_half.layout.stacks_first,
-                      ashlar_half.layout.stacks_pages);
     *layout = ashlar_half.layout;
     return ASHLAR_OK;
-}
-
-COLD void ashlar_space_init(struct ashlar_frames *pool)
-{
-    struct ashlar_frames_stats stats;
-    ashlar_half.pool = pool;
-    ashlar_frames_stats(pool, &stats);
-    ashlar_purge_init(stats.total_frames);
-}
-
-COLD const struct ashlar_space_layout *ashlar_space_layout(void)
-{
-    return &ashlar_half.layout;
-}
-
-COLD uintptr_t ashlar_space_address(ashlar_vpn page)
-{
-    return ashlar_page_address(page);
-}
-
-COLD unsigned ashlar_space_slot_shift(void)
-{
-    return ashlar_slot_shift(ashlar_half.paging);
-}
-
-COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
-{
-    struct ashlar_ranges_stats general, stacks;
-    uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
-    stats->spaces = ashlar_half.space_count;
-    stats->kernel_table_frames = ashlar_half.layout.table_frames + ashlar_half.table_frames;
-    stats->large_pages = ashlar_half.deposit_count;
-    stats->root_writes = ashlar_half.root_writes;
-    stats->root_keeps = ashlar_half.root_keeps;
-    stats->growths = ashlar_half.generation;
-    stats->pulls = ashlar_half.pulls;
-    stats->purges = ashlar_half.purges;
-    stats->purge_pages = ashlar_half.general.given_pages + ashlar_half.stacks.given_pages;
-    ashlar_lock_give(&ashlar_half.lock, interrupts);
-    interrupts = ashlar_lock_take(&ashlar_half.general.lock);
-    ashlar_ranges_stats_locked(&ashlar_half.general.ranges, &general);
-    ashlar_lock_give(&ashlar_half.general.lock, interrupts);
-    interrupts = ashlar_lock_take(&ashlar_half.stacks.lock);
-    ashlar_ranges_stats_locked(&ashlar_half.stacks.ranges, &stacks);
-    ashlar_lock_give(&ashlar_half.stacks.lock, interrupts);
-    stats->arena_free_pages = general.free_pages;
-    stats->arena_largest_pages = general.largest_free_pages;
-    stats->ranges = general.live - ashlar_half.general.kept_count;
-    stats->stacks = stacks.live - ashlar_half.stacks.kept_count;
-    stats->strip_frames = general.strip_pages + stacks.strip_pages;
-    stats->flush_pages = ashlar_half.flush_pages;
-    stats->flush_alls = ashlar_half.flush_alls;
-    stats->kicks = ashlar_half.kicks;
 }

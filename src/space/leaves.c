@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* leaves.c - entries of level 1 of a range, by whoever holds it.
+/* leaves.c - entries of single kernel pages, by whoever holds the addresses.
  *
  * The holder of a range is alone with its entries and knows what is in them, and
  * its tables were made when it was first mapped. So there is nothing to check or
@@ -9,11 +9,13 @@
  *
  * The caller keeps its CPU (pinned, or interrupts off). Cost: O(pages).
  */
-#include "space/internal.h"
+#include "space/leaves.h"
 
 #include "arch/entry.h"
+#include "base/check.h"
+#include "space/reach.h"
 
-static void note_all(const ashlar_pfn *frames, size_t count, void (*note)(struct ashlar_frames *, ashlar_pfn))
+static void note_leaves(const ashlar_pfn *frames, size_t count, void (*note)(struct ashlar_frames *, ashlar_pfn))
 {
     for (size_t i = 0; ASHLAR_DEBUG && i < count; i++) {
         note(ashlar_half.pool, frames[i]);
@@ -23,9 +25,9 @@ static void note_all(const ashlar_pfn *frames, size_t count, void (*note)(struct
 void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames, unsigned flags)
 {
     uint64_t bits = ashlar_half.leaf_bits[(flags | ASHLAR_MAP_GLOBAL) & LEAF_FLAGS];
-    note_all(frames, pages, ashlar_frames_note_mapped);
+    note_leaves(frames, pages, ashlar_frames_note_mapped);
     while (pages != 0) {
-        const struct leaves at = ashlar_leaves_open(first, pages);
+        const struct leaf_run at = ashlar_leaves_open(first, pages);
         ashlar_run_set(ashlar_half.paging, at.table, at.index, at.count, frames, bits);
         ashlar_leaves_close(&at);
         first += at.count;
@@ -34,16 +36,15 @@ void ashlar_leaves_set(ashlar_vpn first, size_t pages, const ashlar_pfn *frames,
     }
 }
 
-size_t ashlar_range_hide(const struct ashlar_range_info *range)
+size_t ashlar_leaves_hide(ashlar_vpn first, size_t pages)
 {
-    ashlar_vpn first = ashlar_range_first(range);
-    size_t missing = ashlar_range_pages(range);
-    for (size_t left = missing; left != 0;) {
-        const struct leaves at = ashlar_leaves_open(first, left);
+    size_t missing = pages;
+    while (pages != 0) {
+        const struct leaf_run at = ashlar_leaves_open(first, pages);
         missing -= ashlar_run_hide(ashlar_half.paging, at.table, at.index, at.count);
         ashlar_leaves_close(&at);
         first += at.count;
-        left -= at.count;
+        pages -= at.count;
     }
     return missing;
 }
@@ -52,29 +53,20 @@ size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
     size_t found = 0;
     while (pages != 0) {
-        const struct leaves at = ashlar_leaves_open(first, pages);
+        const struct leaf_run at = ashlar_leaves_open(first, pages);
         found += ashlar_run_collect(ashlar_half.paging, at.table, at.index, at.count, frames + found);
         ashlar_leaves_close(&at);
         first += at.count;
         pages -= at.count;
     }
-    note_all(frames, found, ashlar_frames_note_unmapped);
+    note_leaves(frames, found, ashlar_frames_note_unmapped);
     return found;
-}
-
-COLD void ashlar_range_clear_guards(const struct ashlar_range_info *range)
-{
-    size_t below = ashlar_range_guards_below(range->note), above = ashlar_range_guards_above(range->note);
-    ashlar_port_pin();
-    ashlar_leaves_clear(range->first, below);
-    ashlar_leaves_clear(range->first + range->pages - above, above);
-    ashlar_port_unpin();
 }
 
 COLD void ashlar_leaves_clear(ashlar_vpn first, size_t pages)
 {
     while (pages != 0) {
-        const struct leaves at = ashlar_leaves_open(first, pages);
+        const struct leaf_run at = ashlar_leaves_open(first, pages);
         for (unsigned i = 0; i < at.count; i++) {
             ashlar_entry_clear(ashlar_half.paging, at.table, at.index + i);
         }
@@ -82,4 +74,80 @@ COLD void ashlar_leaves_clear(ashlar_vpn first, size_t pages)
         first += at.count;
         pages -= at.count;
     }
+}
+
+COLD bool ashlar_leaves_are_empty(ashlar_vpn first, size_t pages)
+{
+    while (pages != 0) {
+        struct ashlar_spot spot;
+        ashlar_spot_find(NULL, first, 1, &spot);
+        size_t step = ashlar_spot_empty_pages(&spot, first, pages);
+        ashlar_spot_close(&spot);
+        if (step == 0) {
+            return false;
+        }
+        first += step;
+        pages -= step;
+    }
+    return true;
+}
+
+/* --- one page ------------------------------------------------------------------ */
+
+COLD void ashlar_leaf_open(ashlar_vpn page, struct ashlar_spot *spot)
+{
+    ashlar_spot_find(NULL, page, 1, spot);
+}
+
+COLD void ashlar_leaf_close(struct ashlar_spot *spot)
+{
+    ashlar_spot_close(spot);
+}
+
+COLD uintptr_t ashlar_leaf_note(const struct ashlar_spot *spot)
+{
+    return spot->level == 1 ? ashlar_entry_note_of(ashlar_half.paging, spot->entry) : 0;
+}
+
+COLD bool ashlar_leaf_renote(const struct ashlar_spot *spot, uintptr_t note)
+{
+    return ashlar_entry_cas(ashlar_half.paging, spot->table, spot->index, spot->entry, ashlar_entry_encode_note(note));
+}
+
+COLD void ashlar_leaf_fill(const struct ashlar_spot *spot, ashlar_pfn frame, unsigned flags)
+{
+    uint64_t bits = ashlar_half.leaf_bits[(flags | ASHLAR_MAP_GLOBAL) & LEAF_FLAGS];
+    ashlar_entry_store(ashlar_half.paging, spot->table, spot->index, (uint64_t)frame << ASHLAR_PAGE_SHIFT | bits);
+    ashlar_frames_note_mapped(ashlar_half.pool, frame);
+}
+
+/* The entry as it is now, opened and closed again. */
+COLD static void peek_at_leaf(ashlar_vpn page, struct ashlar_spot *spot)
+{
+    ashlar_port_pin();
+    ashlar_spot_find(NULL, page, 1, spot);
+    ashlar_spot_close(spot);
+    ashlar_port_unpin();
+}
+
+COLD uintptr_t ashlar_leaf_note_at(ashlar_vpn page)
+{
+    struct ashlar_spot spot;
+    peek_at_leaf(page, &spot);
+    return ashlar_leaf_note(&spot);
+}
+
+COLD bool ashlar_leaf_is_mapped(ashlar_vpn page)
+{
+    struct ashlar_spot spot;
+    peek_at_leaf(page, &spot);
+    return ashlar_entry_is_present(spot.entry);
+}
+
+COLD bool ashlar_leaf_has_room_above(ashlar_vpn page)
+{
+    struct ashlar_spot spot;
+    ashlar_spot_find(NULL, page, 2, &spot);
+    ashlar_spot_close(&spot);
+    return spot.entry == 0;
 }

@@ -5,11 +5,17 @@
  * (hide, flush, collect), and the frames are nobody's until the flush is done;
  * see cursor.c.
  */
-#include "space/internal.h"
+#include "space/mapping.h"
 
 #include "arch/entry.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "space/cursor.h"
+#include "space/internal.h"
+#include "space/reach.h"
+#include "space/tables.h"
 
-#define BATCH_FRAMES 16u
+#define COLLECT_BATCH 16u
 
 ashlar_status ashlar_map_flags_status(unsigned flags)
 {
@@ -90,7 +96,7 @@ COLD ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vp
 
 /* --- unmap --------------------------------------------------------------------- */
 
-static inline ashlar_status withdraw(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+static inline ashlar_status withdraw_pages(struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
@@ -107,25 +113,28 @@ static inline ashlar_status withdraw(struct ashlar_space *space, ashlar_vpn firs
 
 ashlar_status ashlar_pages_withdraw(struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
-    return withdraw(space, first, pages);
+    return withdraw_pages(space, first, pages);
 }
 
-COLD void ashlar_pages_collect(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+COLD size_t ashlar_pages_collect(struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
     struct ashlar_cursor cursor;
+    size_t given = 0;
     ashlar_cursor_enter(&cursor, space, first, pages);
     while (cursor.pages != 0) {
-        ashlar_pfn frames[BATCH_FRAMES];
+        ashlar_pfn frames[COLLECT_BATCH];
         struct collected found;
-        (void)ashlar_cursor_collect_step(&cursor, frames, BATCH_FRAMES, &found);
+        (void)ashlar_cursor_collect_step(&cursor, frames, COLLECT_BATCH, &found);
         if (found.frames != 0) {
             ashlar_frames_give_bulk(ashlar_half.pool, frames, found.frames);
         }
         if (found.large_pages != 0) {
             ashlar_frames_give(ashlar_half.pool, found.large_first, word_log2(found.large_pages));
         }
+        given += found.frames + found.large_pages;
     }
     ashlar_cursor_end(&cursor);
+    return given;
 }
 
 COLD static void collect_to_caller(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
@@ -138,14 +147,14 @@ COLD static void collect_to_caller(struct ashlar_space *space, ashlar_vpn first,
 
 ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
-    ashlar_status status = withdraw(space, first, pages);
+    ashlar_status status = withdraw_pages(space, first, pages);
     if (status != ASHLAR_OK) {
         return status;
     }
     if (frames != NULL) {
         collect_to_caller(space, first, pages, frames);
     } else {
-        ashlar_pages_collect(space, first, pages);
+        (void)ashlar_pages_collect(space, first, pages);
     }
     if (space != NULL) {
         ashlar_tables_prune(space, first, pages);
@@ -175,9 +184,8 @@ COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn f
 
 COLD ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page, struct ashlar_mapping *mapping)
 {
-    const struct ashlar_paging *paging = ashlar_half.paging;
     struct ashlar_spot spot;
-    if (!ashlar_paging_range_is_valid(paging, page, 1)) {
+    if (!ashlar_paging_range_is_valid(ashlar_half.paging, page, 1)) {
         return ASHLAR_BAD_ARGUMENT;
     }
     uintptr_t interrupts = ashlar_port_irq_save();
@@ -187,9 +195,6 @@ COLD ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn pag
     if (!ashlar_entry_is_present(spot.entry)) {
         return ASHLAR_ABSENT;
     }
-    size_t whole = spot.level == 1 ? 1 : (size_t)1 << ashlar_entry_shift(paging, spot.level);
-    mapping->frame = ashlar_entry_leaf_frame(paging, spot.level, spot.entry) + (page & (whole - 1u));
-    mapping->page_pages = whole;
-    mapping->flags = ashlar_entry_flags(paging, spot.level, spot.entry);
+    ashlar_spot_describe(&spot, page, mapping);
     return ASHLAR_OK;
 }

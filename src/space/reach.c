@@ -17,10 +17,11 @@
  * linked in the kernel half, stays for good: so the last ones that were walked to
  * are remembered, a word for each, and found again without a walk.
  */
-#include "space/internal.h"
+#include "space/reach.h"
 
 #include "arch/entry.h"
 #include "base/atomic.h"
+#include "base/check.h"
 
 /* The spot of a kernel page through the array: level 1 where a table is linked, else its directory entry; or the root's,
  * where the directory itself is not there yet. */
@@ -132,4 +133,22 @@ COLD void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame)
     ashlar_run_set(ashlar_half.paging, spot.table, spot.index, 1, &frame, bits);
     ashlar_spot_close(&spot);
     ashlar_port_unpin();
+}
+
+COLD size_t ashlar_spot_empty_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned entries = ashlar_table_entries(paging, spot->level) - spot->index;
+    size_t whole = (size_t)1 << ashlar_entry_shift(paging, spot->level);
+    size_t empty = ashlar_run_first_nonempty(paging, spot->table, spot->index, entries);
+    size_t pages = empty != 0 ? empty * whole - (page & (whole - 1u)) : 0;
+    return pages < limit ? pages : limit;
+}
+
+COLD void ashlar_spot_describe(const struct ashlar_spot *spot, ashlar_vpn page, struct ashlar_mapping *mapping)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    mapping->page_pages = spot->level == 1 ? 1 : (size_t)1 << ashlar_entry_shift(paging, spot->level);
+    mapping->frame = ashlar_entry_leaf_frame(paging, spot->level, spot->entry) + (page & (mapping->page_pages - 1u));
+    mapping->flags = ashlar_entry_flags(paging, spot->level, spot->entry);
 }

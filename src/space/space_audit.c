@@ -1,149 +1,30 @@
 /* SPDX-License-Identifier: 0BSD */
-/* audit.c - do the tables say what the floor believes?
+/* space_audit.c - do the tables say what the floor believes?
  *
- * In the kernel half: the ranges are sound; nothing is mapped where nobody holds
- * addresses; every guard page is absent and names its range; ranges that are
- * kept ready, or wait for a purge, are those of their chains; the linear array
- * shows each table of the half, and holes where there is none; the number of
- * tables is the one that was counted. In every root: its kernel slots are those
- * of the reference, accessed and dirty apart. In every user space: tables and
- * mapped pages are as many as were counted.
+ * In the kernel half: the linear array shows each table of the half, and holes
+ * where there is none; the number of tables is the one that was counted; there
+ * is a deposit for each large page that is marked. In every root: its kernel
+ * slots are those of the reference, accessed and dirty apart. In every user
+ * space: tables and mapped pages are as many as were counted.
  *
- * Nobody may change mappings meanwhile. Locks are taken one after the other.
+ * Nobody may change mappings meanwhile.
  *
  * Cost: O(kernel space / page, and the tables of every space).
  */
-#include "space/internal.h"
+#include "space/half.h"
 
 #include "arch/entry.h"
-
-/* --- kernel ranges ------------------------------------------------------------- */
-
-/* Where the walk over an arena has come to. */
-struct gaps {
-    const struct arena *arena;
-    ashlar_vpn next;
-    size_t kept_pages; /* of ranges that are marked so, up to here */
-    size_t given_pages;
-    const char *broken;
-};
-
-/* Pages from this one on of which the spot's table says nothing, at most limit: none if the entry is not empty. */
-COLD static size_t empty_pages(const struct ashlar_spot *spot, ashlar_vpn page, size_t limit)
-{
-    const struct ashlar_paging *paging = ashlar_half.paging;
-    unsigned entries = ashlar_table_entries(paging, spot->level) - spot->index;
-    size_t whole = (size_t)1 << ashlar_entry_shift(paging, spot->level);
-    size_t empty = ashlar_run_first_nonempty(paging, spot->table, spot->index, entries);
-    size_t pages = empty != 0 ? empty * whole - (page & (whole - 1u)) : 0;
-    return pages < limit ? pages : limit;
-}
-
-COLD static bool all_absent(ashlar_vpn page, size_t pages)
-{
-    while (pages != 0) {
-        struct ashlar_spot spot;
-        ashlar_spot_find(NULL, page, 1, &spot);
-        size_t step = empty_pages(&spot, page, pages);
-        ashlar_spot_close(&spot);
-        if (step == 0) {
-            return false;
-        }
-        page += step;
-        pages -= step;
-    }
-    return true;
-}
-
-COLD static bool names(ashlar_vpn guard, const struct ashlar_range_info *range)
-{
-    struct ashlar_range_info found;
-    return ashlar_guard_range(guard, &found) && found.first == range->first && found.index == range->index;
-}
-
-/* Behind large pages it is empty: there may be no table for a note. */
-COLD static bool guard_above_is_sound(const struct ashlar_range_info *range)
-{
-    ashlar_vpn guard = range->first + range->pages - 1u;
-    if ((range->note & RANGE_KIND_MASK) == (uint32_t)RANGE_LARGE) {
-        return all_absent(guard, 1);
-    }
-    return ashlar_range_guards_above(range->note) == 0 || names(guard, range);
-}
-
-COLD static int check_range(void *context, const struct ashlar_range_info *range)
-{
-    struct gaps *gaps = context;
-    if (!all_absent(gaps->next, range->first - gaps->next)) {
-        gaps->broken = "space: something is mapped where nobody holds the addresses";
-    } else if (ashlar_range_guards_below(range->note) != 0 && !names(range->first, range)) {
-        gaps->broken = "space: the guard below a range does not name it";
-    } else if (!guard_above_is_sound(range)) {
-        gaps->broken = "space: the guard behind a range does not name it";
-    }
-    if ((range->note & RANGE_KEPT) != 0 &&
-        !all_absent(range->first + ashlar_range_guards_below(range->note), ashlar_range_pages(range))) {
-        gaps->broken = "space: a range that is kept ready has something mapped";
-    }
-    gaps->next = range->first + range->pages;
-    gaps->kept_pages += (range->note & RANGE_KEPT) != 0 ? range->pages : 0;
-    gaps->given_pages += (range->note & RANGE_GIVEN) != 0 ? range->pages : 0;
-    return gaps->broken != NULL;
-}
-
-/* Ranges of this size that are kept ready: adds up those of its chain; false if another one is in it, or it has no end. */
-COLD static bool add_chain(const struct arena *arena, size_t size, size_t *count)
-{
-    struct ashlar_range_info range;
-    for (uint32_t index = arena->kept[size]; index != 0; index = (uint32_t)range.tag) {
-        if (!ashlar_ranges_by_index(&arena->ranges, index, &range) || (range.note & RANGE_KEPT) == 0 ||
-            range.pages != size || *count == arena->kept_count) {
-            return false;
-        }
-        *count += 1;
-    }
-    return true;
-}
-
-COLD static const char *audit_chains(const struct arena *arena, const struct gaps *gaps)
-{
-    size_t count = 0;
-    for (size_t size = 0; size < KEPT_SIZES; size++) {
-        if (!add_chain(arena, size, &count)) {
-            return "space: a chain of ranges that are kept ready has one that is not";
-        }
-    }
-    if (count != arena->kept_count || gaps->kept_pages != arena->kept_pages) {
-        return "space: ranges that are kept ready are miscounted";
-    }
-    return gaps->given_pages == arena->given_pages ? NULL : "space: ranges that wait for a purge are miscounted";
-}
-
-COLD static const char *audit_arena(struct arena *arena)
-{
-    struct gaps gaps = {.arena = arena, .next = arena->ranges.first};
-    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    const char *broken = ashlar_ranges_audit_locked(&arena->ranges);
-    if (broken == NULL) {
-        (void)ashlar_ranges_walk_locked(&arena->ranges, check_range, &gaps);
-        broken = gaps.broken != NULL ? gaps.broken : audit_chains(arena, &gaps);
-    }
-    if (broken == NULL && !all_absent(gaps.next, arena->ranges.first + arena->ranges.pages - gaps.next)) {
-        broken = "space: something is mapped where nobody holds the addresses";
-    }
-    if (broken == NULL && !all_absent(arena->strip_first + ashlar_ranges_backed_pages(&arena->ranges),
-                                      arena->strip_pages - ashlar_ranges_backed_pages(&arena->ranges))) {
-        broken = "space: a strip is backed beyond what its ranges know of";
-    }
-    ashlar_lock_give(&arena->lock, interrupts);
-    return broken;
-}
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/list.h"
+#include "space/policy.h"
+#include "space/reach.h"
 
 /* --- tables ---------------------------------------------------------------------- */
 
 typedef bool (*spot_test)(const struct ashlar_spot *spot);
 
-COLD static bool is_link(const struct ashlar_spot *spot)
+COLD static bool spot_is_link(const struct ashlar_spot *spot)
 {
     return ashlar_entry_is_link(ashlar_half.paging, spot->level, spot->entry);
 }
@@ -157,7 +38,7 @@ COLD static size_t count_level(const struct ashlar_space *space, unsigned level,
         struct ashlar_spot spot;
         ashlar_spot_find(space, page, level + 1u, &spot);
         size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, spot.level);
-        size_t step = empty_pages(&spot, page, pages);
+        size_t step = ashlar_spot_empty_pages(&spot, page, pages);
         if (step == 0) {
             step = whole - (page & (whole - 1u));
             found += spot.level == level + 1u && test(&spot);
@@ -170,17 +51,17 @@ COLD static size_t count_level(const struct ashlar_space *space, unsigned level,
     return found;
 }
 
-COLD static size_t count_tables(const struct ashlar_space *space, ashlar_vpn page, size_t pages)
+COLD static size_t count_linked_tables(const struct ashlar_space *space, ashlar_vpn page, size_t pages)
 {
     size_t tables = 0;
     for (unsigned level = 1; level < ashlar_paging_levels(ashlar_half.paging); level++) {
-        tables += count_level(space, level, page, pages, is_link);
+        tables += count_level(space, level, page, pages, spot_is_link);
     }
     return tables;
 }
 
 /* Does the array's page show this table, or nothing if there is none? */
-COLD static bool shows(ashlar_vpn array_page, uint64_t link, bool linked)
+COLD static bool array_shows(ashlar_vpn array_page, uint64_t link, bool linked)
 {
     struct ashlar_spot spot;
     ashlar_spot_find(NULL, array_page, 1, &spot);
@@ -202,8 +83,8 @@ COLD static const char *audit_array(void)
         ashlar_spot_find(NULL, layout->kernel_first + (slot << shift), 2, &spot);
         ashlar_spot_close(&spot);
         bool linked = spot.level == 2 && ashlar_entry_is_link(ashlar_half.paging, 2, spot.entry);
-        if (!shows(layout->array_first + slot, spot.entry, linked)) {
-            return "space: the linear array shows another table than the one that is linked";
+        if (!array_shows(layout->array_first + slot, spot.entry, linked)) {
+            return "space: the linear array array_shows another table than the one that is linked";
         }
     }
     return NULL;
@@ -219,7 +100,7 @@ COLD static const char *audit_kernel_tables(void)
     size_t found = 1u;
     for (unsigned level = 1; level < ashlar_paging_levels(ashlar_half.paging); level++) {
         size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, level + 1u);
-        found += count_level(NULL, level, first, round_down(image, whole) - first, is_link);
+        found += count_level(NULL, level, first, round_down(image, whole) - first, spot_is_link);
     }
     return found == counted ? NULL : "space: there are other kernel tables than those that were counted";
 }
@@ -261,7 +142,7 @@ COLD static bool kernel_slots_agree(const struct ashlar_space *space)
     return agree;
 }
 
-COLD static int add_pages(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
+COLD static int add_mapped_pages(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
 {
     (void)first;
     (void)mapping;
@@ -275,10 +156,10 @@ COLD static const char *audit_space(struct ashlar_space *space)
     if (!kernel_slots_agree(space)) {
         return "space: a root's kernel slots are not those of the reference";
     }
-    if (count_tables(space, 0, ashlar_user_pages()) != space->table_frames) {
+    if (count_linked_tables(space, 0, ashlar_user_pages()) != space->table_frames) {
         return "space: an address space has other tables than those that were counted";
     }
-    ashlar_space_walk_mappings(space, add_pages, &mapped);
+    ashlar_space_walk_mappings(space, add_mapped_pages, &mapped);
     return mapped == space->mapped_pages ? NULL : "space: other user pages are mapped than those that were counted";
 }
 
@@ -300,9 +181,7 @@ COLD static const char *audit_spaces(void)
 COLD const char *ashlar_space_audit(void)
 {
     ashlar_port_pin();
-    const char *broken = audit_arena(&ashlar_half.general);
-    broken = broken != NULL ? broken : audit_arena(&ashlar_half.stacks);
-    broken = broken != NULL ? broken : audit_array();
+    const char *broken = audit_array();
     broken = broken != NULL ? broken : audit_kernel_tables();
     broken = broken != NULL ? broken : audit_deposits();
     broken = broken != NULL ? broken : audit_spaces();

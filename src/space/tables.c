@@ -21,13 +21,19 @@
  * names a table is flushed even if the table is empty, since the CPU may cache
  * the path to it (Intel SDM vol. 3, 4.10.4.1).
  */
-#include "space/internal.h"
+#include "space/tables.h"
 
 #include "arch/entry.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "space/gather.h"
+#include "space/reach.h"
 
 /* --- spares ------------------------------------------------------------------ */
 
-COLD static ashlar_status add_spare(struct ashlar_cursor *cursor)
+COLD static ashlar_status add_spare_table(struct ashlar_cursor *cursor)
 {
     ashlar_pfn frame;
     struct ashlar_frames_request request = {0, ashlar_paging_table_limit(ashlar_half.paging), ASHLAR_FRAMES_ANY_NODE,
@@ -45,7 +51,7 @@ COLD static ashlar_status add_spare(struct ashlar_cursor *cursor)
     return ASHLAR_OK;
 }
 
-COLD static ashlar_pfn pop(ashlar_pfn *chain, size_t *count)
+COLD static ashlar_pfn pop_table(ashlar_pfn *chain, size_t *count)
 {
     ASHLAR_ASSERT(*count != 0);
     ashlar_pfn frame = *chain;
@@ -57,22 +63,22 @@ COLD static ashlar_pfn pop(ashlar_pfn *chain, size_t *count)
     return frame;
 }
 
-COLD static ashlar_pfn pop_spare(struct ashlar_cursor *cursor)
+COLD static ashlar_pfn pop_spare_table(struct ashlar_cursor *cursor)
 {
-    return pop(&cursor->spares, &cursor->spare_count);
+    return pop_table(&cursor->spares, &cursor->spare_count);
 }
 
 COLD void ashlar_tables_give_spares(struct ashlar_cursor *cursor)
 {
     while (cursor->spare_count != 0) {
-        ashlar_frames_give(ashlar_half.pool, pop_spare(cursor), 0);
+        ashlar_frames_give(ashlar_half.pool, pop_spare_table(cursor), 0);
     }
 }
 
 COLD ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t tables)
 {
     while (cursor->spare_count < tables) {
-        ashlar_status status = add_spare(cursor);
+        ashlar_status status = add_spare_table(cursor);
         if (status != ASHLAR_OK) {
             ashlar_tables_release(cursor);
             return status;
@@ -86,7 +92,7 @@ COLD ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t ta
 /* One of the cursor's spares. */
 COLD void ashlar_tables_deposit(struct ashlar_cursor *cursor)
 {
-    ashlar_pfn frame = pop_spare(cursor);
+    ashlar_pfn frame = pop_spare_table(cursor);
     uintptr_t *words = ashlar_port_open_frame(frame);
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     words[0] = ashlar_half.deposits;
@@ -100,7 +106,7 @@ COLD void ashlar_tables_deposit(struct ashlar_cursor *cursor)
 COLD static ashlar_pfn draw_deposit(void)
 {
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
-    ashlar_pfn frame = pop(&ashlar_half.deposits, &ashlar_half.deposit_count);
+    ashlar_pfn frame = pop_table(&ashlar_half.deposits, &ashlar_half.deposit_count);
     ashlar_lock_give(&ashlar_half.lock, interrupts);
     return frame;
 }
@@ -118,7 +124,7 @@ COLD static void link_kernel(struct ashlar_cursor *cursor, ashlar_vpn page, stru
     const struct ashlar_paging *paging = ashlar_half.paging;
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     if (ashlar_entry_load(paging, spot->table, spot->index) == 0) {
-        ashlar_pfn frame = pop_spare(cursor);
+        ashlar_pfn frame = pop_spare_table(cursor);
         ASHLAR_ASSERT(spot->level != ashlar_paging_levels(paging));
         ashlar_array_show(spot->level - 1u, page, frame);
         ashlar_entry_set_link(paging, spot->table, spot->index, spot->level, frame, 0);
@@ -133,7 +139,7 @@ COLD void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, stru
         link_kernel(cursor, page, spot);
         return;
     }
-    ashlar_entry_set_link(ashlar_half.paging, spot->table, spot->index, spot->level, pop_spare(cursor),
+    ashlar_entry_set_link(ashlar_half.paging, spot->table, spot->index, spot->level, pop_spare_table(cursor),
                           ASHLAR_MAP_USER);
     cursor->space->table_frames++;
 }
@@ -154,7 +160,7 @@ COLD void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, str
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned shift = ashlar_entry_shift(paging, spot->level);
-    ashlar_pfn frame = ashlar_spot_is_deposited(spot) ? draw_deposit() : pop_spare(cursor);
+    ashlar_pfn frame = ashlar_spot_is_deposited(spot) ? draw_deposit() : pop_spare_table(cursor);
     void *table = ashlar_port_open_frame(frame);
     ashlar_split_fill(paging, spot->level, spot->entry & ~(uint64_t)ashlar_entry_deposit_bit(paging), table);
     ashlar_port_close_frame(table);

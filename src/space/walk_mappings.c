@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* walk.c - what is mapped, as runs of equal pages.
+/* walk_mappings.c - what is mapped, as runs of equal pages.
  *
  * Looks at one table after another; a user space's lock is held for one table at
  * a time, never while the visitor runs. What changes meanwhile may be told of as
@@ -8,28 +8,22 @@
  *
  * Cost: O(tables + entries in them).
  */
-#include "space/internal.h"
+#include "space/half.h"
 
 #include "arch/entry.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "space/reach.h"
 
-struct run {
+struct mapping_run {
     ashlar_vpn first;
     size_t pages;
     bool present;
     struct ashlar_mapping mapping;
 };
 
-COLD static void describe(const struct ashlar_spot *spot, ashlar_vpn page, uint64_t entry,
-                          struct ashlar_mapping *mapping)
-{
-    const struct ashlar_paging *paging = ashlar_half.paging;
-    mapping->page_pages = spot->level == 1 ? 1 : (size_t)1 << ashlar_entry_shift(paging, spot->level);
-    mapping->frame = ashlar_entry_leaf_frame(paging, spot->level, entry) + (page & (mapping->page_pages - 1u));
-    mapping->flags = ashlar_entry_flags(paging, spot->level, entry);
-}
-
 /* Entries of the spot's table from this one on that are present alike, or absent. */
-COLD static size_t equal_entries(const struct ashlar_spot *spot, size_t most, struct run *run)
+COLD static size_t equal_entries(const struct ashlar_spot *spot, size_t most, struct mapping_run *run)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned count = (unsigned)most;
@@ -58,7 +52,7 @@ COLD static size_t absent_pages(const struct ashlar_spot *spot, ashlar_vpn page,
 }
 
 /* What begins at page, at most limit pages long. */
-COLD static void look(struct ashlar_space *space, ashlar_vpn page, size_t limit, struct run *run)
+COLD static void look_at_mappings(struct ashlar_space *space, ashlar_vpn page, size_t limit, struct mapping_run *run)
 {
     struct ashlar_spot spot;
     uintptr_t interrupts = space != NULL ? ashlar_lock_take(&space->lock) : ashlar_port_irq_save();
@@ -67,7 +61,7 @@ COLD static void look(struct ashlar_space *space, ashlar_vpn page, size_t limit,
     run->first = page;
     run->present = ashlar_entry_is_present(spot.entry);
     if (run->present) {
-        describe(&spot, page, spot.entry, &run->mapping);
+        ashlar_spot_describe(&spot, page, &run->mapping);
     }
     if (spot.level == 1) {
         pages = equal_entries(&spot, pages, run);
@@ -83,13 +77,13 @@ COLD static void look(struct ashlar_space *space, ashlar_vpn page, size_t limit,
     }
 }
 
-COLD static bool continues(const struct run *run, const struct run *next)
+COLD static bool continues_run(const struct mapping_run *run, const struct mapping_run *next)
 {
     return run->present == next->present && (!run->present || (run->mapping.flags == next->mapping.flags &&
                                                                run->mapping.page_pages == next->mapping.page_pages));
 }
 
-COLD static int tell(const struct run *run, ashlar_mapping_visitor visit, void *context)
+COLD static int tell_run(const struct mapping_run *run, ashlar_mapping_visitor visit, void *context)
 {
     return run->present && run->pages != 0 ? visit(context, run->first, run->pages, &run->mapping) : 0;
 }
@@ -98,13 +92,13 @@ COLD void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_
 {
     ashlar_vpn page = space != NULL ? 0 : ashlar_half.layout.kernel_first;
     size_t left = space != NULL ? ashlar_user_pages() : ashlar_half.layout.kernel_pages;
-    struct run run = {page, 0, false, {0, 0, 0}};
+    struct mapping_run run = {page, 0, false, {0, 0, 0}};
     while (left != 0) {
-        struct run next;
-        look(space, page, left, &next);
-        if (continues(&run, &next)) {
+        struct mapping_run next;
+        look_at_mappings(space, page, left, &next);
+        if (continues_run(&run, &next)) {
             run.pages += next.pages;
-        } else if (tell(&run, visit, context) != 0) {
+        } else if (tell_run(&run, visit, context) != 0) {
             return;
         } else {
             run = next;
@@ -112,5 +106,5 @@ COLD void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_
         page += next.pages;
         left -= next.pages;
     }
-    (void)tell(&run, visit, context);
+    (void)tell_run(&run, visit, context);
 }

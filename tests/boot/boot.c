@@ -315,7 +315,7 @@ static void test_large(const struct world_format *format, uint64_t ram_bytes, bo
     void *block[16];
     bool expected = asks && ram_bytes >= GIB && ashlar_paging_levels(format->paging) > 2u;
     prepare(format, ram_bytes);
-    boot.heap_commit = asks ? ashlar_space_commit_large : NULL;
+    boot.heap_commit = asks ? ashlar_kva_commit_large : NULL;
     up();
     for (unsigned i = 0; i < 16; i++) {
         block[i] = ashlar_kmalloc(i < 8u ? 700000u : 100u);

@@ -22,7 +22,7 @@ static void test_strip(const struct world_format *format)
     start(format);
     struct ashlar_space_stats before = world_stats();
     size_t free_frames = world_free_frames();
-    while (count < 5000 && ashlar_space_reserve(1, 1, "one", &first[count]) == ASHLAR_OK) {
+    while (count < 5000 && ashlar_kva_reserve(1, 1, "one", &first[count]) == ASHLAR_OK) {
         count++;
     }
     is_u(count, 5000, "%s: 5000 ranges", world.name);
@@ -33,10 +33,10 @@ static void test_strip(const struct world_format *format)
          world.name);
     world_ok("many ranges");
     for (size_t i = 0; i < count; i += 2) {
-        ashlar_space_unreserve(first[i]);
+        ashlar_kva_unreserve(first[i]);
     }
     for (size_t i = 1; i < count; i += 2) {
-        ashlar_space_unreserve(first[i]);
+        ashlar_kva_unreserve(first[i]);
     }
     is_u(world_stats().arena_free_pages, before.arena_free_pages, "%s: all addresses are free again", world.name);
     is_u(world_stats().arena_largest_pages, before.arena_largest_pages, "%s: in one piece", world.name);
@@ -50,21 +50,21 @@ static void test_exhausted(const struct world_format *format)
     ashlar_status status;
     start(format);
     size_t left = world_stats().arena_free_pages;
-    while ((status = ashlar_space_reserve(1, 1, "one", &first[count])) == ASHLAR_OK && count + 1u < MOST) {
+    while ((status = ashlar_kva_reserve(1, 1, "one", &first[count])) == ASHLAR_OK && count + 1u < MOST) {
         count++;
     }
     is_u(status, ASHLAR_NO_ADDRESSES, "%s: [fault 60] addresses exhausted", world.name);
     ok(count > left / 2u, "%s: %zu of %zu pages, each with a descriptor", world.name, count, left);
-    is_u(ashlar_space_reserve(1, 1, "none", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] again", world.name);
-    is_u(ashlar_space_take(1, ASHLAR_MAP_WRITE, "none", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] nor pages",
+    is_u(ashlar_kva_reserve(1, 1, "none", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] again", world.name);
+    is_u(ashlar_kva_take(1, ASHLAR_MAP_WRITE, "none", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] nor pages",
          world.name);
     uintptr_t address = 77;
-    is_u(ashlar_space_map_mmio(0xfee00000u, 8, 0, "none", &address), ASHLAR_NO_ADDRESSES, "%s: [fault 60] nor a device",
+    is_u(ashlar_kva_map_mmio(0xfee00000u, 8, 0, "none", &address), ASHLAR_NO_ADDRESSES, "%s: [fault 60] nor a device",
          world.name);
     ok(none == 77 && address == 77, "%s: no output was touched", world.name);
     world_ok("exhausted");
     for (size_t i = 0; i < count; i++) {
-        ashlar_space_unreserve(first[i]);
+        ashlar_kva_unreserve(first[i]);
     }
     is_u(world_stats().arena_free_pages, left, "%s: all can be given back", world.name);
     world_ok("given back");
@@ -77,15 +77,15 @@ static void test_no_frames(const struct world_format *format)
     ashlar_status status;
     start(format);
     ashlar_frames_fail_nth(world.pool, 1, 1);
-    while ((status = ashlar_space_reserve(1, 1, "one", &first[count])) == ASHLAR_OK && count < 5000) {
+    while ((status = ashlar_kva_reserve(1, 1, "one", &first[count])) == ASHLAR_OK && count < 5000) {
         count++;
     }
     ashlar_frames_fail_nth(world.pool, 0, 0);
     is_u(status, ASHLAR_NO_FRAMES, "%s: no frame for descriptors", world.name);
     world_ok("no descriptors");
-    is_u(ashlar_space_reserve(1, 1, "one", &first[count]), ASHLAR_OK, "%s: with one it goes on", world.name);
+    is_u(ashlar_kva_reserve(1, 1, "one", &first[count]), ASHLAR_OK, "%s: with one it goes on", world.name);
     for (size_t i = 0; i <= count; i++) {
-        ashlar_space_unreserve(first[i]);
+        ashlar_kva_unreserve(first[i]);
     }
     world_ok("given back");
 }
@@ -96,20 +96,20 @@ static void test_short(const struct world_format *format)
     ashlar_vpn all, kept[40], waiting;
     start(format);
     for (unsigned i = 0; i < 40; i++) {
-        is_u(ashlar_space_take(3, ASHLAR_MAP_WRITE, "three", &kept[i]), ASHLAR_OK, "%s: three pages", world.name);
+        is_u(ashlar_kva_take(3, ASHLAR_MAP_WRITE, "three", &kept[i]), ASHLAR_OK, "%s: three pages", world.name);
     }
     for (unsigned i = 0; i < 40; i++) {
-        ashlar_space_give(kept[i]);
+        ashlar_kva_give(kept[i]);
     }
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     ok(ashlar_half.general.kept_count > 10, "%s: some are kept ready", world.name);
-    is_u(ashlar_space_take(100, ASHLAR_MAP_WRITE, "hundred", &waiting), ASHLAR_OK, "%s: a hundred", world.name);
-    ashlar_space_give(waiting);
+    is_u(ashlar_kva_take(100, ASHLAR_MAP_WRITE, "hundred", &waiting), ASHLAR_OK, "%s: a hundred", world.name);
+    ashlar_kva_give(waiting);
     size_t pages = world.layout.arena_pages;
-    is_u(ashlar_space_reserve(pages, 1, "all", &all), ASHLAR_OK, "%s: all addresses in one range", world.name);
+    is_u(ashlar_kva_reserve(pages, 1, "all", &all), ASHLAR_OK, "%s: all addresses in one range", world.name);
     is_u(all, world.layout.arena_first, "%s: from the first on", world.name);
     is_u(ashlar_half.general.kept_count, 0, "%s: none is kept any more", world.name);
-    ashlar_space_unreserve(all);
+    ashlar_kva_unreserve(all);
     world_ok("short of addresses");
 }
 
@@ -118,18 +118,18 @@ static void test_stacks(const struct world_format *format)
     uintptr_t top[200];
     size_t count = 0;
     start(format);
-    while (count < 200 && ashlar_space_take_stack(4, "stack", &top[count]) == ASHLAR_OK) {
+    while (count < 200 && ashlar_kva_take_stack(4, "stack", &top[count]) == ASHLAR_OK) {
         count++;
     }
     is_u(count, 128, "%s: as many stacks as the arena was made for", world.name);
     uintptr_t none = 77;
-    is_u(ashlar_space_take_stack(4, "stack", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] and no more", world.name);
+    is_u(ashlar_kva_take_stack(4, "stack", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] and no more", world.name);
     is_u(none, 77, "%s: no output was touched", world.name);
     for (size_t i = 0; i < count; i++) {
-        ashlar_space_give_stack(top[i]);
+        ashlar_kva_give_stack(top[i]);
     }
-    is_u(ashlar_space_take_stack(700, "large", &none), ASHLAR_OK, "%s: one large instead", world.name);
-    ashlar_space_give_stack(none);
+    is_u(ashlar_kva_take_stack(700, "large", &none), ASHLAR_OK, "%s: one large instead", world.name);
+    ashlar_kva_give_stack(none);
     world_ok("stacks");
 }
 

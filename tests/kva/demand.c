@@ -37,7 +37,7 @@ static void test_pages_come(void)
     uint32_t value = 1;
     dirty_frames();
     size_t before = free_now() + world_stats().kernel_table_frames;
-    is_u(ashlar_space_take_demand(PAGES, ASHLAR_MAP_WRITE, "arena", &first), ASHLAR_OK, "%s: a region", world.name);
+    is_u(ashlar_kva_take_demand(PAGES, ASHLAR_MAP_WRITE, "arena", &first), ASHLAR_OK, "%s: a region", world.name);
     is_u(promised(), PAGES, "%s: all its frames are promised", world.name);
     is_u(world_access(0, world_address(first + 3u) + 8u, &value, SIM_READ), 0, "%s: a page comes when read",
          world.name);
@@ -68,7 +68,7 @@ static void test_pages_come(void)
     ok((world_access(0, world_address(first + PAGES), &value, SIM_READ) & SIM_FAULT) != 0,
        "%s: the guard behind brings nothing", world.name);
     ashlar_space_destroy(&space);
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     is_u(promised(), 0, "%s: no promise is left", world.name);
     is_u(free_now() + world_stats().kernel_table_frames, before, "%s: and no frame, but for tables", world.name);
     world_ok("pages come");
@@ -78,12 +78,12 @@ static void test_refused(void)
 {
     ashlar_vpn first = 4711;
     size_t all = free_now();
-    is_u(ashlar_space_take_demand(all + 1u, ASHLAR_MAP_WRITE, "too much", &first), ASHLAR_NO_FRAMES,
+    is_u(ashlar_kva_take_demand(all + 1u, ASHLAR_MAP_WRITE, "too much", &first), ASHLAR_NO_FRAMES,
          "%s: more than there are frames", world.name);
-    is_u(ashlar_space_take_demand(1, ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC, "w+x", &first), ASHLAR_REFUSED,
+    is_u(ashlar_kva_take_demand(1, ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC, "w+x", &first), ASHLAR_REFUSED,
          "%s: [fault 41] writable and executable", world.name);
-    is_u(ashlar_space_take_demand(1, ASHLAR_MAP_USER, "user", &first), ASHLAR_REFUSED, "%s: the user's", world.name);
-    is_u(ashlar_space_take_demand(0, 0, "none", &first), ASHLAR_BAD_ARGUMENT, "%s: no pages", world.name);
+    is_u(ashlar_kva_take_demand(1, ASHLAR_MAP_USER, "user", &first), ASHLAR_REFUSED, "%s: the user's", world.name);
+    is_u(ashlar_kva_take_demand(0, 0, "none", &first), ASHLAR_BAD_ARGUMENT, "%s: no pages", world.name);
     is_u(first, 4711, "%s: the output stays as it was", world.name);
     is_u(promised(), 0, "%s: nothing is promised", world.name);
     world_ok("refused");
@@ -96,7 +96,7 @@ static void test_promise_holds(void)
     size_t count = 0;
     ashlar_vpn first;
     uint32_t value = 9;
-    if (ashlar_space_take_demand(20, ASHLAR_MAP_WRITE, "promised", &first) != ASHLAR_OK) {
+    if (ashlar_kva_take_demand(20, ASHLAR_MAP_WRITE, "promised", &first) != ASHLAR_OK) {
         world_bail("demand", ASHLAR_NO_FRAMES);
     }
     struct ashlar_frames_request greedy = {0, 0, ASHLAR_FRAMES_ANY_NODE, ASHLAR_FRAMES_MAY_USE_RESERVE};
@@ -109,7 +109,7 @@ static void test_promise_holds(void)
     }
     is_u(failed, 0, "%s: each promised page comes although no frame is free", world.name);
     ashlar_frames_give_bulk(world.pool, hoard, count);
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     world_ok("promise");
 }
 
@@ -118,7 +118,7 @@ static void test_busy(void)
 {
     ashlar_vpn first;
     struct ashlar_spot spot;
-    if (ashlar_space_take_demand(2, ASHLAR_MAP_WRITE, "busy", &first) != ASHLAR_OK) {
+    if (ashlar_kva_take_demand(2, ASHLAR_MAP_WRITE, "busy", &first) != ASHLAR_OK) {
         world_bail("demand", ASHLAR_NO_FRAMES);
     }
     ashlar_port_pin();
@@ -135,7 +135,7 @@ static void test_busy(void)
     ashlar_entry_store(world.paging, spot.table, spot.index, entry);
     ashlar_spot_close(&spot);
     ashlar_port_unpin();
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     world_ok("busy");
 }
 

@@ -10,8 +10,8 @@ static void start(const struct world_format *format)
 {
     world_start_usual(format);
     if (ashlar_space_create(&space) != ASHLAR_OK ||
-        ashlar_space_take(3, ASHLAR_MAP_WRITE, "pages", &pages_first) != ASHLAR_OK ||
-        ashlar_space_take_stack(3, "stack", &top) != ASHLAR_OK ||
+        ashlar_kva_take(3, ASHLAR_MAP_WRITE, "pages", &pages_first) != ASHLAR_OK ||
+        ashlar_kva_take_stack(3, "stack", &top) != ASHLAR_OK ||
         ashlar_space_map_linear(&space, 5, 3, world_frames(3, 1), ASHLAR_MAP_WRITE) != ASHLAR_OK) {
         world_bail("start", ASHLAR_NO_FRAMES);
     }
@@ -173,14 +173,14 @@ static void test_chains(void)
 static void test_kept(void)
 {
     ashlar_vpn first = pages_first;
-    ashlar_space_give(first);
-    (void)ashlar_space_purge();
+    ashlar_kva_give(first);
+    (void)ashlar_kva_purge();
     ok(ashlar_half.general.kept_count != 0, "%s: a range is kept ready", world.name);
     test_entry(first + 1u, leaf(5), "kept ready has something mapped", "one in which something is mapped");
     test_chains();
     (void)ashlar_magazines_empty(&ashlar_half.general);
     is_u(ashlar_half.general.kept_count + ashlar_half.general.kept_pages, 0, "%s: none is kept", world.name);
-    ashlar_space_give_stack(top);
+    ashlar_kva_give_stack(top);
     world_ok("at last");
 }
 

@@ -27,8 +27,8 @@ static void test_guards(void)
 {
     uintptr_t top;
     ashlar_vpn first;
-    is_u(ashlar_space_take_stack(4, "worker3", &top), ASHLAR_OK, "%s: a stack", world.name);
-    is_u(ashlar_space_take(2, ASHLAR_MAP_WRITE, "buffer", &first), ASHLAR_OK, "%s: a range", world.name);
+    is_u(ashlar_kva_take_stack(4, "worker3", &top), ASHLAR_OK, "%s: a stack", world.name);
+    is_u(ashlar_kva_take(2, ASHLAR_MAP_WRITE, "buffer", &first), ASHLAR_OK, "%s: a range", world.name);
     uintptr_t low = top - 4u * 4096u, pages = world_address(first);
     says(low - 24u, "guard page of stack worker3, 24 bytes below it", "[fault 52] an overflow names the stack");
     says(low - 4096u, "guard page of stack worker3, 4096 bytes below it", "[fault 52] to its guard's last byte");
@@ -50,10 +50,10 @@ static void test_guards(void)
     place_is(top + 8u, ASHLAR_PLACE_GUARD, 8, 0);
     place_is(low, ASHLAR_PLACE_STACK, 0, 1);
     place_is(pages + 4097u, ASHLAR_PLACE_RANGE, 4097, 1);
-    ashlar_space_give_stack(top);
-    ashlar_space_give(first);
+    ashlar_kva_give_stack(top);
+    ashlar_kva_give(first);
     says(pages, "a range that was given back", "one that was given back, and waits");
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     says(low - 24u, "a range that was given back", "one that is kept ready");
     (void)ashlar_magazines_empty(&ashlar_half.general);
     (void)ashlar_magazines_empty(&ashlar_half.stacks);
@@ -95,23 +95,23 @@ static void test_ranges(void)
 {
     ashlar_vpn first;
     uintptr_t address;
-    is_u(ashlar_space_reserve(4, 1, "only addresses", &first), ASHLAR_OK, "%s: reserve", world.name);
+    is_u(ashlar_kva_reserve(4, 1, "only addresses", &first), ASHLAR_OK, "%s: reserve", world.name);
     says(world_address(first) + 1u, "only addresses + 0x1, not mapped", "reserved, and nothing behind it");
-    ashlar_space_unreserve(first);
-    is_u(ashlar_space_reserve(4, 1, NULL, &first), ASHLAR_OK, "%s: reserve without a name", world.name);
+    ashlar_kva_unreserve(first);
+    is_u(ashlar_kva_reserve(4, 1, NULL, &first), ASHLAR_OK, "%s: reserve without a name", world.name);
     says(world_address(first), "without a name + 0x0, not mapped", "has none");
-    ashlar_space_unreserve(first);
-    is_u(ashlar_space_map_mmio(0xfee00010u, 16, ASHLAR_MAP_CACHE_UC, "apic", &address), ASHLAR_OK, "%s: a device",
+    ashlar_kva_unreserve(first);
+    is_u(ashlar_kva_map_mmio(0xfee00010u, 16, ASHLAR_MAP_CACHE_UC, "apic", &address), ASHLAR_OK, "%s: a device",
          world.name);
     says(address, "apic + 0x10", "device memory");
-    ashlar_space_unmap_mmio(address);
-    is_u(ashlar_space_take_demand(4, ASHLAR_MAP_WRITE, "lazy", &first), ASHLAR_OK, "%s: a demand region", world.name);
+    ashlar_kva_unmap_mmio(address);
+    is_u(ashlar_kva_take_demand(4, ASHLAR_MAP_WRITE, "lazy", &first), ASHLAR_OK, "%s: a demand region", world.name);
     struct ashlar_place place;
     ashlar_space_explain(world_address(first + 2u), &place);
     ok(place.kind == ASHLAR_PLACE_RANGE && strcmp(place.name, "lazy") == 0 && !place.mapped,
        "%s: a page that has not come yet is in its region", world.name);
     says(world_address(first + 4u), "guard page of range lazy, 0 bytes past its end", "its guard");
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     world_ok("ranges");
 }
 

@@ -21,7 +21,7 @@ static void start(const struct world_format *format)
 static size_t whole_blocks(void)
 {
     struct ashlar_frames_stats stats;
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     ashlar_frames_stats(world.pool, &stats);
     return stats.free_2mib_blocks;
 }
@@ -114,7 +114,7 @@ static void test_take(void)
         ashlar_vpn first;
         size_t pages = sizes[i], blocks = whole_blocks(), before = frames_and_reserves();
         size_t large = expect_large(pages / whole * whole);
-        is_u(ashlar_space_take(pages, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first), ASHLAR_OK,
+        is_u(ashlar_kva_take(pages, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first), ASHLAR_OK,
              "%s: take %zu pages", world.name, pages);
         is_u(in_large(first, pages), large, "%s: large where they fit", world.name);
         is_u(world_stats().large_pages, large / whole, "%s: counted", world.name);
@@ -126,12 +126,12 @@ static void test_take(void)
            "%s: which is known for what it is", world.name);
         is_str(ashlar_space_audit(), NULL, "sound while it is held");
         sim_set_context(ASHLAR_CONTEXT_INTERRUPT); /* which does not purge, however much waits */
-        ashlar_space_give(first);
+        ashlar_kva_give(first);
         sim_set_context(ASHLAR_CONTEXT_THREAD);
         is_u(world_absent(first, pages), pages, "%s: given back: gone at once", world.name);
         is_str(ashlar_space_audit(), NULL, "sound while it waits");
         is_u(world_stats().large_pages, large / whole, "%s: a block waits as a block", world.name);
-        is_u(ashlar_space_purge(), pages + 1u, "%s: purged", world.name);
+        is_u(ashlar_kva_purge(), pages + 1u, "%s: purged", world.name);
         is_u(world_stats().large_pages, 0, "%s: none is left", world.name);
         is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
         ok(whole_blocks() + (pages % whole != 0) + 1u >= blocks, "%s: and the blocks are whole", world.name);
@@ -142,11 +142,11 @@ static void test_take(void)
 static void test_unasked(void)
 {
     ashlar_vpn first;
-    is_u(ashlar_space_take(2u * whole, ASHLAR_MAP_WRITE, "small", &first), ASHLAR_OK, "%s: not asked for", world.name);
+    is_u(ashlar_kva_take(2u * whole, ASHLAR_MAP_WRITE, "small", &first), ASHLAR_OK, "%s: not asked for", world.name);
     is_u(world_absent(first, 2u * whole), 0, "%s: all pages are there", world.name);
     is_u(in_large(first, 2u * whole) + world_stats().large_pages, 0, "%s: and none is large", world.name);
-    ashlar_space_give(first);
-    (void)ashlar_space_purge();
+    ashlar_kva_give(first);
+    (void)ashlar_kva_purge();
     world_ok("unasked");
 }
 
@@ -154,20 +154,20 @@ static void test_flags(void)
 {
     ashlar_vpn first = 7;
     const unsigned large = ASHLAR_MAP_LARGE;
-    is_u(ashlar_space_take(whole, large | ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC, "bad", &first), ASHLAR_REFUSED,
+    is_u(ashlar_kva_take(whole, large | ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC, "bad", &first), ASHLAR_REFUSED,
          "%s: [fault 41] writable and executable", world.name);
-    is_u(ashlar_space_take(whole, large | ASHLAR_MAP_USER, "bad", &first), ASHLAR_REFUSED, "%s: a user's", world.name);
-    is_u(ashlar_space_take(whole, large | 0x8000u, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: unknown", world.name);
-    is_u(ashlar_space_take(0, large, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: [fault 57] no pages", world.name);
-    is_u(ashlar_space_take(~(size_t)0, large, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: too many", world.name);
-    is_u(ashlar_space_take(world.layout.kernel_pages + 1u, large, "bad", &first), ASHLAR_BAD_ARGUMENT,
+    is_u(ashlar_kva_take(whole, large | ASHLAR_MAP_USER, "bad", &first), ASHLAR_REFUSED, "%s: a user's", world.name);
+    is_u(ashlar_kva_take(whole, large | 0x8000u, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: unknown", world.name);
+    is_u(ashlar_kva_take(0, large, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: [fault 57] no pages", world.name);
+    is_u(ashlar_kva_take(~(size_t)0, large, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: too many", world.name);
+    is_u(ashlar_kva_take(world.layout.kernel_pages + 1u, large, "bad", &first), ASHLAR_BAD_ARGUMENT,
          "%s: one too many", world.name);
-    ok(ashlar_space_take(world.layout.kernel_pages, large, "bad", &first) != ASHLAR_BAD_ARGUMENT,
+    ok(ashlar_kva_take(world.layout.kernel_pages, large, "bad", &first) != ASHLAR_BAD_ARGUMENT,
        "%s: as many as kernel space has, but there are not", world.name);
-    is_u(ashlar_space_take(world.layout.arena_pages + 1u, large, "bad", &first),
+    is_u(ashlar_kva_take(world.layout.arena_pages + 1u, large, "bad", &first),
          has_large ? ASHLAR_NO_ADDRESSES : ASHLAR_NO_FRAMES, "%s: more than there is", world.name);
     is_u(first, 7, "%s: no output was touched", world.name);
-    is_u(ashlar_space_take(whole, large | ASHLAR_MAP_CACHE_WC, "frame buffer", &first), ASHLAR_OK, "%s: combining",
+    is_u(ashlar_kva_take(whole, large | ASHLAR_MAP_CACHE_WC, "frame buffer", &first), ASHLAR_OK, "%s: combining",
          world.name);
     struct ashlar_mapping m = {0, 0, 0};
     is_u(ashlar_space_query(NULL, first + 9u, &m), ASHLAR_OK, "%s: query", world.name);
@@ -179,7 +179,7 @@ static void test_flags(void)
     ok((m.flags & (ASHLAR_MAP_CACHE_MASK | ASHLAR_MAP_WRITE)) == (ASHLAR_MAP_CACHE_WC | ASHLAR_MAP_WRITE) &&
            m.page_pages == 1,
        "%s: a small page now, of the same caching", world.name);
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     world_ok("flags");
 }
 
@@ -190,26 +190,26 @@ static void test_no_blocks(const struct world_format *format)
     start(format);
     size_t before = frames_and_reserves();
     break_blocks();
-    is_u(ashlar_space_take(2u * whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "no block", &first), ASHLAR_OK,
+    is_u(ashlar_kva_take(2u * whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "no block", &first), ASHLAR_OK,
          "%s: no block is whole", world.name);
     is_u(in_large(first, 2u * whole), 0, "%s: nothing is large", world.name);
     is_u(usable(first, 2u * whole), 2u * whole, "%s: all of it is there", world.name);
     is_u(world_stats().large_pages, 0, "%s: nothing is kept", world.name);
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     give_hoard();
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
     world_ok("no blocks");
     break_blocks();
     ashlar_frames_give(world.pool, hoard[--hoarded], 0);
     is_u(whole_blocks(), 1, "%s: one block", world.name);
-    is_u(ashlar_space_reserve(4u * whole, whole, "range", &first), ASHLAR_OK, "%s: fresh addresses", world.name);
+    is_u(ashlar_kva_reserve(4u * whole, whole, "range", &first), ASHLAR_OK, "%s: fresh addresses", world.name);
     first += 2u * whole; /* where no table is from before */
-    is_u(ashlar_space_commit_large(first, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: for two", world.name);
+    is_u(ashlar_kva_commit_large(first, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: for two", world.name);
     is_u(in_large(first, 2u * whole), expect_large(whole), "%s: one is large", world.name);
     is_u(usable(first, 2u * whole), 2u * whole, "%s: all of it is there", world.name);
     is_str(ashlar_space_audit(), NULL, "sound");
-    ashlar_space_decommit(first, 2u * whole);
-    ashlar_space_unreserve(first - 2u * whole);
+    ashlar_kva_decommit(first, 2u * whole);
+    ashlar_kva_unreserve(first - 2u * whole);
     is_u(whole_blocks(), 1, "%s: the block is one again", world.name);
     give_hoard();
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
@@ -223,25 +223,25 @@ static void test_commit(const struct world_format *format)
     ashlar_vpn range;
     start(format);
     size_t before = frames_and_reserves();
-    is_u(ashlar_space_reserve(4u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
-    is_u(ashlar_space_commit_large(range + 3u, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: across", world.name);
+    is_u(ashlar_kva_reserve(4u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
+    is_u(ashlar_kva_commit_large(range + 3u, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: across", world.name);
     is_u(in_large(range + 3u, 2u * whole), expect_large(whole), "%s: the one that is whole is large", world.name);
     is_u(in_large(range + whole, whole), expect_large(whole), "%s: that one", world.name);
-    is_u(ashlar_space_commit_large(range, 4, ASHLAR_MAP_WRITE), ASHLAR_EXISTS, "%s: [fault 34] over pages", world.name);
-    is_u(ashlar_space_commit_large(range + whole, whole, ASHLAR_MAP_WRITE), ASHLAR_EXISTS,
+    is_u(ashlar_kva_commit_large(range, 4, ASHLAR_MAP_WRITE), ASHLAR_EXISTS, "%s: [fault 34] over pages", world.name);
+    is_u(ashlar_kva_commit_large(range + whole, whole, ASHLAR_MAP_WRITE), ASHLAR_EXISTS,
          "%s: [fault 34] over a large page", world.name);
-    is_u(ashlar_space_commit_large(range + 3u * whole, 0, ASHLAR_MAP_WRITE), ASHLAR_BAD_ARGUMENT, "%s: no pages",
+    is_u(ashlar_kva_commit_large(range + 3u * whole, 0, ASHLAR_MAP_WRITE), ASHLAR_BAD_ARGUMENT, "%s: no pages",
          world.name);
-    is_u(ashlar_space_commit_large(range + 3u * whole, 1, ASHLAR_MAP_USER), ASHLAR_REFUSED, "%s: a user's", world.name);
-    is_u(ashlar_space_commit_large(5, 1, ASHLAR_MAP_WRITE), ASHLAR_REFUSED, "%s: in the user half", world.name);
-    like(SIM_FATAL(ashlar_space_decommit(range + 3u * whole - 2u, whole)), "decommit of", "decommit of a hole");
-    ashlar_space_decommit(range + 3u, 2u * whole);
+    is_u(ashlar_kva_commit_large(range + 3u * whole, 1, ASHLAR_MAP_USER), ASHLAR_REFUSED, "%s: a user's", world.name);
+    is_u(ashlar_kva_commit_large(5, 1, ASHLAR_MAP_WRITE), ASHLAR_REFUSED, "%s: in the user half", world.name);
+    like(SIM_FATAL(ashlar_kva_decommit(range + 3u * whole - 2u, whole)), "decommit of", "decommit of a hole");
+    ashlar_kva_decommit(range + 3u, 2u * whole);
     is_u(world_absent(range, 4u * whole), 4u * whole, "%s: nothing is there", world.name);
-    is_u(ashlar_space_commit_large(range, 4u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: all of it", world.name);
+    is_u(ashlar_kva_commit_large(range, 4u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: all of it", world.name);
     is_u(in_large(range, 4u * whole), expect_large(2u * whole), "%s: small where there are tables", world.name);
     is_u(usable(range, 4u * whole), 4u * whole, "%s: all of it is there", world.name);
-    ashlar_space_decommit(range, 4u * whole);
-    ashlar_space_unreserve(range);
+    ashlar_kva_decommit(range, 4u * whole);
+    ashlar_kva_unreserve(range);
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
     world_ok("commit");
 }
@@ -257,19 +257,19 @@ static void take_apart(enum way way, ashlar_vpn first)
 {
     static ashlar_pfn frames[8];
     if (way == FRONT) {
-        ashlar_space_decommit(first, 5);
+        ashlar_kva_decommit(first, 5);
     } else if (way == BACK) {
-        ashlar_space_decommit(first + whole - 5u, 5);
+        ashlar_kva_decommit(first + whole - 5u, 5);
     } else if (way == MIDDLE) {
-        ashlar_space_decommit(first + 7u, 5);
+        ashlar_kva_decommit(first + 7u, 5);
     } else if (way == TWO) {
-        ashlar_space_decommit(first + whole - 3u, 5);
+        ashlar_kva_decommit(first + whole - 3u, 5);
     } else if (way == PROTECT) {
         is_u(ashlar_space_protect(NULL, first + 7u, 5, 0), ASHLAR_OK, "%s: protected", world.name);
         ok(world_write(0, first + 7u, 1, 0) != 0 && world_write(1, first + 12u, 1, 0) == 0, "%s: just these",
            world.name);
         is_u(ashlar_space_protect(NULL, first + 7u, 5, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: and back", world.name);
-        ashlar_space_decommit(first + 7u, 5);
+        ashlar_kva_decommit(first + 7u, 5);
     } else {
         is_u(ashlar_space_unmap(NULL, first + 7u, 5, frames), ASHLAR_OK, "%s: unmapped", world.name);
         ashlar_frames_give_bulk(world.pool, frames, 5);
@@ -285,7 +285,7 @@ static void decommit_rest(ashlar_vpn page, size_t pages)
             count++;
         }
         if (count != 0) {
-            ashlar_space_decommit(page, count);
+            ashlar_kva_decommit(page, count);
         }
         page += count + (count == 0);
     }
@@ -297,8 +297,8 @@ static void test_apart(const struct world_format *format, enum way way)
     ashlar_vpn range;
     start(format);
     size_t before = frames_and_reserves();
-    is_u(ashlar_space_reserve(3u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
-    is_u(ashlar_space_commit_large(range, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
+    is_u(ashlar_kva_reserve(3u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
+    is_u(ashlar_kva_commit_large(range, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
     (void)usable(range, 2u * whole);
     hoard_order(0, 0);
     is_u(world_free_frames(), 0, "%s: not one frame is free", world.name);
@@ -313,7 +313,7 @@ static void test_apart(const struct world_format *format, enum way way)
     is_str(ashlar_space_audit(), NULL, "sound");
     hoard_order(0, 0);
     decommit_rest(range, 2u * whole);
-    ashlar_space_unreserve(range);
+    ashlar_kva_unreserve(range);
     give_hoard();
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
     world_ok("%s", way_names[way]);
@@ -324,15 +324,15 @@ static void test_whole(void)
 {
     ashlar_vpn range;
     size_t blocks = whole_blocks();
-    is_u(ashlar_space_reserve(2u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
-    is_u(ashlar_space_commit_large(range, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
+    is_u(ashlar_kva_reserve(2u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
+    is_u(ashlar_kva_commit_large(range, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
     is_u(whole_blocks(), blocks - 2u, "%s: two blocks", world.name);
     size_t free_frames = world_free_frames();
-    ashlar_space_decommit(range, whole);
+    ashlar_kva_decommit(range, whole);
     ok(whole_blocks() == blocks - 1u || !has_large, "%s: one is back", world.name);
     is_u(world_free_frames(), free_frames + whole + (has_large ? 1u : 0u), "%s: and its table", world.name);
-    ashlar_space_decommit(range + whole, whole);
-    ashlar_space_unreserve(range);
+    ashlar_kva_decommit(range + whole, whole);
+    ashlar_kva_unreserve(range);
     is_u(whole_blocks(), blocks, "%s: both are", world.name);
     world_ok("whole pages");
 }
@@ -346,20 +346,20 @@ static void test_purge(void)
     size_t before = frames_and_reserves();
     for (unsigned round = 0; round < 6; round++) {
         for (unsigned i = 0; i < 3; i++) {
-            is_u(ashlar_space_take(whole + i, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first[i]), ASHLAR_OK,
+            is_u(ashlar_kva_take(whole + i, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first[i]), ASHLAR_OK,
                  "%s: large", world.name);
-            is_u(ashlar_space_take(1u + i, ASHLAR_MAP_WRITE, "small", &small[i]), ASHLAR_OK, "%s: small", world.name);
+            is_u(ashlar_kva_take(1u + i, ASHLAR_MAP_WRITE, "small", &small[i]), ASHLAR_OK, "%s: small", world.name);
             is_u(usable(first[i], whole + i) + usable(small[i], 1u + i), whole + 2u * i + 1u, "%s: used", world.name);
         }
         for (unsigned i = 0; i < 3; i++) {
-            ashlar_space_give(small[i]);
-            ashlar_space_give(first[i]);
+            ashlar_kva_give(small[i]);
+            ashlar_kva_give(first[i]);
         }
         is_str(ashlar_space_audit(), NULL, "sound");
     }
     ok(world_stats().purges > purges, "%s: purged on the way", world.name);
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
-    like(SIM_FATAL(ashlar_space_give(first[0])), "no range begins at", "given back twice, and purged");
+    like(SIM_FATAL(ashlar_kva_give(first[0])), "no range begins at", "given back twice, and purged");
     world_ok("many that wait");
 }
 
@@ -369,19 +369,19 @@ static void test_short(const struct world_format *format)
     ashlar_vpn first, again = 7;
     start(format);
     size_t before = frames_and_reserves();
-    is_u(ashlar_space_take(3u * whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "three", &first), ASHLAR_OK, "%s: three",
+    is_u(ashlar_kva_take(3u * whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "three", &first), ASHLAR_OK, "%s: three",
          world.name);
     hoard_order(0, 0);
-    is_u(ashlar_space_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "more", &again), ASHLAR_NO_FRAMES,
+    is_u(ashlar_kva_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "more", &again), ASHLAR_NO_FRAMES,
          "%s: no frame is free", world.name);
     is_u(again, 7, "%s: no output was touched", world.name);
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT); /* which does not purge */
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
-    is_u(ashlar_space_take(2u * whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "two", &again), ASHLAR_OK,
+    is_u(ashlar_kva_take(2u * whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "two", &again), ASHLAR_OK,
          "%s: those that wait are", world.name);
     is_u(in_large(again, 2u * whole), expect_large(2u * whole), "%s: as blocks", world.name);
-    ashlar_space_give(again);
+    ashlar_kva_give(again);
     give_hoard();
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
     world_ok("short of frames");
@@ -393,14 +393,14 @@ static void test_no_addresses(const struct world_format *format)
     ashlar_vpn most, first;
     start(format);
     size_t before = frames_and_reserves();
-    is_u(ashlar_space_reserve(world_stats().arena_largest_pages - whole - 100u, 1, "most", &most), ASHLAR_OK,
+    is_u(ashlar_kva_reserve(world_stats().arena_largest_pages - whole - 100u, 1, "most", &most), ASHLAR_OK,
          "%s: all but a few addresses", world.name);
-    is_u(ashlar_space_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "unaligned", &first), ASHLAR_OK,
+    is_u(ashlar_kva_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "unaligned", &first), ASHLAR_OK,
          "%s: where no large page can be", world.name);
     is_u(in_large(first, whole), 0, "%s: in small pages", world.name);
     is_u(usable(first, whole), whole, "%s: all of it", world.name);
-    ashlar_space_give(first);
-    ashlar_space_unreserve(most);
+    ashlar_kva_give(first);
+    ashlar_kva_unreserve(most);
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
     world_ok("no addresses");
 }
@@ -409,12 +409,12 @@ static void test_wrong_gives(void)
 {
     ashlar_vpn first;
     ashlar_pfn frame;
-    is_u(ashlar_space_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first), ASHLAR_OK, "%s: take",
+    is_u(ashlar_kva_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first), ASHLAR_OK, "%s: take",
          world.name);
     is_u(ashlar_space_unmap(NULL, first + 1u, 1, &frame), ASHLAR_OK, "%s: unmap one", world.name);
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT); /* which does not purge */
-    like(SIM_FATAL(ashlar_space_give(first)), "with 1 of its 512 pages missing", "give with a page missing");
-    like(SIM_FATAL(ashlar_space_give(first)), "was given back already", "give twice");
+    like(SIM_FATAL(ashlar_kva_give(first)), "with 1 of its 512 pages missing", "give with a page missing");
+    like(SIM_FATAL(ashlar_kva_give(first)), "was given back already", "give twice");
     sim_set_context(ASHLAR_CONTEXT_THREAD);
 }
 
@@ -426,20 +426,20 @@ static void test_failures(const struct world_format *format, bool forever)
     ashlar_status status = ASHLAR_NO_FRAMES;
     unsigned n = 0, wrong = 0;
     start(format);
-    is_u(ashlar_space_reserve(4u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
+    is_u(ashlar_kva_reserve(4u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
     while (status != ASHLAR_OK && n < 100) {
         size_t before = frames_and_reserves(), addresses = world_stats().arena_free_pages;
         ashlar_frames_fail_nth(world.pool, ++n, forever);
-        status = ashlar_space_commit_large(range + 5u, 3u * whole, ASHLAR_MAP_WRITE);
+        status = ashlar_kva_commit_large(range + 5u, 3u * whole, ASHLAR_MAP_WRITE);
         if (status == ASHLAR_OK) {
-            status = ashlar_space_take(whole + 40u, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first);
+            status = ashlar_kva_take(whole + 40u, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first);
             ashlar_frames_fail_nth(world.pool, 0, 0);
-            ashlar_space_decommit(range + 5u, 3u * whole);
+            ashlar_kva_decommit(range + 5u, 3u * whole);
         }
         ashlar_frames_fail_nth(world.pool, 0, 0);
         if (status == ASHLAR_OK) {
-            ashlar_space_give(first);
-            (void)ashlar_space_purge();
+            ashlar_kva_give(first);
+            (void)ashlar_kva_purge();
         }
         struct ashlar_frames_stats stats;
         ashlar_frames_stats(world.pool, &stats);

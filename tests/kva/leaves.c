@@ -14,7 +14,7 @@ static struct one ranges[RANGES];
 
 static void take(unsigned i, size_t pages)
 {
-    is_u(ashlar_space_take(pages, ASHLAR_MAP_WRITE, "leaves", &ranges[i].first), ASHLAR_OK, "%s: range %u", world.name,
+    is_u(ashlar_kva_take(pages, ASHLAR_MAP_WRITE, "leaves", &ranges[i].first), ASHLAR_OK, "%s: range %u", world.name,
          i);
     for (size_t page = 0; page < pages; page++) {
         is_u(world_write(0, ranges[i].first + page, (uint32_t)(i * 1000u + page), 0), 0, "%s: written", world.name);
@@ -51,7 +51,7 @@ static void test_apart(const struct world_format *format)
     size_t apart = world_is_64() ? APART_SLOTS * slot : 2u * slot;
     size_t free = world_free_frames();
     for (unsigned i = 0; i < RANGES; i++) {
-        is_u(ashlar_space_reserve(apart - 4u, slot, "spacer", &ranges[i].spacer), ASHLAR_OK, "%s: a spacer",
+        is_u(ashlar_kva_reserve(apart - 4u, slot, "spacer", &ranges[i].spacer), ASHLAR_OK, "%s: a spacer",
              world.name);
     }
     for (unsigned i = 0; i < RANGES; i++) {
@@ -60,8 +60,8 @@ static void test_apart(const struct world_format *format)
     }
     for (unsigned round = 0; round < 6u; round++) {
         unsigned i = round % RANGES;
-        ashlar_space_give(ranges[i].first);
-        (void)ashlar_space_purge();
+        ashlar_kva_give(ranges[i].first);
+        (void)ashlar_kva_purge();
         take(i, 3);
         check_remembered(ranges[i].first);
         for (unsigned other = 0; other < RANGES; other++) {
@@ -70,8 +70,8 @@ static void test_apart(const struct world_format *format)
         world_ok("one given back and taken again");
     }
     for (unsigned i = 0; i < RANGES; i++) {
-        ashlar_space_give(ranges[i].first);
-        ashlar_space_unreserve(ranges[i].spacer);
+        ashlar_kva_give(ranges[i].first);
+        ashlar_kva_unreserve(ranges[i].spacer);
     }
     world_ok("all given back");
     struct ashlar_space_stats stats = world_stats();
@@ -85,18 +85,18 @@ static void test_across(const struct world_format *format)
 {
     world_start_usual(format);
     size_t slot = (size_t)1 << ashlar_entry_shift(world.paging, 2);
-    is_u(ashlar_space_reserve(slot - 2u, slot, "spacer", &ranges[0].spacer), ASHLAR_OK, "%s: up to the last two pages",
+    is_u(ashlar_kva_reserve(slot - 2u, slot, "spacer", &ranges[0].spacer), ASHLAR_OK, "%s: up to the last two pages",
          world.name);
     for (unsigned round = 0; round < 3u; round++) {
-        is_u(ashlar_space_take(6, ASHLAR_MAP_WRITE, "leaves", &ranges[1].first), ASHLAR_OK, "%s: six pages",
+        is_u(ashlar_kva_take(6, ASHLAR_MAP_WRITE, "leaves", &ranges[1].first), ASHLAR_OK, "%s: six pages",
              world.name);
         is_u(ranges[1].first, ranges[0].spacer + slot - 2u, "%s: two of them in the first table", world.name);
-        ashlar_space_give(ranges[1].first);
-        (void)ashlar_space_purge();
+        ashlar_kva_give(ranges[1].first);
+        (void)ashlar_kva_purge();
         take(1, 6);
         check(1, 6);
-        ashlar_space_give(ranges[1].first);
-        (void)ashlar_space_purge();
+        ashlar_kva_give(ranges[1].first);
+        (void)ashlar_kva_purge();
         world_ok("across two tables");
     }
 }

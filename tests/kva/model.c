@@ -390,19 +390,19 @@ static ashlar_status take(struct thing *thing)
     ashlar_status status = ASHLAR_OK;
     switch (thing->kind) {
     case PAGES:
-        return ashlar_space_take(thing->pages, ASHLAR_MAP_WRITE, "pages", &thing->first);
+        return ashlar_kva_take(thing->pages, ASHLAR_MAP_WRITE, "pages", &thing->first);
     case LARGE:
-        return ashlar_space_take(thing->pages, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &thing->first);
+        return ashlar_kva_take(thing->pages, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &thing->first);
     case DEMAND:
-        return ashlar_space_take_demand(thing->pages, ASHLAR_MAP_WRITE, "demand", &thing->first);
+        return ashlar_kva_take_demand(thing->pages, ASHLAR_MAP_WRITE, "demand", &thing->first);
     case STACK:
-        status = ashlar_space_take_stack(thing->pages, "stack", &thing->handle);
+        status = ashlar_kva_take_stack(thing->pages, "stack", &thing->handle);
         thing->first = status == ASHLAR_OK ? ashlar_address_page(thing->handle) - thing->pages : 0;
         return status;
     case DEVICE:
     case NOTHING:
     default:
-        status = ashlar_space_map_mmio((ashlar_phys)model.hoard << 12, thing->pages * 4096u, ASHLAR_MAP_CACHE_UC,
+        status = ashlar_kva_map_mmio((ashlar_phys)model.hoard << 12, thing->pages * 4096u, ASHLAR_MAP_CACHE_UC,
                                        "device", &thing->handle);
         thing->first = status == ASHLAR_OK ? ashlar_address_page(thing->handle) : 0;
         return status;
@@ -414,11 +414,11 @@ static void give(struct thing *thing)
     ashlar_vpn last = thing->first + thing->pages - 1u;
     model.doing = "give";
     if (thing->kind == STACK) {
-        ashlar_space_give_stack(thing->handle);
+        ashlar_kva_give_stack(thing->handle);
     } else if (thing->kind == DEVICE) {
-        ashlar_space_unmap_mmio(thing->handle);
+        ashlar_kva_unmap_mmio(thing->handle);
     } else {
-        ashlar_space_give(thing->first);
+        ashlar_kva_give(thing->first);
     }
     struct ashlar_mapping m;
     if (ashlar_space_query(NULL, last, &m) == ASHLAR_OK) {
@@ -462,9 +462,9 @@ static void decommit(ashlar_vpn at, size_t count)
 {
     size_t middle = below(count);
     if (middle != 0) {
-        ashlar_space_decommit(at, middle);
+        ashlar_kva_decommit(at, middle);
     }
-    ashlar_space_decommit(at + middle, count - middle);
+    ashlar_kva_decommit(at + middle, count - middle);
 }
 
 /* Back a part of the kernel's range with the pool's frames, look, and take it away again. */
@@ -479,8 +479,8 @@ static void commit(void)
     ashlar_vpn at = model.kernel_area.first + first;
     model.doing = "commit";
     bool fails = maybe_fail();
-    ashlar_status status = large ? ashlar_space_commit_large(at, count, ASHLAR_MAP_WRITE)
-                                 : ashlar_space_commit(at, count, ASHLAR_MAP_WRITE);
+    ashlar_status status = large ? ashlar_kva_commit_large(at, count, ASHLAR_MAP_WRITE)
+                                 : ashlar_kva_commit(at, count, ASHLAR_MAP_WRITE);
     no_fail();
     expect(status, all(page, count, false) ? ASHLAR_OK : ASHLAR_EXISTS, fails);
     for (size_t i = 0; status == ASHLAR_OK && i < count; i += large ? 13u : 1u) {
@@ -517,7 +517,7 @@ static void start(const struct world_format *format, uint64_t seed)
     model.area[2] = (struct area){ashlar_user_pages() - 33u, 33, false};
     model.area[3] = (struct area){8u * model.whole, 2u * model.whole, false};
     model.kernel_area = (struct area){0, 2u * model.whole + 5u, false};
-    expect(ashlar_space_reserve(model.kernel_area.pages, model.whole, "model", &model.kernel_area.first), ASHLAR_OK,
+    expect(ashlar_kva_reserve(model.kernel_area.pages, model.whole, "model", &model.kernel_area.first), ASHLAR_OK,
            false);
     for (unsigned i = 0; i <= SPACES; i++) {
         for (size_t j = 0; j < PAGES_MAX; j++) {
@@ -548,7 +548,7 @@ static void step(void)
         commit();
     } else {
         model.doing = "purge";
-        (void)ashlar_space_purge();
+        (void)ashlar_kva_purge();
     }
     look_elsewhere();
 }

@@ -163,12 +163,12 @@ static void unmap_kernel(void)
 
 static ashlar_status commit(void)
 {
-    return ashlar_space_commit(range + 2u * whole - 40u, 80, ASHLAR_MAP_WRITE);
+    return ashlar_kva_commit(range + 2u * whole - 40u, 80, ASHLAR_MAP_WRITE);
 }
 
 static void decommit(void)
 {
-    ashlar_space_decommit(range + 2u * whole - 40u, 80);
+    ashlar_kva_decommit(range + 2u * whole - 40u, 80);
 }
 
 static ashlar_vpn taken;
@@ -176,37 +176,37 @@ static uintptr_t top, device;
 
 static ashlar_status take(void)
 {
-    return ashlar_space_take(70, ASHLAR_MAP_WRITE, "seventy", &taken);
+    return ashlar_kva_take(70, ASHLAR_MAP_WRITE, "seventy", &taken);
 }
 
 static ashlar_status take_demand(void)
 {
-    return ashlar_space_take_demand(70, ASHLAR_MAP_WRITE, "seventy", &taken);
+    return ashlar_kva_take_demand(70, ASHLAR_MAP_WRITE, "seventy", &taken);
 }
 
 static void give(void)
 {
-    ashlar_space_give(taken);
+    ashlar_kva_give(taken);
 }
 
 static ashlar_status take_stack(void)
 {
-    return ashlar_space_take_stack(4, "stack", &top);
+    return ashlar_kva_take_stack(4, "stack", &top);
 }
 
 static void give_stack(void)
 {
-    ashlar_space_give_stack(top);
+    ashlar_kva_give_stack(top);
 }
 
 static ashlar_status map_mmio(void)
 {
-    return ashlar_space_map_mmio(0xfee00000u, whole * 4096u, ASHLAR_MAP_WRITE, "device", &device);
+    return ashlar_kva_map_mmio(0xfee00000u, whole * 4096u, ASHLAR_MAP_WRITE, "device", &device);
 }
 
 static void unmap_mmio(void)
 {
-    ashlar_space_unmap_mmio(device);
+    ashlar_kva_unmap_mmio(device);
 }
 
 static ashlar_status create(void)
@@ -241,7 +241,7 @@ static void start(const struct world_format *format, ashlar_sharing_policy polic
     const struct world_options options = {.policy = policy, .ram_bytes = 32u * MIB};
     world_start(format, &options);
     whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
-    if (ashlar_space_create(&space) != ASHLAR_OK || ashlar_space_reserve(4096, 1024, "test", &range) != ASHLAR_OK) {
+    if (ashlar_space_create(&space) != ASHLAR_OK || ashlar_kva_reserve(4096, 1024, "test", &range) != ASHLAR_OK) {
         world_bail("start", ASHLAR_NO_FRAMES);
     }
     run = world_frames(2048, 1024);

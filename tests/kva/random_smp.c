@@ -187,7 +187,7 @@ static ashlar_status make_committed(struct item *item)
     size_t slot = (size_t)1 << ashlar_entry_shift(p, ashlar_paging_levels(p));
     size_t sizes[] = {slot / 2u, slot / 2u, slot / 4u, slot + 2u};
     size_t pages = sizes[random_below(4)];
-    ashlar_status status = ashlar_space_reserve(pages, 1, "committed", &item->range);
+    ashlar_status status = ashlar_kva_reserve(pages, 1, "committed", &item->range);
     if (status != ASHLAR_OK) {
         return status;
     }
@@ -195,9 +195,9 @@ static ashlar_status make_committed(struct item *item)
     if (random_below(2) == 0) {
         item->first = item->range + pages - item->pages; /* where the next slot begins */
     }
-    status = ashlar_space_commit(item->first, item->pages, ASHLAR_MAP_WRITE);
+    status = ashlar_kva_commit(item->first, item->pages, ASHLAR_MAP_WRITE);
     if (status != ASHLAR_OK) {
-        ashlar_space_unreserve(item->range);
+        ashlar_kva_unreserve(item->range);
     }
     return status;
 }
@@ -208,13 +208,13 @@ static ashlar_status make_large(struct item *item)
     ashlar_status status;
     size_t whole = large_pages();
     if (item->kind == SPAN) {
-        status = ashlar_space_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "span", &item->range);
+        status = ashlar_kva_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "span", &item->range);
     } else {
-        status = ashlar_space_reserve(whole, whole, "large", &item->range);
+        status = ashlar_kva_reserve(whole, whole, "large", &item->range);
         if (status == ASHLAR_OK) {
-            status = ashlar_space_commit_large(item->range, whole, ASHLAR_MAP_WRITE);
+            status = ashlar_kva_commit_large(item->range, whole, ASHLAR_MAP_WRITE);
             if (status != ASHLAR_OK) {
-                ashlar_space_unreserve(item->range);
+                ashlar_kva_unreserve(item->range);
             }
         }
     }
@@ -226,12 +226,12 @@ static ashlar_status make_large(struct item *item)
 static void give_large(const struct item *item)
 {
     size_t before = item->first - item->range;
-    ashlar_space_decommit(item->first, item->pages);
+    ashlar_kva_decommit(item->first, item->pages);
     if (before != 0) {
-        ashlar_space_decommit(item->range, before);
+        ashlar_kva_decommit(item->range, before);
     }
-    ashlar_space_decommit(item->first + item->pages, large_pages() - before - item->pages);
-    ashlar_space_unreserve(item->range);
+    ashlar_kva_decommit(item->first + item->pages, large_pages() - before - item->pages);
+    ashlar_kva_unreserve(item->range);
 }
 
 static ashlar_status make_user(struct item *item, unsigned number)
@@ -277,11 +277,11 @@ static void make(struct item *item, unsigned number, enum kind kind)
     item->writable = true;
     item->space = item->kind == USER ? (unsigned)run.in[cpu] : 0;
     if (item->kind == PAGES) {
-        status = ashlar_space_take(item->pages, ASHLAR_MAP_WRITE, "pages", &item->first);
+        status = ashlar_kva_take(item->pages, ASHLAR_MAP_WRITE, "pages", &item->first);
     } else if (item->kind == COMMITTED) {
         status = make_committed(item);
     } else if (item->kind == DEMAND) {
-        status = ashlar_space_take_demand(item->pages, ASHLAR_MAP_WRITE, "demand", &item->first);
+        status = ashlar_kva_take_demand(item->pages, ASHLAR_MAP_WRITE, "demand", &item->first);
     } else if (item->kind == LARGE || item->kind == SPAN) {
         status = make_large(item);
     } else {
@@ -313,14 +313,14 @@ static void give_back(struct item *item)
             problem("a user page cannot be unmapped", item->first, status);
         }
     } else if (item->kind == COMMITTED) {
-        ashlar_space_decommit(item->first, item->pages);
-        ashlar_space_unreserve(item->range);
+        ashlar_kva_decommit(item->first, item->pages);
+        ashlar_kva_unreserve(item->range);
     } else if (item->kind == LARGE) {
         give_large(item);
     } else if (item->kind == SPAN) {
-        ashlar_space_give(item->range);
+        ashlar_kva_give(item->range);
     } else {
-        ashlar_space_give(item->first);
+        ashlar_kva_give(item->first);
     }
     publish(&item->state, FREE);
     run.user_items[item->space] -= item->kind == USER;
@@ -398,7 +398,7 @@ static void operate(void)
     if (what < 2) {
         change_space();
     } else if (what == 2) {
-        (void)ashlar_space_purge();
+        (void)ashlar_kva_purge();
     } else if (item->state == FREE) {
         make(item, number, random_kind());
     } else if (item->state == LIVE && item->owner == ashlar_port_cpu() && item->users == 0 && what < 6) {
@@ -605,7 +605,7 @@ static const char *find_stale(void)
 {
     static char text[160];
     size_t stale = 0;
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     for (unsigned cpu = 0; cpu < CPUS && stale == 0; cpu++) {
         stale = run.part[cpu] ? sim_tlb_stale(cpu, text, sizeof text) : 0;
     }
@@ -624,7 +624,7 @@ static const char *give_all_back(void)
         }
         sim_progress();
     }
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     for (unsigned i = 0; i < SPACES && broken == NULL; i++) {
         if (run.space_state[i] == LIVE) {
             ashlar_space_destroy(&run.spaces[i]);

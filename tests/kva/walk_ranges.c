@@ -88,7 +88,7 @@ static void test_kernel(void)
 {
     struct told told = {0};
     ashlar_vpn first;
-    is_u(ashlar_space_take(3, ASHLAR_MAP_WRITE, "three", &first), ASHLAR_OK, "%s: three pages", world.name);
+    is_u(ashlar_kva_take(3, ASHLAR_MAP_WRITE, "three", &first), ASHLAR_OK, "%s: three pages", world.name);
     ashlar_space_walk_mappings(NULL, tell, &told);
     bool range = false, carve = false;
     for (size_t i = 0; i < told.count && i < MOST; i++) {
@@ -98,7 +98,7 @@ static void test_kernel(void)
     }
     ok(range, "%s: the kernel's pages", world.name);
     ok(carve, "%s: and the carve", world.name);
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     world_ok("kernel");
 }
 
@@ -107,10 +107,10 @@ static void test_ranges(void)
     struct told told = {0};
     ashlar_vpn a, b;
     uintptr_t top;
-    is_u(ashlar_space_reserve(5, 1, "a", &a), ASHLAR_OK, "%s: a", world.name);
-    is_u(ashlar_space_take(5, 0, "b", &b), ASHLAR_OK, "%s: b", world.name);
-    is_u(ashlar_space_take_stack(2, "c", &top), ASHLAR_OK, "%s: c", world.name);
-    ashlar_space_walk_ranges(tell_range, &told);
+    is_u(ashlar_kva_reserve(5, 1, "a", &a), ASHLAR_OK, "%s: a", world.name);
+    is_u(ashlar_kva_take(5, 0, "b", &b), ASHLAR_OK, "%s: b", world.name);
+    is_u(ashlar_kva_take_stack(2, "c", &top), ASHLAR_OK, "%s: c", world.name);
+    ashlar_kva_walk_ranges(tell_range, &told);
     is_u(told.count, 3, "%s: three ranges", world.name);
     bool order = told.run[0].first < told.run[1].first && told.run[1].first < told.run[2].first;
     ok(order, "%s: in order of address", world.name);
@@ -119,11 +119,11 @@ static void test_ranges(void)
            told.run[2].first == ashlar_address_page(top) - 2u,
        "%s: its pages, guards left out", world.name);
     told = (struct told){.stop_at = 1};
-    ashlar_space_walk_ranges(tell_range, &told);
+    ashlar_kva_walk_ranges(tell_range, &told);
     is_u(told.count, 1, "%s: no further than the visitor wants", world.name);
-    ashlar_space_unreserve(a);
-    ashlar_space_give(b);
-    ashlar_space_give_stack(top);
+    ashlar_kva_unreserve(a);
+    ashlar_kva_give(b);
+    ashlar_kva_give_stack(top);
     world_ok("ranges");
 }
 
@@ -135,9 +135,9 @@ int main(void)
         if (ashlar_space_create(&space) != ASHLAR_OK) {
             world_bail("create", ASHLAR_NO_FRAMES);
         }
-        (void)ashlar_space_purge();
+        (void)ashlar_kva_purge();
         test_ranges();
-        (void)ashlar_space_purge();
+        (void)ashlar_kva_purge();
         (void)ashlar_magazines_empty(&ashlar_half.general);
         (void)ashlar_magazines_empty(&ashlar_half.stacks);
         test_mappings();

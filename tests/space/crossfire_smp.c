@@ -51,7 +51,7 @@ static void come_up(unsigned cpu)
     world_switch(&run.space);
     if (run.in_user) {
         run.first[cpu] = 0x400u + cpu * 0x40u;
-    } else if (ashlar_space_reserve(PAGES, 1, "own", &run.first[cpu]) != ASHLAR_OK) {
+    } else if (ashlar_kva_reserve(PAGES, 1, "own", &run.first[cpu]) != ASHLAR_OK) {
         problem("no addresses", 0);
     }
     run.ready++;
@@ -108,7 +108,7 @@ static void cpu_body(void *context)
     }
     ashlar_frames_give_bulk(world.pool, frames, PAGES);
     if (!run.in_user) {
-        ashlar_space_unreserve(run.first[cpu]);
+        ashlar_kva_unreserve(run.first[cpu]);
     }
     world_switch(NULL);
 }

@@ -63,12 +63,12 @@ static void test_counts(void)
     before = now();
     is_u(ashlar_space_map_linear(&space, 500, 20, run, 0), ASHLAR_OK, "%s: map", world.name);
     ashlar_vpn kernel;
-    is_u(ashlar_space_take(20, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
+    is_u(ashlar_kva_take(20, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
     expect(before, 0, 0, 0, "absent to present: none at all");
     before = now();
-    ashlar_space_give(kernel);
+    ashlar_kva_give(kernel);
     expect(before, 0, 0, 0, "nor when pages are given back: that waits");
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     expect(before, 2u * 21u, 0, 1, "until a purge serves them, on both CPUs");
     world_ok("counts");
 }
@@ -88,7 +88,7 @@ static void test_cpus(void)
     protect(3, ASHLAR_MAP_WRITE);
     expect(before, 3, 0, 0, "one that has left it is not");
     ashlar_vpn kernel;
-    is_u(ashlar_space_take(5, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
+    is_u(ashlar_kva_take(5, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
     sim_set_cpu(1);
     ashlar_space_cpu_leave();
     sim_set_cpu(0);
@@ -108,7 +108,7 @@ static void test_cpus(void)
     sim_set_cpu(WORLD_CPUS);
     like(SIM_FATAL(ashlar_space_cpu_join()), "joins, but boot named", "a CPU that boot did not name cannot join");
     sim_set_cpu(0);
-    ashlar_space_give(kernel);
+    ashlar_kva_give(kernel);
     world_ok("CPUs");
 }
 
@@ -193,7 +193,7 @@ static void test_stale(void)
     is_u(ashlar_frames_take(world.pool, 0, &frame), ASHLAR_OK, "%s: a frame", world.name);
     is_u(ashlar_space_map(&space, 1000, 1, &frame, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK, "%s: mapped",
          world.name);
-    is_u(ashlar_space_take(1, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
+    is_u(ashlar_kva_take(1, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
     sim_set_cpu(1);
     ashlar_space_switch(&space);
     sim_set_cpu(0);
@@ -204,8 +204,8 @@ static void test_stale(void)
        world.name);
     is_u(ashlar_space_protect(NULL, kernel, 1, 0), ASHLAR_OK, "%s: read-only here", world.name);
     ok(sim_store(1, world_address(kernel), &value, sizeof value, 0) != 0, "%s: [fault 48] and there", world.name);
-    ashlar_space_give(kernel);
-    (void)ashlar_space_purge();
+    ashlar_kva_give(kernel);
+    (void)ashlar_kva_purge();
     ok(sim_load(1, world_address(kernel), &value, sizeof value, 0) != 0,
        "%s: [fault 48] after a purge it is gone there", world.name);
     sim_set_cpu(1);
@@ -223,17 +223,17 @@ static void test_gone(void)
     ashlar_vpn first[4];
     sim_set_cpu(1);
     for (unsigned i = 0; i < 4; i++) {
-        is_u(ashlar_space_take(3, ASHLAR_MAP_WRITE, "kernel", &first[i]), ASHLAR_OK, "%s: take on CPU 1", world.name);
+        is_u(ashlar_kva_take(3, ASHLAR_MAP_WRITE, "kernel", &first[i]), ASHLAR_OK, "%s: take on CPU 1", world.name);
     }
-    is_u(ashlar_space_take_stack(2, "stack", &stack), ASHLAR_OK, "%s: and a stack", world.name);
+    is_u(ashlar_kva_take_stack(2, "stack", &stack), ASHLAR_OK, "%s: and a stack", world.name);
     for (unsigned i = 0; i < 4; i++) {
-        ashlar_space_give(first[i]);
+        ashlar_kva_give(first[i]);
     }
-    ashlar_space_give_stack(stack);
+    ashlar_kva_give_stack(stack);
     ashlar_space_cpu_leave();
     sim_set_cpu(0);
     struct counts before = now();
-    ok(ashlar_space_purge() >= 14u, "%s: [fault 104] what it gave back is purged without it", world.name);
+    ok(ashlar_kva_purge() >= 14u, "%s: [fault 104] what it gave back is purged without it", world.name);
     ok(since(before).kicks == 0, "%s: and nobody waits for it", world.name);
     is_u(world_free_frames(), frames, "%s: [fault 104] every frame can be had", world.name);
     sim_set_cpu(1);

@@ -34,7 +34,7 @@ static ashlar_vpn fresh_slot(void)
 {
     size_t slot_pages = (size_t)1 << ashlar_slot_shift(world.paging);
     ashlar_vpn first;
-    if (ashlar_space_reserve(slot_pages, slot_pages, "slot", &first) != ASHLAR_OK) {
+    if (ashlar_kva_reserve(slot_pages, slot_pages, "slot", &first) != ASHLAR_OK) {
         return 0;
     }
     return first;

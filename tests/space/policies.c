@@ -54,7 +54,7 @@ static unsigned roots_with(ashlar_vpn page, unsigned count)
 /* Addresses at the start of a slot that nothing is in. */
 static bool new_slot(ashlar_vpn *page)
 {
-    return ashlar_space_reserve(1, (size_t)1 << ashlar_space_slot_shift(), "slot", page) == ASHLAR_OK;
+    return ashlar_kva_reserve(1, (size_t)1 << ashlar_space_slot_shift(), "slot", page) == ASHLAR_OK;
 }
 
 static bool has_slot(ashlar_vpn page)
@@ -82,7 +82,7 @@ static unsigned touch(unsigned which, ashlar_vpn page, uint32_t *value)
 static void commit_marked(ashlar_vpn page)
 {
     uint32_t mark = 0xabcd1234u;
-    ashlar_status status = ashlar_space_commit(page, 1, ASHLAR_MAP_WRITE);
+    ashlar_status status = ashlar_kva_commit(page, 1, ASHLAR_MAP_WRITE);
     if (status != ASHLAR_OK) {
         world_bail("commit", status);
     }
@@ -164,7 +164,7 @@ static void test_growth_fails(ashlar_sharing_policy policy)
     for (uint64_t nth = 1; nth < 40; nth++) {
         size_t before = world_free_frames() + world_stats().kernel_table_frames;
         ashlar_frames_fail_nth(world.pool, nth, 1);
-        ashlar_status status = ashlar_space_commit(page, 1, ASHLAR_MAP_WRITE);
+        ashlar_status status = ashlar_kva_commit(page, 1, ASHLAR_MAP_WRITE);
         ashlar_frames_fail_nth(world.pool, 0, 0);
         if (status == ASHLAR_OK) {
             break;

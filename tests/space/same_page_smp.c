@@ -216,7 +216,7 @@ static void come_up(void)
 {
     if (ashlar_port_cpu() != 0) {
         world_join();
-    } else if (ashlar_space_reserve(1, 1, "kernel page", &run.watched[KERNEL_PAGE].page) != ASHLAR_OK ||
+    } else if (ashlar_kva_reserve(1, 1, "kernel page", &run.watched[KERNEL_PAGE].page) != ASHLAR_OK ||
                ashlar_space_create(&run.space) != ASHLAR_OK) {
         problem("nothing to begin with", 0);
     } else {
@@ -262,7 +262,7 @@ static void settle(void)
     for (unsigned cpu = 0; cpu < CPUS; cpu++) {
         ashlar_frames_give_bulk(world.pool, run.pocket[cpu], run.in_pocket[cpu]);
     }
-    ashlar_space_unreserve(run.watched[KERNEL_PAGE].page);
+    ashlar_kva_unreserve(run.watched[KERNEL_PAGE].page);
     ashlar_space_destroy(&run.space);
     const char *broken = ashlar_space_audit();
     broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);

@@ -333,7 +333,7 @@ __attribute__((unused)) static const char *world_broken(void)
 {
     static char text[160];
     const char *broken = ashlar_space_audit();
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     world_sync();
     broken = broken != NULL ? broken : ashlar_space_audit();
     broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
@@ -375,7 +375,7 @@ __attribute__((unused, format(printf, 2, 3))) static void world_ok_at(int line, 
 __attribute__((unused)) static size_t world_free_frames(void)
 {
     struct ashlar_frames_stats stats;
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     ashlar_frames_stats(world.pool, &stats);
     return stats.free_frames;
 }

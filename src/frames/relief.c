@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: 0BSD */
+/* relief.c - who can give frames back when the pool has none.
+ *
+ * Floors above keep frames that they could do without: ranges that wait for a
+ * flush, empty pages of a heap, pages of files. Each registers a *reliever*.
+ * Whoever is short asks them one after the other, the first to register first,
+ * until one has given something:
+ *
+ *     short ──> purge: 0 ──> heap: 12 frames ──> try again
+ *
+ * One thread asks a reliever at a time. A second one that is short waits for it,
+ * and takes what came free meanwhile for an answer. But a reliever that takes
+ * memory itself may be short in turn, and would wait for itself: such a one is
+ * passed by while it works. So nested relief gives nothing, and ends.
+ *
+ * Nothing is held while a reliever runs: the caller saw to that, and here there
+ * is no lock. The list only grows.
+ *
+ * Cost: O(relievers), and what they do.
+ */
+#include "frames/internal.h"
+
+#include "base/atomic.h"
+#include "base/token.h"
+#include "base/wait.h"
+
+COLD void ashlar_frames_add_reliever(struct ashlar_frames *pool, struct ashlar_reliever *reliever)
+{
+    reliever->next = NULL;
+    reliever->token.taken = 0;
+    uintptr_t interrupts = ashlar_lock_take(&pool->lock);
+    struct ashlar_reliever *volatile *link = &pool->relievers;
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    __atomic_store_n(link, reliever, __ATOMIC_RELEASE);
+    ashlar_lock_give(&pool->lock, interrupts);
+}
+
+/* False: it is at work, and perhaps it is the one that asks. */
+COLD static bool claim_reliever(struct ashlar_reliever *reliever)
+{
+    if (reliever->takes_memory) {
+        return ashlar_token_try(&reliever->token);
+    }
+    ashlar_token_take(&reliever->token);
+    return true;
+}
+
+COLD static size_t ask_reliever(struct ashlar_frames *pool, struct ashlar_reliever *reliever)
+{
+    if (!claim_reliever(reliever)) {
+        return 0;
+    }
+    size_t given = reliever->relieve(reliever->context);
+    if (given != 0) {
+        (void)atomic_fetch_add(&pool->reliefs, 1);
+    }
+    ashlar_token_give(&reliever->token);
+    return given;
+}
+
+COLD int ashlar_frames_relieve(struct ashlar_frames *pool)
+{
+    uintptr_t before = atomic_load(&pool->reliefs);
+    size_t given = 0;
+    if (!ashlar_may_wait()) {
+        return 0;
+    }
+    for (struct ashlar_reliever *reliever = pool->relievers; reliever != NULL && given == 0;
+         reliever = reliever->next) {
+        given = ask_reliever(pool, reliever);
+    }
+    return given != 0 || atomic_load(&pool->reliefs) != before;
+}

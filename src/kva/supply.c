@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: 0BSD */
+/* supply.c - frames for a whole range before the first entry is written.
+ *
+ * The first ones are taken, so that a small range costs one call; the others are
+ * promised by the pool, and taken as they are mapped.
+ */
+#include "kva/supply.h"
+
+#include "base/check.h"
+
+COLD void ashlar_supply_return(const struct supply *supply)
+{
+    ashlar_frames_give_bulk(ashlar_kva.pool, supply->frames, supply->in_hand);
+    ashlar_frames_unreserve(ashlar_kva.pool, supply->promised);
+}
+
+/* frames: room for a batch. */
+static void map_promised(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages, unsigned flags)
+{
+    while (pages != 0) {
+        size_t step = pages < SUPPLY_FRAMES ? pages : SUPPLY_FRAMES;
+        ashlar_status status = ashlar_frames_take_bulk(ashlar_kva.pool, frames, step, ASHLAR_FRAMES_FROM_RESERVATION);
+        ASHLAR_CHECK(status == ASHLAR_OK, "kva: promised frames were not there: %s", ashlar_status_text(status));
+        ashlar_cursor_map(cursor, frames, step, flags);
+        pages -= step;
+    }
+}
+
+void ashlar_supply_map(struct ashlar_cursor *cursor, struct supply *supply, unsigned flags)
+{
+    ashlar_cursor_map(cursor, supply->frames, supply->in_hand, flags);
+    map_promised(cursor, supply->frames, supply->promised, flags);
+}
+
+COLD ashlar_status ashlar_promise_get(size_t pages, bool relief)
+{
+    const struct ashlar_frames_wish wish = {{0, 0, ASHLAR_FRAMES_ANY_NODE, 0}, NULL, 0, pages};
+    return relief ? ashlar_frames_obtain(ashlar_kva.pool, &wish) : ashlar_frames_attempt(ashlar_kva.pool, &wish);
+}
+
+COLD void ashlar_promise_map(struct ashlar_cursor *cursor, size_t pages, unsigned flags)
+{
+    ashlar_pfn frames[SUPPLY_FRAMES];
+    map_promised(cursor, frames, pages, flags);
+}

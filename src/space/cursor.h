@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: 0BSD */
+/* cursor.h - steps of a cursor that the library's own floors take, beside those of ashlar/space.h. */
+#ifndef ASHLAR_SPACE_CURSOR_H
+#define ASHLAR_SPACE_CURSOR_H
+
+#include <ashlar/space.h>
+
+/* The highest level, up to limit, at which one entry can map from here on. */
+unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
+                          unsigned limit);
+/* As ashlar_cursor_begin, for pages up to this level. try asks nobody for relief: for callers that hold what a reliever
+ * may wait for. */
+ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                size_t pages, ashlar_intent intent, unsigned large_level);
+ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                 size_t pages, ashlar_intent intent, unsigned large_level);
+/* As ashlar_cursor_begin to collect: nothing is checked or reserved, nothing fails, nobody is asked for memory. */
+void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages);
+/* The highest level of page with which these frames can be mapped there. In the kernel half it may be the root's: but its
+ * entries there are tables, made before anything is mapped, and where a table is the pages are smaller. */
+unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags);
+/* A large page of level 2, marked. The cursor is on the kernel half, began with a table for it, and stands where nothing
+ * is linked at that level. */
+void ashlar_cursor_map_deposited(struct ashlar_cursor *cursor, ashlar_pfn first, unsigned flags);
+/* Leave a number in the next page's entry, which is absent, or empty it (0). */
+void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note);
+
+struct collected {
+    size_t frames; /* single ones, in the caller's array */
+    ashlar_pfn large_first;
+    size_t large_pages; /* or one large page */
+};
+/* Collect from at most one table; returns the pages that were passed. */
+size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages,
+                                  struct collected *out);
+
+#endif

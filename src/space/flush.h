@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: 0BSD */
+/* flush.h - the boxes in which CPUs are asked to forget. */
+#ifndef ASHLAR_SPACE_FLUSH_H
+#define ASHLAR_SPACE_FLUSH_H
+
+void ashlar_shootdown_init(void);
+
+/* This CPU can be asked from here on; and no longer, once it has answered what came before. Interrupts off. */
+void ashlar_shootdown_join(unsigned cpu);
+void ashlar_shootdown_leave(unsigned cpu);
+
+#endif

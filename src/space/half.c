@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: 0BSD */
+/* half.c - the kernel half as a whole: where it lies, its root, its counters.
+ *
+ * There is one on a machine. Boot lays it; from then on its layout is constant,
+ * and anybody may ask without a lock.
+ */
+#include "space/half.h"
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+
+struct ashlar_half ashlar_half;
+
+COLD void ashlar_space_init(struct ashlar_frames *pool)
+{
+    ashlar_half.pool = pool;
+}
+
+COLD const struct ashlar_space_layout *ashlar_space_layout(void)
+{
+    return &ashlar_half.layout;
+}
+
+COLD uintptr_t ashlar_space_address(ashlar_vpn page)
+{
+    return ashlar_page_address(page);
+}
+
+COLD unsigned ashlar_space_slot_shift(void)
+{
+    return ashlar_slot_shift(ashlar_half.paging);
+}
+
+ashlar_phys ashlar_space_root(const struct ashlar_space *space)
+{
+    return space != NULL ? space->root : ashlar_half.root;
+}
+
+size_t ashlar_user_pages(void)
+{
+    unsigned shift = ashlar_slot_shift(ashlar_half.paging);
+    size_t below = round_down(ashlar_half.layout.kernel_first, (size_t)1 << shift);
+    size_t lower_half = (size_t)ashlar_paging_kernel_slot(ashlar_half.paging) << shift;
+    return lower_half != 0 && lower_half < below ? lower_half : below;
+}
+
+COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
+{
+    uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
+    stats->spaces = ashlar_half.space_count;
+    stats->kernel_table_frames = ashlar_half.layout.table_frames + ashlar_half.table_frames;
+    stats->large_pages = ashlar_half.deposit_count;
+    stats->root_writes = ashlar_half.root_writes;
+    stats->root_keeps = ashlar_half.root_keeps;
+    stats->growths = ashlar_half.generation;
+    stats->pulls = ashlar_half.pulls;
+    ashlar_lock_give(&ashlar_half.lock, interrupts);
+    stats->flush_pages = ashlar_half.flush_pages;
+    stats->flush_alls = ashlar_half.flush_alls;
+    stats->kicks = ashlar_half.kicks;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: 0BSD */
+/* half.h - addresses of the kernel half, and where it begins. */
+#ifndef ASHLAR_SPACE_HALF_H
+#define ASHLAR_SPACE_HALF_H
+
+#include "arch/paging.h"
+#include "space/internal.h"
+
+/* The address of a page: page numbers have no sign extension, addresses do. */
+static inline uintptr_t ashlar_page_address(ashlar_vpn page)
+{
+    return ashlar_paging_address(ashlar_half.paging, page);
+}
+
+/* Pages of the user half: all below the kernel's first top-level slot, and below the canonical hole. */
+size_t ashlar_user_pages(void);
+
+#endif

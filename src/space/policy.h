@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: 0BSD */
+/* policy.h - sharing policies as data. */
+#ifndef ASHLAR_SPACE_POLICY_H
+#define ASHLAR_SPACE_POLICY_H
+
+#include <ashlar/space.h>
+#include <stdbool.h>
+
+/* A sharing policy: when entries come into roots. */
+struct ashlar_sharing {
+    const char *name;
+    uint8_t step; /* slots that one growth adds: SHARING_... */
+    bool push;    /* written into all roots */
+    bool pull_on_fault;
+    bool pull_on_switch;
+};
+
+#define SHARING_ALL 0u /* at boot: no growth */
+#define SHARING_ONE 1u
+#define SHARING_LINE 2u /* as many entries as a cache line holds */
+
+/* Is any policy with this property built in? Folds to a constant. */
+#define BUILT_PUSH ((ASHLAR_SHARING_BUILT & (1 << ASHLAR_SHARING_EAGER | 1 << ASHLAR_SHARING_HYBRID)) != 0)
+#define BUILT_PULL ((ASHLAR_SHARING_BUILT & (1 << ASHLAR_SHARING_LAZY | 1 << ASHLAR_SHARING_SEQ)) != 0)
+#define BUILT_SEQ ((ASHLAR_SHARING_BUILT & 1 << ASHLAR_SHARING_SEQ) != 0)
+#define BUILT_GROWTH (ASHLAR_SHARING_BUILT != 1)
+
+extern const struct ashlar_sharing ashlar_sharing_rows[];
+
+bool ashlar_sharing_is_built(ashlar_sharing_policy policy);
+
+#endif

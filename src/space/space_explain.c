@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: 0BSD */
+/* space_explain.c - what an address is, as far as the layout knows: image, user half, areas.
+ *
+ * All of it is constant since boot: no lock is taken, nothing is waited for. What
+ * lies in ranges is for the kva floor to say.
+ *
+ * Cost: O(areas).
+ */
+#include "space/half.h"
+
+#include "base/check.h"
+#include "space/leaves.h"
+#include "space/place.h"
+
+COLD static bool place_area(ashlar_vpn page, struct ashlar_place *place)
+{
+    const struct ashlar_space_options *options = &ashlar_half.options;
+    for (unsigned i = 0; i < options->area_count; i++) {
+        const struct ashlar_area *area = &options->areas[i];
+        if (page - area->first < area->pages) {
+            ashlar_place_set(place, ASHLAR_PLACE_FIXED, area->name, area->first, area->pages);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Image, array, direct map and areas; false if the page is in none of them. */
+COLD static bool place_fixed(ashlar_vpn page, struct ashlar_place *place)
+{
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
+    if (page >= ashlar_half.options.image_first) {
+        ashlar_place_set(place, ASHLAR_PLACE_IMAGE, "kernel image", ashlar_half.options.image_first,
+                         ashlar_half.options.image_pages);
+    } else if (page - layout->array_first < layout->array_pages) {
+        ashlar_place_set(place, ASHLAR_PLACE_FIXED, "page tables", layout->array_first, layout->array_pages);
+    } else if (page - layout->direct_first < layout->direct_pages) {
+        ashlar_place_set(place, ASHLAR_PLACE_FIXED, "direct map", layout->direct_first, layout->direct_pages);
+    } else {
+        return place_area(page, place);
+    }
+    return true;
+}
+
+COLD int ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
+{
+    ashlar_vpn page = ashlar_paging_page(ashlar_half.paging, address);
+    bool known = true;
+    if (page == 0) {
+        ashlar_place_set(place, ASHLAR_PLACE_NULL, "the null page", 0, 1);
+    } else if (page < ashlar_user_pages()) {
+        ashlar_place_set(place, ASHLAR_PLACE_USER, "user half", 0, ashlar_user_pages());
+    } else if (!place_fixed(page, place)) {
+        ashlar_place_set(place, ASHLAR_PLACE_FREE, "kernel space that nobody holds", page, 1);
+        known = false;
+    }
+    place->mapped = page >= ashlar_half.layout.kernel_first && ashlar_leaf_is_mapped(page);
+    place->offset = address - ashlar_page_address(place->first);
+    return known;
+}

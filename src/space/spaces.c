@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: 0BSD */
+/* spaces.c - address spaces: made empty, and destroyed so.
+ *
+ * A new root gets the kernel's slots in the same breath in which it joins the
+ * list (roots.c). One that goes gives back its tables; the kernel half is never
+ * walked.
+ */
+#include "space/half.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "frames/obtain.h"
+#include "space/asid.h"
+#include "space/roots.h"
+#include "space/tables.h"
+
+COLD ashlar_status ashlar_space_create(struct ashlar_space *space)
+{
+    ashlar_pfn frame;
+    const struct ashlar_frames_wish wish = {
+        {0, ashlar_paging_root_limit(ashlar_half.paging), ASHLAR_FRAMES_ANY_NODE, 0}, &frame, 1, 0};
+    ashlar_status status = ashlar_frames_obtain(ashlar_half.pool, &wish);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    memset(space, 0, sizeof *space);
+    ashlar_lock_init(&space->lock, ASHLAR_RANK_SPACE, "address space");
+    space->root = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT;
+    if (ashlar_asids_are_used()) {
+        ashlar_asid_renew(space); /* one of before may have been here */
+    }
+    ashlar_port_pin();
+    void *root = ashlar_port_open_frame(frame);
+    memset(root, 0, ASHLAR_PAGE_BYTES);
+    ashlar_roots_join(space, root);
+    ashlar_port_close_frame(root);
+    ashlar_port_unpin();
+    return ASHLAR_OK;
+}
+
+COLD static int stop_at_first(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
+{
+    (void)pages;
+    (void)mapping;
+    *(ashlar_vpn *)context = first;
+    return 1;
+}
+
+/* The first user page that is still mapped, or ASHLAR_PFN_NONE. */
+COLD static ashlar_vpn first_user_page(struct ashlar_space *space)
+{
+    ashlar_vpn found = ASHLAR_PFN_NONE;
+    ashlar_space_walk_mappings(space, stop_at_first, &found);
+    return found;
+}
+
+COLD void ashlar_space_destroy(struct ashlar_space *space)
+{
+    for (unsigned i = 0; i < sizeof space->cpus / sizeof space->cpus[0]; i++) {
+        uint32_t cpus = atomic_load_u32(&space->cpus[i]);
+        ASHLAR_CHECK(cpus == 0, "space: destroyed while CPU %u runs in it (root 0x%llx), by %p",
+                     i * 32u + (cpus != 0 ? u32_ctz(cpus) : 0), (unsigned long long)space->root, ASHLAR_CALLER());
+    }
+    if (space->table_frames != 0) {
+        ashlar_tables_prune(space, 0, ashlar_user_pages());
+    }
+    ASHLAR_CHECK(space->table_frames == 0, "space: destroyed with page %p still mapped (root 0x%llx), by %p",
+                 (void *)ashlar_page_address(first_user_page(space)), (unsigned long long)space->root, ASHLAR_CALLER());
+    ashlar_roots_leave(space);
+    ashlar_frames_give(ashlar_half.pool, (ashlar_pfn)(space->root >> ASHLAR_PAGE_SHIFT), 0);
+    space->root = 0;
+}

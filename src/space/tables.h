@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: 0BSD */
+/* tables.h - page tables of a cursor: reserved, linked, split; and those that are empty. */
+#ifndef ASHLAR_SPACE_TABLES_H
+#define ASHLAR_SPACE_TABLES_H
+
+#include <ashlar/space.h>
+
+/* Spares for the cursor: all of them, or ASHLAR_NO_FRAMES and none. */
+ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t tables);
+/* Those that are left over, if any. */
+void ashlar_tables_give_spares(struct ashlar_cursor *cursor);
+static inline void ashlar_tables_release(struct ashlar_cursor *cursor)
+{
+    if (cursor->spare_count != 0) {
+        ashlar_tables_give_spares(cursor);
+    }
+}
+/* Keep one of the cursor's spares for the split of a page that is about to be marked; give one back for a marked page
+ * that is gone. */
+void ashlar_tables_deposit(struct ashlar_cursor *cursor);
+void ashlar_tables_give_deposit(void);
+/* Link a spare at this spot, whose entry is empty. */
+void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot);
+void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot,
+                         struct ashlar_gather *gather);
+/* Give back the empty tables of a user half that cover these pages. Thread context. */
+void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages);
+
+#endif
