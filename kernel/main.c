@@ -9,17 +9,17 @@
  *
  * The thread that booted becomes the idle task: the rest runs on a guarded stack.
  */
-#include "command.h"
-#include "machine.h"
-#include "memory.h"
-#include "percpu.h"
-#include "print.h"
-#include "serial.h"
-#include "smp.h"
-#include "string.h"
-#include "task.h"
-#include "timer.h"
-#include "trap.h"
+#include "commands/command.h"
+#include "cpu/percpu.h"
+#include "cpu/smp.h"
+#include "cpu/timer.h"
+#include "cpu/trap.h"
+#include "io/print.h"
+#include "io/serial.h"
+#include "io/string.h"
+#include "memory/image.h"
+#include "memory/memory.h"
+#include "task/task.h"
 #include <ashlar/port.h>
 
 #define WORDS_MAX 24u

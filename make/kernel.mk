@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: 0BSD
 # The reference kernel: an image for each width, by both compilers, release and debug. No header of the host is seen:
-# -nostdinc, and the compiler's own freestanding ones. kernel/<width>/ has what the widths do not share.
+# -nostdinc, and the compiler's own freestanding ones. kernel/cpu/<width>/ has what the widths do not share.
 
 KERNEL_WIDTHS := i386 x86_64
 KERNELS := $(foreach w,$(KERNEL_WIDTHS),$w $w-debug $w-clang $w-clang-debug)
 
-KERNEL_C := $(wildcard kernel/*.c port/x86/*.c)
-kernel_sources = $(LIBRARY_C) $(ADAPTER_C) $(KERNEL_C) $(wildcard kernel/$1/*.c kernel/$1/*.S)
+KERNEL_C := $(wildcard kernel/*.c kernel/*/*.c port/x86/*.c)
+kernel_sources = $(LIBRARY_C) $(ADAPTER_C) $(KERNEL_C) $(wildcard kernel/cpu/$1/*.c kernel/cpu/$1/*.S)
 
 KERNEL_FLAGS := -ffreestanding -nostdinc -fno-pic -fno-pie -fno-stack-protector -mgeneral-regs-only \
-    -ffunction-sections -O2 -g $(WARNINGS) -Iinclude -Isrc -Ikernel -Iport/x86
+    -ffunction-sections -O2 -g $(WARNINGS) -Iinclude -Isrc -Ikernel -Iport
 # Arguments in registers, as Linux has it on i386: smaller and faster.
-FLAGS_i386 := -march=i686 -mtune=generic -mregparm=3 -Ikernel/i386
-FLAGS_x86_64 := -mcmodel=kernel -mno-red-zone -Ikernel/x86_64
+FLAGS_i386 := -march=i686 -mtune=generic -mregparm=3 -Ikernel/cpu/i386
+FLAGS_x86_64 := -mcmodel=kernel -mno-red-zone -Ikernel/cpu/x86_64
 GCC_i386 = $(GCC) -m32 -mpreferred-stack-boundary=2
 GCC_x86_64 = $(GCC) -m64
 CLANG_i386 = $(CLANG) --target=i686-elf
@@ -34,7 +34,7 @@ LINK_GCC = $(GCC_$1) -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-s
 LINK_CLANG = ld.lld -nostdlib -static -z max-page-size=4096 -T $2 $3
 
 # examples/kernel: the library's objects, and of the rest what its file says. What nobody calls is left out.
-EXAMPLE_OBJECTS := $(LIBRARY_C:.c=.o) $(ADAPTER_C:.c=.o) port/x86/hooks.o port/x86/window.o kernel/string.o \
+EXAMPLE_OBJECTS := $(LIBRARY_C:.c=.o) $(ADAPTER_C:.c=.o) port/x86/hooks.o port/x86/window.o kernel/io/string.o \
     examples/kernel/main.o examples/kernel/start.S.o
 EXAMPLE_KERNELS := $(filter i386%,$(KERNELS))
 
@@ -57,7 +57,7 @@ $(BUILD)/$1/%.S.o: %.S $(BUILD)/$1/flags
 	@$$(COMMAND_$1) -MMD -MP -c $$< -o $$@
 
 KERNEL_OBJECTS_$1 := $$(patsubst %.S,$(BUILD)/$1/%.S.o,$$(patsubst %.c,$(BUILD)/$1/%.o,$$(call kernel_sources,$2)))
-$(BUILD)/$1/kernel.elf: kernel/$2/kernel.ld $$(KERNEL_OBJECTS_$1)
+$(BUILD)/$1/kernel.elf: kernel/cpu/$2/kernel.ld $$(KERNEL_OBJECTS_$1)
 	@echo '  LINK $$@'
 	@$$(call $4,$2,$$<) -o $$@ $$(KERNEL_OBJECTS_$1)
 

@@ -46,7 +46,7 @@ BENCH_C := $(wildcard bench/*.c)
 TOOL_C := $(wildcard tools/*.c)
 EXAMPLE_C := $(wildcard examples/*.c)
 OUR_C := $(sort $(LIBRARY_C) $(SIM_C) $(ADAPTER_C) $(SUPPORT_C) $(TEST_C) $(BENCH_C) $(TOOL_C) $(EXAMPLE_C) \
-    $(wildcard kernel/*.c kernel/*/*.c port/*/*.c kernel/*.h kernel/*/*.h port/*/*.h include/ashlar/*.h src/*/*.h sim/*.h tests/*.h tests/*/*.h \
+    $(wildcard kernel/*.c kernel/*/*.c kernel/*/*/*.c port/*/*.c kernel/*/*.h kernel/*/*/*.h port/*/*.h include/ashlar/*.h src/*/*.h sim/*.h tests/*.h tests/*/*.h \
     adapters/*.h examples/*/*.c examples/*/*.h))
 
 # UPTO_<floor>: it and all below, the highest first.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* main.c - the smallest kernel that boots the whole stack: one CPU, i386, a serial line. */
-#include "cpu.h"
-#include "string.h"
-#include "window.h"
+#include "io/string.h"
+#include "x86/cpu.h"
+#include "x86/window.h"
 #include <ashlar/ashlar.h>
 #include <ashlar/multiboot1.h>
 

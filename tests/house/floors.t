@@ -25,7 +25,7 @@ HEADER_FLOOR = {header: name for name, headers in FLOORS for header in headers}
 
 def resolve(path, include):
     """The file that an include means, or None where it is no file of ours."""
-    for base in (os.path.dirname(path), "src", "include", "sim", "kernel", "tests", "port/x86", "."):
+    for base in (os.path.dirname(path), "src", "include", "sim", "kernel", "tests", "port", "."):
         candidate = os.path.normpath(os.path.join(base, include))
         if os.path.exists(candidate):
             return candidate

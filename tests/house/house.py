@@ -62,8 +62,8 @@ def library():
 
 def our_c():
     """All C that is ours, headers too; tests/must_fail is wrong on purpose."""
-    folders = ["include/ashlar", "src/*", "adapters", "port/*", "kernel", "kernel/*", "sim", "tests", "tests/*", "bench", "tools",
-               "examples", "examples/*"]
+    folders = ["include/ashlar", "src/*", "adapters", "port/*", "kernel", "kernel/*", "kernel/*/*", "sim", "tests", "tests/*",
+               "bench", "tools", "examples", "examples/*"]
     files = sources(*(folder + "/*." + ending for folder in folders for ending in "ch"))
     return [path for path in files if not path.startswith("tests/must_fail/")]
 

@@ -24,7 +24,7 @@ def opening_comment_lines(text):
 
 def main():
     tap = Tap()
-    c_files = our_c() + sources("kernel/*/*.S", "tests/must_fail/*.c")
+    c_files = our_c() + sources("kernel/**/*.S", "tests/must_fail/*.c")
     tap.ok([path for path in c_files if lines(path)[:1] != ["/* %s */" % LINE]], "C sources: the licence on line 1")
     others = [path for path in tracked() if path not in c_files and not NO_LICENCE_LINE.search(path)]
     tap.ok([path for path in others if not any(LINE in line for line in lines(path)[:3])],

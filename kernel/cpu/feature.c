@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: 0BSD */
+/* feature.c - what CPUID says, and turning it on.
+ *
+ * A bit of CR4 that the CPU does not have is a general protection fault, or
+ * worse: each is set only where its feature is found. The table says where.
+ */
+#include "cpu/feature.h"
+
+#include "width.h"
+#include <ashlar/paging.h>
+
+#define MSR_EFER 0xc0000080u
+#define MSR_PAT 0x277u
+#define EFER_NXE 0x800u
+#define LEAF_EXTENDED 0x80000000u
+#define LEAF_WIDTHS 0x80000008u
+#define PHYSICAL_BITS_USUAL 36u
+
+enum { EBX, ECX, EDX };
+
+static const struct {
+    const char *name;
+    uint32_t leaf;
+    unsigned word; /* register of the answer */
+    unsigned bit;
+    uintptr_t cr4;   /* turns it on */
+    unsigned ashlar; /* what the library calls it */
+} features[FEATURES] = {
+    [FEATURE_PSE] = {"PSE", 1, EDX, 3, X86_CR4_PSE, ASHLAR_FEATURE_LARGE},
+    [FEATURE_PAE] = {"PAE", 1, EDX, 6, 0, 0},
+    [FEATURE_PGE] = {"PGE", 1, EDX, 13, X86_CR4_PGE, ASHLAR_FEATURE_GLOBAL},
+    [FEATURE_PAT] = {"PAT", 1, EDX, 16, 0, ASHLAR_FEATURE_PAT},
+    [FEATURE_NX] = {"NX", 0x80000001u, EDX, 20, 0, ASHLAR_FEATURE_NX},
+    [FEATURE_GIB] = {"1G pages", 0x80000001u, EDX, 26, 0, ASHLAR_FEATURE_GIB},
+    [FEATURE_SMEP] = {"SMEP", 7, EBX, 7, X86_CR4_SMEP, 0},
+    [FEATURE_SMAP] = {"SMAP", 7, EBX, 20, X86_CR4_SMAP, 0},
+    [FEATURE_UMIP] = {"UMIP", 7, ECX, 2, X86_CR4_UMIP, 0},
+    [FEATURE_PCID] = {"PCID", 1, ECX, 17, X86_CR4_PCIDE, ASHLAR_FEATURE_PCID},
+    [FEATURE_LA57] = {"LA57", 7, ECX, 16, 0, 0},
+};
+
+bool feature_has(feature which)
+{
+    uint32_t leaf = features[which].leaf;
+    if (leaf > x86_cpuid(leaf & LEAF_EXTENDED).eax || (which == FEATURE_PCID && KERNEL_WIDTH_BITS == 32u)) {
+        return false; /* CR4.PCIDE is for 64-bit mode alone */
+    }
+    struct x86_cpuid answer = x86_cpuid(leaf);
+    const uint32_t words[] = {[EBX] = answer.ebx, [ECX] = answer.ecx, [EDX] = answer.edx};
+    return (words[features[which].word] >> features[which].bit & 1) != 0;
+}
+
+const char *feature_name(feature which)
+{
+    return features[which].name;
+}
+
+void feature_enable_nx(void)
+{
+    if (feature_has(FEATURE_NX)) {
+        x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_NXE);
+    }
+}
+
+void feature_enable(void)
+{
+    uintptr_t cr4 = x86_read_cr4();
+    for (unsigned i = 0; i < FEATURES; i++) {
+        cr4 |= feature_has((feature)i) ? features[i].cr4 : 0;
+    }
+    x86_write_cr4(cr4);
+    if (feature_has(FEATURE_PAT)) {
+        x86_wrmsr(MSR_PAT, (uint64_t)ASHLAR_PAT_HIGH << 32 | ASHLAR_PAT_LOW);
+    }
+}
+
+static unsigned physical_bits(void)
+{
+    return x86_cpuid(LEAF_EXTENDED).eax >= LEAF_WIDTHS ? x86_cpuid(LEAF_WIDTHS).eax & 0xff : PHYSICAL_BITS_USUAL;
+}
+
+unsigned feature_flags(void)
+{
+    unsigned flags = ASHLAR_FEATURE_PHYSICAL_BITS(physical_bits());
+    for (unsigned i = 0; i < FEATURES; i++) {
+        flags |= feature_has((feature)i) ? features[i].ashlar : 0;
+    }
+    return flags;
+}
+
+uint64_t feature_physical_limit(bool is_wide)
+{
+    return (uint64_t)1 << (is_wide ? physical_bits() : 32);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: 0BSD */
+/* boot.S - from the loader's flat 32 bits to C in the last 4 MiB, and from one paging format to another.
+ *
+ * The image lies at a fixed distance from where it is in RAM, and entry n of its
+ * page table maps 0xFFC00000 + n pages to frame n. So the same table, linked for
+ * the first 4 MiB as well, maps the image where it runs while paging is off:
+ * that is how paging is turned on, off and on again. image.c has the tables that
+ * last; those here serve until it has built them.
+ */
+#define IMAGE_OFFSET 0xFFC00000
+#define ENTRY_FLAGS 0x63 /* present, writable, accessed, dirty */
+#define CR0_PG_WP 0x80010000
+#define CR0_PG 0x80000000
+#define STACK_BYTES 16384
+#define SELECTOR_CODE_32 0x08
+
+#include "cpu/begin.S"
+
+    .section .multiboot, "a"
+    .align 4
+    .long 0x1BADB002 /* Multiboot 1 */
+    .long 3          /* modules on page boundaries; memory information */
+    .long -(0x1BADB002 + 3)
+
+    MULTIBOOT2_HEADER
+
+    .section .boot, "ax"
+    .global start
+start:
+    cli
+    cld
+    movl %eax, %ebp /* the loader's magic */
+    movl $PHYSICAL(image_start), %eax
+    movl $PHYSICAL(start_table), %edi
+map_image:
+    movl %eax, %edx
+    shrl $12, %edx
+    leal ENTRY_FLAGS(%eax), %ecx
+    movl %ecx, (%edi, %edx, 4)
+    addl $4096, %eax
+    cmpl $PHYSICAL(image_end), %eax
+    jb map_image
+
+    movl $PHYSICAL(start_directory), %edx
+    leal ENTRY_FLAGS(%edi), %eax
+    movl %eax, (%edx)
+    movl %eax, 4092(%edx)
+    movl %cr4, %ecx
+    movl $start_high, %esi
+    jmp load_paging
+
+start_high:
+    movl $boot_stack_top, %esp
+    pushl $0 /* a frame pointer and return address of zero end a stack trace */
+    pushl $0
+    movl %ebp, %eax
+    xorl %ebp, %ebp
+    movl %ebx, %edx
+    call kernel_main
+halt:
+    hlt
+    jmp halt
+
+/* void paging_switch(uintptr_t root, uintptr_t cr4): both the old root and the new one map the image low as well. */
+    .global paging_switch
+paging_switch:
+    movl %edx, %ecx
+    movl %eax, %edx
+    pushl %esi
+    movl $paging_switched, %esi
+    movl $PHYSICAL(paging_off), %eax
+    jmp *%eax
+paging_off:
+    movl %cr0, %eax
+    andl $~CR0_PG, %eax
+    movl %eax, %cr0
+/* Paging is off. EDX: the root, ECX: CR4, ESI: where to go on. */
+load_paging:
+    movl %ecx, %cr4
+    movl %edx, %cr3
+    movl %cr0, %eax
+    orl $CR0_PG_WP, %eax
+    movl %eax, %cr0
+    jmp *%esi
+paging_switched:
+    popl %esi
+    ret
+
+    AP_TRAMPOLINE
+    movl $ap_high, %esi
+    jmp load_paging
+ap_high:
+    movl ap_values + 16, %eax
+    movl %eax, %cr3
+    movl ap_values + 20, %esp
+    xorl %ebp, %ebp
+    pushl $0
+    pushl $0
+    call ap_main
+    jmp halt
+
+    .section .data
+    .align 16
+boot_segments:
+    .quad 0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF
+boot_segments_end:
+    .global ap_values
+ap_values: /* as in smp.c */
+    .long 0, 0, 0, 0, 0, 0
+
+    .section .bss
+    .align 4096
+start_directory:
+    .skip 4096
+start_table:
+    .skip 4096
+    .global boot_stack_guard, boot_stack, boot_stack_top
+boot_stack_guard: /* unmapped by image.c */
+    .skip 4096
+boot_stack:
+    .skip STACK_BYTES
+boot_stack_top:
+
+    .section .note.GNU-stack, "", @progbits

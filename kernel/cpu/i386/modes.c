@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: 0BSD */
+/* modes.c - two-level paging and PAE.
+ *
+ * PAE is worth its larger tables where the CPU can forbid execution, or where
+ * there is RAM that two-level paging cannot name.
+ */
+#include "cpu/mode.h"
+
+#include "cpu/feature.h"
+
+const struct paging_mode paging_modes[PAGING_MODES] = {
+    {.word = "two-level",
+     .paging = &ashlar_paging_two_level,
+     .address_bits = 32,
+     .levels = 2,
+     .index_bits = 10,
+     .entry_bytes = 4,
+     .root_entries = 1024,
+     .link = 0x23},
+    {.word = "pae",
+     .paging = &ashlar_paging_pae,
+     .address_bits = 32,
+     .levels = 3,
+     .index_bits = 9,
+     .entry_bytes = 8,
+     .root_entries = 4,
+     .link = 0x01, /* the root has no permissions */
+     .cr4 = X86_CR4_PAE,
+     .reserved_bits = (uint64_t)1 << 51,
+     .is_wide = true},
+};
+
+bool mode_is_possible(const struct paging_mode *mode)
+{
+    return mode == &paging_modes[0] || feature_has(FEATURE_PAE);
+}
+
+bool mode_is_preferred(const struct paging_mode *mode, bool high_ram)
+{
+    return mode_is_possible(mode) && mode->is_wide && (feature_has(FEATURE_NX) || high_ram);
+}

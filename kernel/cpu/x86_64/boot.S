@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: 0BSD */
+/* boot.S - from the loader's flat 32 bits to 64-bit C in the last 4 MiB, and from 4 levels of tables to 5.
+ *
+ * The image lies at a fixed distance from where it is in RAM. The tables here
+ * map the first 4 MiB of RAM where they are and as the last 4 MiB of the address
+ * space. They serve until image.c has built those that last.
+ *
+ * The number of levels can only change while paging is off, which in 64-bit mode
+ * it cannot be: so the way leads down to 32 bits, and up again.
+ */
+#define IMAGE_OFFSET 0xFFFFFFFFFFC00000
+#define LINK_FLAGS 0x23  /* present, writable, accessed */
+#define LARGE_FLAGS 0xE3 /* present, writable, accessed, dirty, large */
+#define CR0_PG_WP 0x80010000
+#define CR0_PG 0x80000000
+#define CR4_PAE 0x20
+#define STACK_BYTES 16384
+#define EFER_LME 0x100
+#define SELECTOR_CODE 0x08
+#define SELECTOR_CODE_32 0x18
+
+#include "cpu/begin.S"
+
+/* The file is loaded as it is: QEMU takes no 64-bit ELF of its own accord. */
+    .section .multiboot, "a"
+    .align 4
+multiboot1:
+    .long 0x1BADB002 /* Multiboot 1 */
+    .long 0x10003    /* modules on page boundaries; memory information; addresses */
+    .long -(0x1BADB002 + 0x10003)
+    .long PHYSICAL(multiboot1)
+    .long PHYSICAL(image_start)
+    .long PHYSICAL(image_data_end)
+    .long PHYSICAL(image_end)
+    .long PHYSICAL(start)
+
+    MULTIBOOT2_HEADER
+
+    .section .boot, "ax"
+    .code32
+    .global start
+start:
+    cli
+    cld
+    movl %eax, %ebp /* the loader's magic */
+    movl $PHYSICAL(start_root), %edx
+    movl $CR4_PAE, %ecx
+    movl $PHYSICAL(start_high), %esi
+    jmp load_paging
+
+    .code64
+start_high:
+    movq $boot_stack_top, %rsp
+    movl %ebp, %edi
+    movl %ebx, %esi
+    xorl %ebp, %ebp
+    pushq $0 /* a frame pointer and return address of zero end a stack trace */
+    pushq $0
+    call kernel_main
+halt:
+    hlt
+    jmp halt
+
+/* void paging_switch(uintptr_t root, uintptr_t cr4): both the old root and the new one map the image low as well. The
+ * segments are those of boot_segments afterwards. */
+    .global paging_switch
+paging_switch:
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, saved_stack(%rip)
+    movl %edi, %edx
+    movl %esi, %ecx
+    movl $PHYSICAL(paging_switched), %esi
+    pushq $SELECTOR_CODE_32
+    pushq $PHYSICAL(paging_off)
+    lretq
+paging_switched:
+    movq saved_stack(%rip), %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    ret
+
+    .code32
+paging_off:
+    movl %cr0, %eax
+    andl $~CR0_PG, %eax
+    movl %eax, %cr0
+/* Paging is off. EDX: the root, ECX: CR4, ESI: where to go on, physical. EBX and EBP are kept. */
+load_paging:
+    movl %ecx, %cr4
+    movl %edx, %cr3
+    movl $MSR_EFER, %ecx
+    rdmsr
+    orl $EFER_LME, %eax
+    wrmsr
+    lgdt PHYSICAL(boot_segments_pointer)
+    movl %cr0, %eax
+    orl $CR0_PG_WP, %eax
+    movl %eax, %cr0
+    ljmp $SELECTOR_CODE, $PHYSICAL(load_wide)
+    .code64
+load_wide:
+    movl $SELECTOR_DATA, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movl %esi, %esi
+    addq $IMAGE_OFFSET, %rsi
+    jmp *%rsi
+
+    AP_TRAMPOLINE
+    movl $PHYSICAL(ap_high), %esi
+    jmp load_paging
+    .code64
+ap_high:
+    movq ap_values + 16(%rip), %rax
+    movq %rax, %cr3
+    movq ap_values + 24(%rip), %rsp
+    xorl %ebp, %ebp
+    pushq $0
+    pushq $0
+    call ap_main
+    jmp halt
+
+    .section .data
+    .align 4096
+start_root: /* level 4 */
+    .quad PHYSICAL(start_pointers) + LINK_FLAGS
+    .fill 510, 8, 0
+    .quad PHYSICAL(start_pointers) + LINK_FLAGS
+start_pointers: /* level 3 */
+    .quad PHYSICAL(start_directory) + LINK_FLAGS
+    .fill 510, 8, 0
+    .quad PHYSICAL(start_directory) + LINK_FLAGS
+start_directory: /* level 2 */
+    .quad LARGE_FLAGS, 0x200000 + LARGE_FLAGS
+    .fill 508, 8, 0
+    .quad LARGE_FLAGS, 0x200000 + LARGE_FLAGS
+
+    .align 16
+boot_segments:
+    .quad 0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF, 0x00CF9B000000FFFF
+boot_segments_end:
+boot_segments_pointer:
+    .word boot_segments_end - boot_segments - 1
+    .long PHYSICAL(boot_segments)
+    .align 8
+    .global ap_values
+ap_values: /* as in smp.c */
+    .long 0, 0, 0, 0
+    .quad 0, 0
+saved_stack:
+    .quad 0
+
+    .section .bss
+    .align 4096
+    .global boot_stack_guard, boot_stack, boot_stack_top
+boot_stack_guard: /* unmapped by image.c */
+    .skip 4096
+boot_stack:
+    .skip STACK_BYTES
+boot_stack_top:
+
+    .section .note.GNU-stack, "", @progbits

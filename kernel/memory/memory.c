@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: 0BSD */
+/* memory.c - from the loader's tables to kmalloc: what a kernel has to do to start the library.
+ *
+ * The loader left a structure somewhere in RAM; nothing but the image is mapped.
+ * So it is read through windows: entries of the firmware's map are added to a
+ * memmap, and what the loader's tables occupy is reserved in it. Then one call,
+ * ashlar_boot_up, makes everything of it.
+ *
+ * With the words `map=module` the first boot module is read as a map in text, in
+ * place of the firmware's.
+ */
+#include "memory/memory.h"
+
+#include "cpu/feature.h"
+#include "cpu/percpu.h"
+#include "cpu/smp.h"
+#include "cpu/trap.h"
+#include "io/print.h"
+#include "io/string.h"
+#include "memory/image.h"
+#include "memory/loader.h"
+#include "task/task.h"
+#include "x86/window.h"
+#include <ashlar/port.h>
+#include <ashlar/textmap.h>
+
+struct kernel_memory kernel_memory;
+static struct ashlar_memmap_entry map_entries[MEMORY_MAP_ENTRIES];
+
+void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes)
+{
+    char *to = buffer;
+    (void)context;
+    while (bytes != 0) {
+        size_t offset = (size_t)(address & (ASHLAR_PAGE_BYTES - 1));
+        size_t part = ASHLAR_PAGE_BYTES - offset;
+        part = part < bytes ? part : bytes;
+        ashlar_port_pin();
+        char *window = ashlar_x86_window_open((ashlar_pfn)(address >> ASHLAR_PAGE_SHIFT));
+        memcpy(to, window + offset, part);
+        ashlar_x86_window_close(window);
+        ashlar_port_unpin();
+        to += part;
+        address += part;
+        bytes -= part;
+    }
+}
+
+/* What the firmware said is overwritten by finalize: keep the first entries, for people. */
+static void keep_firmware_map(void)
+{
+    struct kernel_memory *memory = &kernel_memory;
+    for (size_t i = 0; i < memory->map.count; i++) {
+        if (map_entries[i].origin == 0) {
+            if (memory->firmware_count < sizeof memory->firmware / sizeof memory->firmware[0]) {
+                memory->firmware[memory->firmware_count++] = map_entries[i];
+            }
+            memory->firmware_total++;
+        }
+    }
+}
+
+/* What follows a word's beginning on the command line, such as `paging=`; NULL: there is no such word. */
+const char *memory_option(const char *beginning)
+{
+    static char line[MEMORY_LINE_BYTES];
+    char *words[24];
+    memcpy(line, kernel_memory.line, sizeof line);
+    unsigned count = text_split(line, words, 24);
+    for (unsigned i = 0; i < count; i++) {
+        const char *rest = text_after(words[i], beginning);
+        if (rest != NULL) {
+            return rest;
+        }
+    }
+    return NULL;
+}
+
+static bool line_has(const char *wanted)
+{
+    const char *rest = memory_option(wanted);
+    return rest != NULL && *rest == '\0';
+}
+
+/* --- the paging format ------------------------------------------------------ */
+
+static bool has_high_ram(void)
+{
+    for (size_t i = 0; i < kernel_memory.map.count; i++) {
+        const struct ashlar_memmap_entry *entry = &map_entries[i];
+        if (entry->type == ASHLAR_MEMMAP_USABLE && entry->length != 0 && (entry->base + entry->length - 1) >> 32 != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct paging_mode *named_mode(const char *word)
+{
+    for (unsigned i = 0; i < PAGING_MODES; i++) {
+        if (text_equal(word, paging_modes[i].word)) {
+            if (!mode_is_possible(&paging_modes[i])) {
+                ashlar_port_fatal("paging=: this CPU does not have it");
+            }
+            return &paging_modes[i];
+        }
+    }
+    ashlar_port_fatal("paging=: no such format in this image");
+}
+
+static const struct paging_mode *choose_mode(void)
+{
+    const char *word = memory_option("paging=");
+    if (word != NULL) {
+        return named_mode(word);
+    }
+    const struct paging_mode *mode = &paging_modes[0];
+    for (unsigned i = 1; i < PAGING_MODES; i++) {
+        if (mode_is_preferred(&paging_modes[i], has_high_ram())) {
+            mode = &paging_modes[i];
+        }
+    }
+    return mode;
+}
+
+static void enter_mode(const struct paging_mode *mode)
+{
+    if (mode != image_mode()) {
+        image_enter(mode);
+        cpu_load(0);
+        trap_init();
+    }
+    feature_enable();
+    print("%s paging,", ashlar_paging_name(mode->paging));
+    for (unsigned i = 0; i < FEATURES; i++) {
+        print("%s%s", feature_has((feature)i) ? " " : "", feature_has((feature)i) ? feature_name((feature)i) : "");
+    }
+    print(" (%u bits)\n", KERNEL_WIDTH_BITS);
+}
+
+/* --- the map ------------------------------------------------------------------ */
+
+static void read_map(ashlar_phys limit)
+{
+    ashlar_memmap_init(&kernel_memory.map, map_entries, MEMORY_MAP_ENTRIES, limit, NULL, NULL);
+    loader_add_map(&kernel_memory.map);
+}
+
+/* Only what the loader's own tables occupy is left of the map; the text says the rest. */
+static void replace_map(void)
+{
+    static char text[32768];
+    struct loader_module module;
+    struct ashlar_textmap_line bad;
+    struct ashlar_memmap *map = &kernel_memory.map;
+    size_t kept = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        if (map_entries[i].origin != 0) {
+            map_entries[kept++] = map_entries[i];
+        }
+    }
+    map->count = map->wanted = kept;
+    if (!loader_first_module(&module)) {
+        ashlar_port_fatal("map=module, but the loader brought no module");
+    }
+    if (module.bytes > sizeof text) {
+        ashlar_port_fatal("map=module: the module is longer than 32 KiB");
+    }
+    memory_read(NULL, module.base, text, module.bytes);
+    if (ashlar_textmap_add(map, text, module.bytes, &bad) != ASHLAR_OK) {
+        print("map=module: line %zu: %s\n", bad.number, bad.problem);
+        ashlar_port_fatal("the module is no map");
+    }
+}
+
+static unsigned most_cpus(void)
+{
+    uint32_t most;
+    const char *word = memory_option("cpus=");
+    return word != NULL && text_number(word, &most) && most != 0 ? most : CPUS_MAX;
+}
+
+static bool same_letters(const char *word, const char *name)
+{
+    while (*word != '\0' && (*word | 0x20) == (*name | 0x20)) {
+        word++;
+        name++;
+    }
+    return *word == *name;
+}
+
+static ashlar_sharing_policy named_policy(void)
+{
+    const char *word = memory_option("policy=");
+    if (word == NULL) {
+        return ASHLAR_SHARING_AUTO;
+    }
+    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy <= ASHLAR_SHARING_AUTO; policy++) {
+        if (same_letters(word, ashlar_sharing_text((ashlar_sharing_policy)policy))) {
+            return (ashlar_sharing_policy)policy;
+        }
+    }
+    ashlar_port_fatal("policy=: preallocate, eager, lazy, hybrid, seq or auto");
+}
+
+/* In MiB; 0: whatever boot thinks right. */
+static size_t named_bytes(const char *option)
+{
+    uint32_t mib = 0;
+    const char *word = memory_option(option);
+    if (word != NULL && !text_number(word, &mib)) {
+        ashlar_port_fatal("kernel-space= and heap-space= take a number of MiB");
+    }
+    return (size_t)mib << 20;
+}
+
+/* On 64-bit: what the library opens lies in the direct map, or in the image. */
+static void use_direct_map(void)
+{
+    const struct ashlar_space_layout *layout = ashlar_space_layout();
+    uintptr_t image_physical = (uintptr_t)image_start - IMAGE_OFFSET;
+    if (layout->direct_pages != 0) {
+        ashlar_x86_direct_map(ashlar_space_address(layout->direct_first), layout->direct_pages, (uintptr_t)image_start,
+                              image_physical >> ASHLAR_PAGE_SHIFT,
+                              ((uintptr_t)image_end - (uintptr_t)image_start) >> ASHLAR_PAGE_SHIFT);
+    }
+}
+
+static void boot_up(void)
+{
+    struct ashlar_boot boot = {
+        .map = &kernel_memory.map,
+        .paging = image_mode()->paging,
+        .features = feature_flags(),
+        .max_cpus = kernel_memory.cpus,
+        .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
+        .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
+        .image_address = IMAGE_SLOT_ADDRESS,
+        .policy = named_policy(),
+        .kernel_space_bytes = named_bytes("kernel-space="),
+        .heap_bytes = named_bytes("heap-space="),
+        .heap_commit = ashlar_kva_commit_large,
+        .kick = smp_kick,
+    };
+    uint64_t before = x86_rdtsc();
+    ashlar_boot_up(&boot, &kernel_memory.booted);
+    kernel_memory.boot_cycles = x86_rdtsc() - before;
+    kernel_memory.frames = kernel_memory.booted.frames;
+    use_direct_map();
+}
+
+void memory_init(uint32_t magic, uint32_t information)
+{
+    loader_init(magic, information);
+    loader_command_line(kernel_memory.line, sizeof kernel_memory.line);
+    read_map(0);
+    enter_mode(choose_mode());
+    read_map(feature_physical_limit(image_mode()->is_wide));
+    if (line_has("map=module")) {
+        replace_map();
+    }
+    kernel_memory.cpus = smp_plan(&kernel_memory.map, loader_rsdp(), most_cpus());
+    keep_firmware_map();
+    boot_up();
+    explain_use_space();
+    trap_set_fault_root((uintptr_t)ashlar_space_root(NULL));
+}
+
+const char *memory_audit(void)
+{
+    task_begin_quiet();
+    const char *problem = ashlar_memmap_audit(&kernel_memory.map);
+    problem = problem != NULL ? problem : ashlar_frames_audit(kernel_memory.frames);
+    problem = problem != NULL ? problem : ashlar_space_audit();
+    problem = problem != NULL ? problem : ashlar_heap_audit(kernel_memory.booted.heap);
+    task_end_quiet();
+    return problem;
+}
+
+void memory_write_frame(ashlar_pfn frame, uint32_t value)
+{
+    ashlar_port_pin();
+    uint32_t *words = ashlar_port_open_frame(frame);
+    *(volatile uint32_t *)words = value;
+    ashlar_port_close_frame(words);
+    ashlar_port_unpin();
+}
+
+size_t memory_heap_pages(void)
+{
+    struct ashlar_heap_stats stats;
+    ashlar_heap_stats(kernel_memory.booted.heap, &stats);
+    return stats.backed_bytes >> ASHLAR_PAGE_SHIFT;
+}
+
+void memory_heap_shrink(void)
+{
+    (void)ashlar_heap_shrink(kernel_memory.booted.heap, 0);
+    (void)ashlar_kva_purge();
+}
+
+size_t memory_free_addresses(void)
+{
+    struct ashlar_space_stats stats;
+    ashlar_space_stats(&stats);
+    return stats.arena_free_pages;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: 0BSD */
+/* test_high.c - the heap, interrupts that use it, and processes. */
+#include "cpu/timer.h"
+#include "cpu/trap.h"
+#include "io/string.h"
+#include "memory/image.h"
+#include "memory/memory.h"
+#include "task/process.h"
+#include "tests/tap.h"
+#include <ashlar/kmalloc.h>
+
+#define OBJECTS 64u
+#define RESERVES_MAX 24u /* tables of each level, the heap's metadata, descriptors */
+
+static size_t free_frames(void)
+{
+    struct ashlar_frames_stats stats;
+    ashlar_frames_stats(kernel_memory.frames, &stats);
+    return stats.free_frames;
+}
+
+static void test_heap_sizes(void)
+{
+    bool aligned = true;
+    bool usable = true;
+    bool zero = true;
+    for (size_t bytes = 1; bytes <= (size_t)256 * 1024; bytes = bytes * 3 / 2 + 1) {
+        unsigned char *object = ashlar_kzalloc(bytes);
+        if (!ok(object != NULL, "%zu bytes", bytes) || object == NULL) {
+            return;
+        }
+        aligned = aligned && (uintptr_t)object % 16 == 0;
+        usable = usable && ashlar_kmalloc_usable_size(object) >= bytes;
+        zero = zero && object[0] == 0 && object[bytes - 1] == 0;
+        memset(object, 0xff, bytes);
+        ashlar_kfree(object);
+    }
+    ok(aligned, "all are aligned to 16");
+    ok(usable, "all can hold what was asked for");
+    ok(zero, "kzalloc gives zeros where others had written");
+}
+
+static void test_heap_errors(void)
+{
+    unsigned char *object = ashlar_kmalloc(100);
+    if (!ok(object != NULL, "100 bytes")) {
+        return;
+    }
+    ok(ashlar_kcalloc(SIZE_MAX / 2, 4) == NULL, "[fault 68] an array whose size overflows");
+    ok(ashlar_kmalloc((size_t)PTRDIFF_MAX + 1) == NULL, "[fault 69] more than PTRDIFF_MAX");
+    ok(ashlar_kmemalign(0, 64) == NULL, "[fault 77] alignment 0");
+    ok(ashlar_kmemalign(24, 64) == NULL, "[fault 77] an alignment that is no power of two");
+    ok(ashlar_krealloc(object, (size_t)PTRDIFF_MAX) == NULL, "[fault 78] krealloc to more than there is");
+    memset(object, 7, 100);
+    object = ashlar_krealloc(object, 5000);
+    if (ok(object != NULL && object[0] == 7 && object[99] == 7, "krealloc keeps what was there")) {
+        ashlar_kfree_sized(object, 5000);
+    }
+    void *page = ashlar_kmemalign(4096, 100);
+    ok(page != NULL && (uintptr_t)page % 4096 == 0, "a page-aligned object");
+    ashlar_kfree(page);
+}
+
+static void test_heap_grows(void)
+{
+    static void *block[OBJECTS];
+    memory_heap_shrink();
+    size_t pages = memory_heap_pages();
+    size_t frames = free_frames();
+    unsigned got = 0;
+    while (got < OBJECTS && (block[got] = ashlar_kmalloc((size_t)64 * 1024)) != NULL) {
+        got++;
+    }
+    ok(got == OBJECTS, "%u blocks of 64 KiB", got);
+    ok(memory_heap_pages() >= pages + (size_t)got * 16, "the heap has grown by as much");
+    ok_audit("growing");
+    while (got > 0) {
+        ashlar_kfree(block[--got]);
+    }
+    memory_heap_shrink();
+    ok(memory_heap_pages() <= pages + 4, "and shrinks again: from %zu pages to %zu, a few of bookkeeping apart", pages,
+       memory_heap_pages());
+    ok(free_frames() + RESERVES_MAX >= frames, "its frames are free again, a few reserves apart");
+}
+
+static void test_heap(void)
+{
+    test_heap_sizes();
+    test_heap_errors();
+    test_heap_grows();
+    ok_audit("all of it");
+}
+
+/* What the timer's interrupt does to the heap while a thread uses it. */
+static struct {
+    void *object[OBJECTS];
+    uint32_t seed;
+    volatile uint32_t ticks;
+    volatile uint32_t got;
+} in_tick;
+
+static void use_heap_in_tick(void)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        void **object = &in_tick.object[tap_random(&in_tick.seed) % OBJECTS];
+        if (*object != NULL) {
+            ashlar_kfree(*object);
+            *object = NULL;
+        } else {
+            *object = ashlar_kmalloc(1 + tap_random(&in_tick.seed) % 500);
+            in_tick.got += *object != NULL;
+        }
+    }
+    in_tick.ticks++;
+}
+
+static void test_interrupt(void)
+{
+    static void *mine[OBJECTS];
+    uint32_t seed = 99;
+    uint32_t refused = 0;
+    in_tick.seed = 4242;
+    timer_set_hook(use_heap_in_tick);
+    while (in_tick.ticks < 50) {
+        void **object = &mine[tap_random(&seed) % OBJECTS];
+        if (*object == NULL) {
+            *object = ashlar_kmalloc(1 + tap_random(&seed) % 3000);
+            refused += *object == NULL;
+        } else {
+            ashlar_kfree(*object);
+            *object = NULL;
+        }
+    }
+    timer_set_hook(NULL);
+    ok(in_tick.got > 0, "[fault 83] [fault 84] %u objects allocated and freed in interrupts", in_tick.got);
+    is_number(refused, 0, "the thread that was interrupted always got its own");
+    ok_audit("interrupts in between");
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        ashlar_kfree(mine[i]);
+        ashlar_kfree(in_tick.object[i]);
+    }
+    ok_audit("freeing what interrupts had allocated");
+}
+
+static void test_process_pages(void)
+{
+    struct process *process[3];
+    uint32_t faults = trap_page_faults();
+    size_t frames = free_frames();
+    for (unsigned i = 0; i < 3; i++) {
+        if (!ok(process_start("worker", &process[i]) == ASHLAR_OK, "process %u", i)) {
+            return;
+        }
+    }
+    task_sleep(20);
+    for (unsigned i = 0; i < 3; i++) {
+        ok(process[i]->checks >= 10, "process %u has checked its page %u times", i, process[i]->checks);
+        is_number(process[i]->mismatches, 0, "and always found it its own");
+        ok(process_root_hash(process[i]) == process_root_hash(process[0]), "its kernel half is the same");
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        process_stop(process[i]);
+    }
+    is_number(trap_page_faults(), faults, "no page fault was taken");
+    memory_heap_shrink();
+    ok(free_frames() + RESERVES_MAX >= frames, "their frames are free again, a few reserves apart");
+}
+
+/* Memory runs out in the middle of starting one: no frame stays behind. */
+static void test_process_failures(void)
+{
+    struct process *process;
+    unsigned failures = 0;
+    unsigned losses = 0;
+    for (unsigned nth = 1; nth < 100; nth++) {
+        memory_heap_shrink();
+        size_t before = free_frames();
+        ashlar_frames_fail_nth(kernel_memory.frames, nth, 1);
+        ashlar_status status = process_start("unlucky", &process);
+        ashlar_frames_fail_nth(kernel_memory.frames, 0, 0);
+        if (status == ASHLAR_OK) {
+            process_stop(process);
+            break;
+        }
+        failures++;
+        memory_heap_shrink();
+        losses += free_frames() < before;
+    }
+    ok(failures > 0, "[fault 28] a process did not start %u times", failures);
+    ok(losses <= 2, "a frame was kept, as a reserve, %u times at most", losses);
+    ok_audit("failing");
+}
+
+static void test_process(void)
+{
+    test_process_pages();
+    test_process_failures();
+}
+
+const struct test tests_high[] = {
+    {"heap", "the heap: sizes, errors, growth", test_heap},
+    {"interrupt", "the heap in interrupts", test_interrupt},
+    {"process", "processes keep to their own pages", test_process},
+    {NULL, NULL, NULL},
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: 0BSD */
+/* test_machine.c - what this CPU and its paging format promise: who may write and execute what. */
+#include "cpu/feature.h"
+#include "cpu/trap.h"
+#include "memory/image.h"
+#include "memory/memory.h"
+#include "tests/tap.h"
+#include <ashlar/kmalloc.h>
+#include <ashlar/port.h>
+
+#define RETURN 0xc3 /* the instruction */
+
+static uint8_t data[] = {RETURN};
+static const uint8_t constant[] = {RETURN};
+
+static bool has_no_execute(void)
+{
+    return feature_has(FEATURE_NX) && image_mode()->entry_bytes == 8;
+}
+
+static void test_execution(void)
+{
+    uint8_t on_stack[] = {RETURN};
+    uint8_t *on_heap = ashlar_kmalloc(64);
+    ashlar_port_pin();
+    uint8_t *window = ashlar_port_open_frame(kernel_memory.booted.carve_first);
+    bool forbidden = has_no_execute();
+    const char *word = forbidden ? "can not be" : "can be, for want of NX:";
+    ok(trap_probe_execute((uintptr_t)data) != forbidden, "data %s executed", word);
+    ok(trap_probe_execute((uintptr_t)constant) != forbidden, "constants %s executed", word);
+    ok(trap_probe_execute((uintptr_t)on_stack) != forbidden, "a stack %s executed", word);
+    if (on_heap != NULL) {
+        *on_heap = RETURN;
+        ok(trap_probe_execute((uintptr_t)on_heap) != forbidden, "the heap %s executed", word);
+    }
+    if (forbidden) {
+        ok(!trap_probe_execute((uintptr_t)window), "nor can a window");
+    }
+    ashlar_port_close_frame(window);
+    ashlar_port_unpin();
+    ashlar_kfree(on_heap);
+}
+
+static int count_writable_code(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
+{
+    unsigned both = ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC;
+    (void)first;
+    *(size_t *)context += (mapping->flags & both) == both ? pages : 0;
+    return 0;
+}
+
+static void test_rights(void)
+{
+    uint32_t word;
+    size_t pages = 0;
+    ok(probe_read((uintptr_t)image_start, &word) && !probe_write((uintptr_t)image_start, word),
+       "text can be read, and not be written");
+    ok(probe_read((uintptr_t)image_text_end, &word) && !probe_write((uintptr_t)image_text_end, word),
+       "constants can be read, and not be written");
+    ok(!probe_read((uintptr_t)boot_stack_guard, &word), "the boot stack has a guard page");
+    test_execution();
+    ashlar_space_walk_mappings(NULL, count_writable_code, &pages);
+    ok(pages == 0 || !has_no_execute(), "no page of the kernel half is writable and executable (%zu are)", pages);
+}
+
+const struct test tests_machine[] = {
+    {"rights", "text, constants, data: who may write and execute what", test_rights},
+    {NULL, NULL, NULL},
+};
