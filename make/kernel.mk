@@ -57,7 +57,7 @@ $(BUILD)/$1/%.S.o: %.S $(BUILD)/$1/flags
 	@$$(COMMAND_$1) -MMD -MP -c $$< -o $$@
 
 KERNEL_OBJECTS_$1 := $$(patsubst %.S,$(BUILD)/$1/%.S.o,$$(patsubst %.c,$(BUILD)/$1/%.o,$$(call kernel_sources,$2)))
-$(BUILD)/$1/kernel.elf: kernel/cpu/$2/kernel.ld $$(KERNEL_OBJECTS_$1)
+$(BUILD)/$1/kernel.elf: kernel/cpu/$2/kernel.ld kernel/cpu/image.ld $$(KERNEL_OBJECTS_$1)
 	@echo '  LINK $$@'
 	@$$(call $4,$2,$$<) -o $$@ $$(KERNEL_OBJECTS_$1)
 

@@ -7,6 +7,9 @@
 #define PHYSICAL(symbol) ((symbol) - IMAGE_OFFSET)
 #define SELECTOR_DATA 0x10
 #define MSR_EFER 0xC0000080
+#define CR0_PG 0x80000000
+#define CR0_PG_WP 0x80010000
+#define STACK_BYTES 16384
 
     .macro MULTIBOOT2_HEADER
     .align 8
@@ -56,4 +59,26 @@ ap_start:
 ap_paging:
     movl PHYSICAL(ap_values), %edx
     movl PHYSICAL(ap_values + 4), %ecx
+    .endm
+
+    .macro PAGING_OFF
+    movl %cr0, %eax
+    andl $~CR0_PG, %eax
+    movl %eax, %cr0
+    .endm
+
+    .macro PAGING_ON
+    movl %cr0, %eax
+    orl $CR0_PG_WP, %eax
+    movl %eax, %cr0
+    .endm
+
+    .macro BOOT_STACK
+    .align 4096
+    .global boot_stack_guard, boot_stack, boot_stack_top
+boot_stack_guard: /* unmapped by image.c */
+    .skip 4096
+boot_stack:
+    .skip STACK_BYTES
+boot_stack_top:
     .endm

@@ -6,6 +6,18 @@
 #include "width.h"
 
 #define GATES 64u /* 32 exceptions, 16 lines of the PICs, 16 for CPUs among themselves */
+#define VECTOR_DOUBLE_FAULT 8u
+#define SELECTOR_CODE 0x08u
+#define SELECTOR_DATA 0x10u
+
+/* As LGDT and LIDT read it. */
+struct table_pointer {
+    uint16_t limit;
+    uintptr_t base;
+} __attribute__((packed));
+
+extern char trap_stubs[]; /* of isr.S: 64 entry points */
+#define TRAP_STUB_BYTES 16u
 
 /* Fill and load them on this CPU. GS shows percpu from here on. */
 void descriptors_load(struct descriptors *tables, void *percpu);

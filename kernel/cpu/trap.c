@@ -29,7 +29,6 @@
 #include <ashlar/space.h>
 
 #define VECTOR_NMI 2u
-#define VECTOR_DOUBLE_FAULT 8u
 #define VECTOR_PAGE_FAULT 14u
 #define VECTOR_FIRST_LINE 32u
 #define TRACE_CALLS 10u

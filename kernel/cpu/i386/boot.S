@@ -9,9 +9,6 @@
  */
 #define IMAGE_OFFSET 0xFFC00000
 #define ENTRY_FLAGS 0x63 /* present, writable, accessed, dirty */
-#define CR0_PG_WP 0x80010000
-#define CR0_PG 0x80000000
-#define STACK_BYTES 16384
 #define SELECTOR_CODE_32 0x08
 
 #include "cpu/begin.S"
@@ -71,16 +68,12 @@ paging_switch:
     movl $PHYSICAL(paging_off), %eax
     jmp *%eax
 paging_off:
-    movl %cr0, %eax
-    andl $~CR0_PG, %eax
-    movl %eax, %cr0
+    PAGING_OFF
 /* Paging is off. EDX: the root, ECX: CR4, ESI: where to go on. */
 load_paging:
     movl %ecx, %cr4
     movl %edx, %cr3
-    movl %cr0, %eax
-    orl $CR0_PG_WP, %eax
-    movl %eax, %cr0
+    PAGING_ON
     jmp *%esi
 paging_switched:
     popl %esi
@@ -114,11 +107,6 @@ start_directory:
     .skip 4096
 start_table:
     .skip 4096
-    .global boot_stack_guard, boot_stack, boot_stack_top
-boot_stack_guard: /* unmapped by image.c */
-    .skip 4096
-boot_stack:
-    .skip STACK_BYTES
-boot_stack_top:
+    BOOT_STACK
 
     .section .note.GNU-stack, "", @progbits

@@ -16,21 +16,12 @@
 #include "cpu/trap.h"
 #include "x86/cpu.h"
 
-#define DOUBLE_FAULT 8
-#define SELECTOR_CODE 0x08u
-#define SELECTOR_DATA 0x10u
 #define SELECTOR_MAIN_TASK 0x18u
 #define SELECTOR_FAULT_TASK 0x20u
 #define SELECTOR_PERCPU 0x28u
 
-struct table_pointer {
-    uint16_t limit;
-    uint32_t base;
-} __attribute__((packed));
-
 static uint64_t idt[GATES];
 
-extern char trap_stubs[];
 void double_fault_begin(void);
 void double_fault_main(void);
 
@@ -62,7 +53,7 @@ static uint64_t gate(uint32_t selector, uint32_t offset, uint32_t access)
 
 static void load_segments(const struct descriptors *tables)
 {
-    struct table_pointer pointer = {sizeof tables->gdt - 1, (uint32_t)(uintptr_t)tables->gdt};
+    struct table_pointer pointer = {sizeof tables->gdt - 1, (uintptr_t)tables->gdt};
     __asm__ volatile("lgdt %0\n\t"
                      "ljmp %1, $1f\n"
                      "1:\n\t"
@@ -90,11 +81,11 @@ static void make_fault_task(struct descriptors *tables)
 
 static void load_gates(void)
 {
-    struct table_pointer pointer = {sizeof idt - 1, (uint32_t)(uintptr_t)idt};
+    struct table_pointer pointer = {sizeof idt - 1, (uintptr_t)idt};
     for (unsigned i = 0; i < GATES; i++) {
-        idt[i] = gate(SELECTOR_CODE, (uint32_t)(uintptr_t)trap_stubs + i * 16, 0x8e);
+        idt[i] = gate(SELECTOR_CODE, (uint32_t)(uintptr_t)trap_stubs + i * TRAP_STUB_BYTES, 0x8e);
     }
-    idt[DOUBLE_FAULT] = gate(SELECTOR_FAULT_TASK, 0, 0x85);
+    idt[VECTOR_DOUBLE_FAULT] = gate(SELECTOR_FAULT_TASK, 0, 0x85);
     __asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
 }
 
@@ -124,7 +115,7 @@ void descriptors_enter_fault_stack(const struct descriptors *tables)
 {
     (void)tables;
     for (;;) {
-        __asm__ volatile("int %0" : : "i"(DOUBLE_FAULT));
+        __asm__ volatile("int %0" : : "i"(VECTOR_DOUBLE_FAULT));
     }
 }
 

@@ -11,10 +11,7 @@
 #define IMAGE_OFFSET 0xFFFFFFFFFFC00000
 #define LINK_FLAGS 0x23  /* present, writable, accessed */
 #define LARGE_FLAGS 0xE3 /* present, writable, accessed, dirty, large */
-#define CR0_PG_WP 0x80010000
-#define CR0_PG 0x80000000
 #define CR4_PAE 0x20
-#define STACK_BYTES 16384
 #define EFER_LME 0x100
 #define SELECTOR_CODE 0x08
 #define SELECTOR_CODE_32 0x18
@@ -90,9 +87,7 @@ paging_switched:
 
     .code32
 paging_off:
-    movl %cr0, %eax
-    andl $~CR0_PG, %eax
-    movl %eax, %cr0
+    PAGING_OFF
 /* Paging is off. EDX: the root, ECX: CR4, ESI: where to go on, physical. EBX and EBP are kept. */
 load_paging:
     movl %ecx, %cr4
@@ -102,9 +97,7 @@ load_paging:
     orl $EFER_LME, %eax
     wrmsr
     lgdt PHYSICAL(boot_segments_pointer)
-    movl %cr0, %eax
-    orl $CR0_PG_WP, %eax
-    movl %eax, %cr0
+    PAGING_ON
     ljmp $SELECTOR_CODE, $PHYSICAL(load_wide)
     .code64
 load_wide:
@@ -161,12 +154,6 @@ saved_stack:
     .quad 0
 
     .section .bss
-    .align 4096
-    .global boot_stack_guard, boot_stack, boot_stack_top
-boot_stack_guard: /* unmapped by image.c */
-    .skip 4096
-boot_stack:
-    .skip STACK_BYTES
-boot_stack_top:
+    BOOT_STACK
 
     .section .note.GNU-stack, "", @progbits

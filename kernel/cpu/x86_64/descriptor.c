@@ -10,19 +10,11 @@
 #include "cpu/trap.h"
 #include "x86/cpu.h"
 
-#define DOUBLE_FAULT 8
-#define SELECTOR_CODE 0x08u
-#define SELECTOR_DATA 0x10u
 #define SELECTOR_TASK 0x20u
 #define SEGMENT_CODE 0x00af9b000000ffffu
 #define SEGMENT_DATA 0x00cf93000000ffffu
 #define SEGMENT_CODE_32 0x00cf9b000000ffffu /* boot.S goes through it */
 #define MSR_GS_BASE 0xc0000101u
-
-struct table_pointer {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
 
 struct gate {
     uint64_t low;
@@ -31,7 +23,6 @@ struct gate {
 
 static struct gate idt[GATES];
 
-extern char trap_stubs[];
 void double_fault_by_hand(uintptr_t stack);
 
 const struct frame_register frame_registers[] = {
@@ -95,7 +86,7 @@ static void load_gates(void)
 {
     struct table_pointer pointer = {sizeof idt - 1, (uintptr_t)idt};
     for (unsigned i = 0; i < GATES; i++) {
-        idt[i] = gate((uintptr_t)trap_stubs + (uint64_t)i * 16, i == DOUBLE_FAULT ? 1 : 0);
+        idt[i] = gate((uintptr_t)trap_stubs + (uint64_t)i * TRAP_STUB_BYTES, i == VECTOR_DOUBLE_FAULT ? 1 : 0);
     }
     __asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
 }

@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: 0BSD */
-/* isr.S - entry points of exceptions and interrupts, and what C cannot do with a stack.
- *
- * Each vector's stub makes the stack look alike (struct trap_frame of width.h):
- * an error code, of zero where the CPU pushes none, and the vector.
- */
-    .macro vector number
-    .align 16
-    .if !(\number == 8 || (\number >= 10 && \number <= 14) || \number == 17)
-    pushq $0
-    .endif
-    pushq $\number
-    jmp trap_common
-    .endm
+/* isr.S - from an exception or interrupt to C and back, and what C cannot do with a stack. */
+#define FIRST_ARGUMENT %rdi
+#define SECOND_ARGUMENT %rsi
+#define SECOND_ARGUMENT_32 %esi
+#define STACK_POINTER %rsp
+#define WORD_BYTES 8
+
+#include "cpu/vectors.S"
 
     .text
-    .global trap_stubs
-    .align 16
-trap_stubs: /* 64 stubs, 16 bytes each */
-    .set number, 0
-    .rept 64
-    vector number
-    .set number, number + 1
-    .endr
+    TRAP_STUBS
 
     .align 16
 trap_common: /* 22 words lie on the stack when C is called: it stays aligned to 16 */
@@ -92,33 +80,6 @@ switch_stacks:
     popq %rbp
     ret
 
-/* bool probe_read(uintptr_t address, uint32_t *value), probe_write(uintptr_t address, uint32_t value):
- * false where the access faults. trap.c knows the addresses of the accesses. */
-    .global probe_read, probe_read_access, probe_write, probe_write_access, probe_failed
-probe_read:
-probe_read_access:
-    movl (%rdi), %ecx
-    movl %ecx, (%rsi)
-    movl $1, %eax
-    ret
-probe_write:
-probe_write_access:
-    movl %esi, (%rdi)
-    movl $1, %eax
-    ret
-probe_failed:
-    xorl %eax, %eax
-    ret
-
-/* bool probe_execute(uintptr_t address): calls it. False where that faults at once: the return address is dropped. */
-    .global probe_execute, probe_execute_failed
-probe_execute:
-    call *%rdi
-    movl $1, %eax
-    ret
-probe_execute_failed:
-    addq $8, %rsp
-    xorl %eax, %eax
-    ret
+    PROBES
 
     .section .note.GNU-stack, "", @progbits
