@@ -14,6 +14,7 @@
 #include "cpu/smp.h"
 #include "cpu/timer.h"
 #include "cpu/trap.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "io/serial.h"
 #include "io/string.h"

@@ -9,8 +9,9 @@
  * Each figure is for one operation, or one pair, call included, the loop around
  * it taken off. Lines: CSV metric,case,value,unit.
  */
-#include "commands/tour.h"
+#include "commands/command.h"
 #include "cpu/timer.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "io/string.h"
 #include "memory/image.h"

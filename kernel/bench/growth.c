@@ -9,12 +9,12 @@
  * Instructions are counted by the time stamp counter, under -icount. One line:
  * CSV policy,spaces,table_bytes,growth_instructions,entries_written,faults,worst_step_instructions
  */
-#include "commands/tour.h"
+#include "commands/command.h"
 #include "cpu/timer.h"
 #include "cpu/trap.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "io/string.h"
-#include "memory/image.h"
 #include "memory/memory.h"
 #include "x86/cpu.h"
 #include <ashlar/kmalloc.h>

@@ -13,8 +13,9 @@
  *
  * Lines: CSV metric,case,value,unit; the metric ends with the number of CPUs.
  */
-#include "commands/tour.h"
+#include "commands/command.h"
 #include "cpu/smp.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "memory/image.h"
 #include "memory/memory.h"

@@ -19,6 +19,13 @@ struct command {
 /* Each file of commands has a table; the last entry's name is NULL. */
 extern const struct command commands_look[], commands_try[], commands_show[];
 
+/* The tour, the tests and the benches: commands with files of their own. */
+int tour_run(unsigned count, char **words);
+int test_run(unsigned count, char **words);
+int bench_run(unsigned count, char **words);
+int growth_run(unsigned count, char **words);
+int ipis_run(unsigned count, char **words);
+
 /* Runs one line, whose words are cut in place. An empty line is fine; an unknown command says so and fails. */
 int command_run(char *line);
 int command_help(unsigned count, char **words);

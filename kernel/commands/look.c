@@ -2,6 +2,7 @@
 /* look.c - commands that look at memory and change nothing. */
 #include "commands/command.h"
 #include "cpu/trap.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "io/string.h"
 #include "memory/image.h"

@@ -5,10 +5,10 @@
  * line is polled once a tick: other tasks run meanwhile.
  */
 #include "commands/command.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "io/serial.h"
 #include "io/string.h"
-#include "memory/image.h"
 #include "task/task.h"
 
 #define LINE_BYTES 120u

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* show.c - commands that make memory work: the heap up and down, and what runs by itself. */
 #include "commands/command.h"
-#include "commands/tour.h"
 #include "cpu/trap.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "io/string.h"
 #include "memory/image.h"

@@ -4,11 +4,11 @@
  * Each stop says what is about to happen, does it, and checks it: a stop that
  * does not come out as announced prints WRONG, and the tour fails.
  */
-#include "commands/tour.h"
 #include "commands/command.h"
 #include "cpu/percpu.h"
 #include "cpu/smp.h"
 #include "cpu/trap.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "io/string.h"
 #include "memory/image.h"

@@ -7,6 +7,7 @@
 #include "commands/command.h"
 #include "cpu/smp.h"
 #include "cpu/trap.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "io/string.h"
 #include "memory/image.h"

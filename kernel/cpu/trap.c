@@ -22,6 +22,7 @@
 #include "cpu/percpu.h"
 #include "cpu/smp.h"
 #include "cpu/timer.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "memory/image.h"
 #include "task/task.h"

@@ -181,12 +181,3 @@ const char *image_place(uintptr_t address)
     }
     return NULL;
 }
-
-void machine_exit(unsigned status)
-{
-    x86_irq_disable();
-    x86_out8(0xf4, (uint8_t)status); /* QEMU's isa-debug-exit; nothing happens on a machine without it */
-    for (;;) {
-        x86_halt();
-    }
-}

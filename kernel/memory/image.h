@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* image.h - the image and its tables, and how the machine ends. */
+/* image.h - the image and its tables. */
 #ifndef KERNEL_IMAGE_H
 #define KERNEL_IMAGE_H
 
@@ -28,11 +28,5 @@ const char *image_place(uintptr_t address);
 
 /* Pages have no sign extension, addresses do. */
 uintptr_t address_of_page(ashlar_vpn page);
-
-/* Exit statuses, as the shell sees them behind tools/qemu-run. */
-#define EXIT_GOOD 0
-#define EXIT_PANIC 1
-#define EXIT_FAILED 2
-ASHLAR_NORETURN void machine_exit(unsigned status);
 
 #endif

@@ -2,10 +2,10 @@
 /* test.c - runs a group of in-kernel tests and tells about them as TAP. */
 #include "tests/tap.h"
 
-#include "commands/tour.h"
+#include "commands/command.h"
+#include "io/exit.h"
 #include "io/print.h"
 #include "io/string.h"
-#include "memory/image.h"
 #include "memory/memory.h"
 
 static const struct test *const groups[] = {tests_low, tests_high, tests_machine, tests_smp, tests_races};
