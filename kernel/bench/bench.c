@@ -9,6 +9,8 @@
  * Each figure is for one operation, or one pair, call included, the loop around
  * it taken off. Lines: CSV metric,case,value,unit.
  */
+#include "bench/divide.h"
+#include "bench/pair.h"
 #include "commands/command.h"
 #include "cpu/timer.h"
 #include "io/exit.h"
@@ -38,22 +40,6 @@ static void csv_number(const char *metric, unsigned number, uint64_t value)
     char name[12];
     print_to(name, sizeof name, "%u", number);
     csv(metric, name, value, "instructions");
-}
-
-/* Long division by shift and subtract: i386 has no 64-bit one without a helper. */
-static uint64_t divided(uint64_t value, uint32_t by)
-{
-    uint64_t quotient = 0;
-    uint64_t rest = 0;
-    for (unsigned bit = 64; bit-- > 0;) {
-        rest = rest << 1 | (value >> bit & 1);
-        quotient <<= 1;
-        if (rest >= by) {
-            rest -= by;
-            quotient |= 1;
-        }
-    }
-    return quotient;
 }
 
 /* What is measured: one round of it. */
@@ -117,25 +103,14 @@ static bool map_round(size_t count)
            ashlar_space_unmap(NULL, pages.first, count, pages.unmapped) == ASHLAR_OK;
 }
 
-/* Addresses, frames, mapping, and all of it back; purges come when they come. */
 static bool range_round(size_t count)
 {
-    ashlar_vpn first;
-    if (ashlar_kva_take(count, ASHLAR_MAP_WRITE, "bench", &first) != ASHLAR_OK) {
-        return false;
-    }
-    ashlar_kva_give(first);
-    return true;
+    return pair_of_range(count, ASHLAR_MAP_WRITE, "bench");
 }
 
 static bool large_round(size_t count)
 {
-    ashlar_vpn first;
-    if (ashlar_kva_take(count, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "bench", &first) != ASHLAR_OK) {
-        return false;
-    }
-    ashlar_kva_give(first);
-    return true;
+    return pair_of_range(count, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "bench");
 }
 
 static uint64_t purges_so_far(void)
@@ -147,12 +122,7 @@ static uint64_t purges_so_far(void)
 
 static bool stack_round(size_t count)
 {
-    uintptr_t top;
-    if (ashlar_kva_take_stack(count, "bench", &top) != ASHLAR_OK) {
-        return false;
-    }
-    ashlar_kva_give_stack(top);
-    return true;
+    return pair_of_stack(count, "bench");
 }
 
 /* Up to just behind the next purge. Returns the rounds that it took. */

@@ -13,6 +13,8 @@
  *
  * Lines: CSV metric,case,value,unit; the metric ends with the number of CPUs.
  */
+#include "bench/divide.h"
+#include "bench/pair.h"
 #include "commands/command.h"
 #include "cpu/smp.h"
 #include "io/exit.h"
@@ -45,15 +47,8 @@ static struct counts counts_now(void)
 /* For a thousand operations, with three decimals. */
 static void csv(const char *metric, const char *name, uint64_t events, uint32_t operations)
 {
-    uint64_t millionths = 0;
-    uint64_t rest = events * 1000000u + operations / 2; /* counts are small: no overflow */
-    for (unsigned bit = 40; bit-- > 0;) {               /* i386 has no 64-bit division without a helper */
-        if (rest >= (uint64_t)operations << bit) {
-            rest -= (uint64_t)operations << bit;
-            millionths |= (uint64_t)1 << bit;
-        }
-    }
-    uint32_t small = (uint32_t)millionths;
+    /* Counts are small: no overflow. */
+    uint32_t small = (uint32_t)divided(events * 1000000u + operations / 2, operations);
     print("CSV %s_cpus_%u,%s,%u.%03u,a 1000 operations\n", metric, smp_count(), name, small / 1000, small % 1000);
 }
 
@@ -101,12 +96,7 @@ static bool measure_purged(const char *name, operation run, size_t argument)
 
 static bool range_pair(size_t bytes)
 {
-    ashlar_vpn first;
-    if (ashlar_kva_take(bytes / ASHLAR_PAGE_BYTES, ASHLAR_MAP_WRITE, "ipis", &first) != ASHLAR_OK) {
-        return false;
-    }
-    ashlar_kva_give(first);
-    return true;
+    return pair_of_range(bytes / ASHLAR_PAGE_BYTES, ASHLAR_MAP_WRITE, "ipis");
 }
 
 static bool range_pair_at_once(size_t bytes)
@@ -117,12 +107,7 @@ static bool range_pair_at_once(size_t bytes)
 
 static bool stack_pair(size_t pages)
 {
-    uintptr_t top;
-    if (ashlar_kva_take_stack(pages, "ipis", &top) != ASHLAR_OK) {
-        return false;
-    }
-    ashlar_kva_give_stack(top);
-    return true;
+    return pair_of_stack(pages, "ipis");
 }
 
 static bool demand_region(size_t pages)

@@ -63,13 +63,6 @@ static unsigned long kib(size_t pages)
     return (unsigned long)pages * 4;
 }
 
-static size_t free_frames(void)
-{
-    struct ashlar_frames_stats stats;
-    ashlar_frames_stats(kernel_memory.frames, &stats);
-    return stats.free_frames;
-}
-
 static void show_map(struct tour *tour)
 {
     heading(1, "The firmware's memory map, and what became of it");
@@ -219,7 +212,7 @@ static void expect_sharing(struct tour *tour, const struct witness *before, cons
 
 static void grow_and_look(struct tour *tour)
 {
-    size_t fit = free_frames() / 64;
+    size_t fit = memory_free_frames() / 64;
     size_t pages_before = memory_heap_pages();
     struct witness before = witness_now(tour);
     tour->blocks = fit < GROWTH_BLOCKS_MAX ? (unsigned)fit : GROWTH_BLOCKS_MAX;
@@ -241,8 +234,8 @@ static void grow_and_look(struct tour *tour)
 static void hoard_ram(struct tour *tour)
 {
     struct ram_hoard hoard;
-    (void)ashlar_kva_purge();
-    size_t before = free_frames();
+    (void)ashlar_space_purge();
+    size_t before = memory_free_frames();
     heading(6, "All of the RAM, handed out");
     print("   %lu MiB are free; kernel space has %lu MiB of addresses in all. Every frame is taken, filled through a\n"
           "   window with a pattern made of its own address, and read back when all are full.\n",
@@ -252,7 +245,7 @@ static void hoard_ram(struct tour *tour)
         return;
     }
     size_t taken = hoard.frames;
-    print("   %zu frames taken, %zu left. A dot is 32 MiB.\n   writing ", taken, free_frames());
+    print("   %zu frames taken, %zu left. A dot is 32 MiB.\n   writing ", taken, memory_free_frames());
     ram_write(&hoard);
     print("\n   reading ");
     uint64_t wrong = ram_verify(&hoard);
@@ -260,17 +253,17 @@ static void hoard_ram(struct tour *tour)
     void *refused = ashlar_kmalloc((size_t)16 << 20); /* more than the heap keeps empty */
     expect(tour, wrong == 0, "every word of every frame kept its value");
     expect(tour, hoard.twice == 0, "no frame was handed out twice");
-    expect(tour, free_frames() == 0, "no frame was left");
+    expect(tour, memory_free_frames() == 0, "no frame was left");
     expect(tour, refused == NULL, "meanwhile kmalloc of 16 MiB says no, and nothing breaks");
     ram_give_all(&hoard);
-    expect(tour, free_frames() + RAM_RESERVES_MAX >= before, "all of it was given back");
+    expect(tour, memory_free_frames() + RAM_RESERVES_MAX >= before, "all of it was given back");
     print("   (%zu frames, %lu MiB)\n", taken, mib(taken));
 }
 
 static void shrink_heap(struct tour *tour)
 {
     size_t pages_before = memory_heap_pages();
-    size_t frames_before = free_frames();
+    size_t frames_before = memory_free_frames();
     heading(7, "Pages given back when the heap shrinks");
     for (unsigned i = 0; i < tour->blocks; i++) {
         ashlar_kfree(tour->block[i]);
@@ -281,15 +274,15 @@ static void shrink_heap(struct tour *tour)
           tour->blocks, kib(pages_before), kib(pages_after));
     memory_heap_shrink();
     print("   Told to keep nothing, it has %lu KiB; %lu KiB of frames came back.\n", kib(memory_heap_pages()),
-          kib(free_frames() - frames_before));
+          kib(memory_free_frames() - frames_before));
     expect(tour, pages_after < pages_before, "freeing alone gave pages back");
-    expect(tour, free_frames() - frames_before >= pages_before - memory_heap_pages(),
+    expect(tour, memory_free_frames() - frames_before >= pages_before - memory_heap_pages(),
            "and their frames are free again");
 }
 
 static void run_out(struct tour *tour)
 {
-    size_t before = free_frames();
+    size_t before = memory_free_frames();
     unsigned taken = 0;
     void *chain = NULL;
     heading(8, "Memory runs out, and an error comes back");
@@ -304,7 +297,7 @@ static void run_out(struct tour *tour)
     }
     print("   kmalloc of 64 KiB worked %u times (%u MiB), then returned NULL: %lu MiB of frames and %lu MiB of kernel\n"
           "   addresses are left.\n",
-          taken, taken / 16, mib(free_frames()), mib(memory_free_addresses()));
+          taken, taken / 16, mib(memory_free_frames()), mib(memory_free_addresses()));
     const char *problem = memory_audit();
     while (chain != NULL) {
         void *next = *(void **)chain;
@@ -317,7 +310,7 @@ static void run_out(struct tour *tour)
     expect(tour, again != NULL, "with the blocks freed, kmalloc works again");
     ashlar_kfree(again);
     memory_heap_shrink();
-    print("   (%lu KiB of frames fewer are free than before: reserves)\n", kib(before - free_frames()));
+    print("   (%lu KiB of frames fewer are free than before: reserves)\n", kib(before - memory_free_frames()));
 }
 
 /* With several CPUs: who ran where. */

@@ -286,6 +286,13 @@ void memory_write_frame(ashlar_pfn frame, uint32_t value)
     ashlar_port_unpin();
 }
 
+size_t memory_free_frames(void)
+{
+    struct ashlar_frames_stats stats;
+    ashlar_frames_stats(kernel_memory.frames, &stats);
+    return stats.free_frames;
+}
+
 size_t memory_heap_pages(void)
 {
     struct ashlar_heap_stats stats;

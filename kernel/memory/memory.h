@@ -38,6 +38,7 @@ void memory_write_frame(ashlar_pfn frame, uint32_t value);
 /* NULL, or the first broken invariant of any floor. */
 const char *memory_audit(void);
 
+size_t memory_free_frames(void);
 /* Pages that back the heap, its bookkeeping counted. */
 size_t memory_heap_pages(void);
 /* Gives back every span of the heap that is empty, and what waits for a flush. */

@@ -12,13 +12,6 @@
 #define OBJECTS 64u
 #define RESERVES_MAX 24u /* tables of each level, the heap's metadata, descriptors */
 
-static size_t free_frames(void)
-{
-    struct ashlar_frames_stats stats;
-    ashlar_frames_stats(kernel_memory.frames, &stats);
-    return stats.free_frames;
-}
-
 static void test_heap_sizes(void)
 {
     bool aligned = true;
@@ -66,7 +59,7 @@ static void test_heap_grows(void)
     static void *block[OBJECTS];
     memory_heap_shrink();
     size_t pages = memory_heap_pages();
-    size_t frames = free_frames();
+    size_t frames = memory_free_frames();
     unsigned got = 0;
     while (got < OBJECTS && (block[got] = ashlar_kmalloc((size_t)64 * 1024)) != NULL) {
         got++;
@@ -80,7 +73,7 @@ static void test_heap_grows(void)
     memory_heap_shrink();
     ok(memory_heap_pages() <= pages + 4, "and shrinks again: from %zu pages to %zu, a few of bookkeeping apart", pages,
        memory_heap_pages());
-    ok(free_frames() + RESERVES_MAX >= frames, "its frames are free again, a few reserves apart");
+    ok(memory_free_frames() + RESERVES_MAX >= frames, "its frames are free again, a few reserves apart");
 }
 
 static void test_heap(void)
@@ -146,7 +139,7 @@ static void test_process_pages(void)
 {
     struct process *process[3];
     uint32_t faults = trap_page_faults();
-    size_t frames = free_frames();
+    size_t frames = memory_free_frames();
     for (unsigned i = 0; i < 3; i++) {
         if (!ok(process_start("worker", &process[i]) == ASHLAR_OK, "process %u", i)) {
             return;
@@ -163,7 +156,7 @@ static void test_process_pages(void)
     }
     is_number(trap_page_faults(), faults, "no page fault was taken");
     memory_heap_shrink();
-    ok(free_frames() + RESERVES_MAX >= frames, "their frames are free again, a few reserves apart");
+    ok(memory_free_frames() + RESERVES_MAX >= frames, "their frames are free again, a few reserves apart");
 }
 
 /* Memory runs out in the middle of starting one: no frame stays behind. */
@@ -174,7 +167,7 @@ static void test_process_failures(void)
     unsigned losses = 0;
     for (unsigned nth = 1; nth < 100; nth++) {
         memory_heap_shrink();
-        size_t before = free_frames();
+        size_t before = memory_free_frames();
         ashlar_frames_fail_nth(kernel_memory.frames, nth, 1);
         ashlar_status status = process_start("unlucky", &process);
         ashlar_frames_fail_nth(kernel_memory.frames, 0, 0);
@@ -184,7 +177,7 @@ static void test_process_failures(void)
         }
         failures++;
         memory_heap_shrink();
-        losses += free_frames() < before;
+        losses += memory_free_frames() < before;
     }
     ok(failures > 0, "[fault 28] a process did not start %u times", failures);
     ok(losses <= 2, "a frame was kept, as a reserve, %u times at most", losses);
