@@ -12,12 +12,10 @@
  * A failed add leaves the map as it was: the structure is copied, and put back.
  * Entries beyond its count are nobody's.
  */
+#include "multiboot.h"
 #include <ashlar/multiboot1.h>
-#include <stdbool.h>
 
-#define INFORMATION_BYTES 116u
-#define TOP ((ashlar_phys)1 << 32)
-#define CHUNK_BYTES 64u
+#define TABLES_BYTES 116u
 
 /* Flags, and where what they promise lies. */
 enum {
@@ -55,77 +53,53 @@ enum {
     AT_FRAMEBUFFER_PITCH = 96,
     AT_FRAMEBUFFER_HEIGHT = 104
 };
-#define MODULE_BYTES 16u
+#define MODULE_ENTRY_BYTES 16u
 #define MAP_ENTRY_BYTES 20u /* at least; its own size field not counted */
-#define MAP_ENTRY_MOST_BYTES 1024u
 #define APM_BYTES 20u
 #define VBE_CONTROL_BYTES 512u
 #define VBE_MODE_BYTES 256u
-#define LOWER_KIB_MOST 640u
 
 /* One add at work. */
-struct adding {
+struct table_adding {
     struct ashlar_multiboot1 *loader;
     struct ashlar_memmap *map;
-    unsigned char information[INFORMATION_BYTES];
+    unsigned char information[TABLES_BYTES];
 };
-
-static uint32_t u32_at(const unsigned char *bytes, size_t offset)
-{
-    return (uint32_t)bytes[offset] | (uint32_t)bytes[offset + 1] << 8 | (uint32_t)bytes[offset + 2] << 16 |
-           (uint32_t)bytes[offset + 3] << 24;
-}
-
-static uint64_t u64_at(const unsigned char *bytes, size_t offset)
-{
-    return u32_at(bytes, offset) | (uint64_t)u32_at(bytes, offset + 4) << 32;
-}
-
-static ashlar_status refuse(struct ashlar_multiboot1 *loader, ashlar_status status, const char *problem)
-{
-    loader->problem = problem;
-    return status;
-}
 
 static ashlar_status read_information(struct ashlar_multiboot1 *loader, unsigned char *information)
 {
     if (loader->magic != ASHLAR_MULTIBOOT1_MAGIC) {
-        return refuse(loader, ASHLAR_BAD_ARGUMENT, "multiboot: the magic number is not that of a Multiboot 1 loader");
+        return refuse_loader(&loader->problem, ASHLAR_BAD_ARGUMENT,
+                             "multiboot: the magic number is not that of a Multiboot 1 loader");
     }
-    if (loader->information == 0 || loader->information > TOP - INFORMATION_BYTES) {
-        return refuse(loader, ASHLAR_BAD_ARGUMENT, "multiboot: the address of the loader's information is wrong");
+    if (loader->information == 0 || loader->information > LOADER_TOP - TABLES_BYTES) {
+        return refuse_loader(&loader->problem, ASHLAR_BAD_ARGUMENT,
+                             "multiboot: the address of the loader's information is wrong");
     }
-    loader->read(loader->context, loader->information, information, INFORMATION_BYTES);
+    loader->read(loader->context, loader->information, information, TABLES_BYTES);
     return ASHLAR_OK;
 }
 
-/* Bytes of a string with its NUL, or 0 if it has no end within bounds. Copies what fits if there is a buffer. Reads stay
- * within the frames that the string lies in. */
-static size_t read_string(const struct ashlar_multiboot1 *loader, ashlar_phys string, char *buffer, size_t bytes)
+static struct loader_memory loader_memory_of(const struct ashlar_multiboot1 *loader)
 {
-    char chunk[CHUNK_BYTES];
-    size_t length = 0;
-    while (length < ASHLAR_MULTIBOOT1_STRING_BYTES && string + length < TOP) {
-        size_t part = CHUNK_BYTES - (size_t)((string + length) & (CHUNK_BYTES - 1));
-        loader->read(loader->context, string + length, chunk, part);
-        for (size_t i = 0; i < part; i++, length++) {
-            if (length + 1 < bytes) {
-                buffer[length] = chunk[i];
-            }
-            if (chunk[i] == '\0') {
-                return length + 1;
-            }
-        }
-    }
-    return 0;
+    return (struct loader_memory){loader->read, loader->context};
+}
+
+/* The most bytes that a string can have here. */
+static uint64_t room_for_string(ashlar_phys string)
+{
+    ashlar_phys below_top = string < LOADER_TOP ? LOADER_TOP - string : 0;
+    return below_top < ASHLAR_MULTIBOOT1_STRING_BYTES ? below_top : ASHLAR_MULTIBOOT1_STRING_BYTES;
 }
 
 /* --- reserving ----------------------------------------------------------- */
 
-static ashlar_status reserve(struct adding *add, ashlar_phys base, uint64_t bytes, ashlar_memmap_type type)
+static ashlar_status reserve_below_top(struct table_adding *add, ashlar_phys base, uint64_t bytes,
+                                       ashlar_memmap_type type)
 {
-    if (bytes > TOP - base) {
-        return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: a table, string or module passes 4 GiB");
+    if (bytes > LOADER_TOP - base) {
+        return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP,
+                             "multiboot: a table, string or module passes 4 GiB");
     }
     if (bytes != 0) {
         ashlar_memmap_reserve(add->map, base, bytes, type);
@@ -133,113 +107,114 @@ static ashlar_status reserve(struct adding *add, ashlar_phys base, uint64_t byte
     return ASHLAR_OK;
 }
 
-static ashlar_status reserve_table(struct adding *add, ashlar_phys base, uint64_t bytes)
+static ashlar_status reserve_table(struct table_adding *add, ashlar_phys base, uint64_t bytes)
 {
     if (bytes > ASHLAR_MULTIBOOT1_TABLE_BYTES) {
-        return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: a table is larger than 1 MiB");
+        return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP, "multiboot: a table is larger than 1 MiB");
     }
-    return reserve(add, base, bytes, ASHLAR_MEMMAP_LOADER);
+    return reserve_below_top(add, base, bytes, ASHLAR_MEMMAP_LOADER);
 }
 
-static ashlar_status reserve_string(struct adding *add, ashlar_phys string)
+static ashlar_status reserve_string(struct table_adding *add, ashlar_phys string)
 {
+    struct loader_memory memory = loader_memory_of(add->loader);
     if (string == 0) {
         return ASHLAR_OK;
     }
-    size_t bytes = read_string(add->loader, string, NULL, 0);
+    size_t bytes = ashlar_multiboot_string_bytes(&memory, string, room_for_string(string));
     if (bytes == 0) {
-        return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: a string has no end");
+        return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP, "multiboot: a string has_table no end");
     }
-    return reserve(add, string, bytes, ASHLAR_MEMMAP_LOADER);
+    return reserve_below_top(add, string, bytes, ASHLAR_MEMMAP_LOADER);
 }
 
-static bool has(const struct adding *add, uint32_t flag)
+static bool has_table(const struct table_adding *add, uint32_t flag)
 {
-    return (u32_at(add->information, AT_FLAGS) & flag) != 0;
+    return (loader_u32(add->information, AT_FLAGS) & flag) != 0;
 }
 
 /* --- the parts of the information ---------------------------------------- */
 
-static ashlar_status add_map_entries(struct adding *add)
+static ashlar_status add_map_entries(struct table_adding *add)
 {
-    ashlar_phys at = u32_at(add->information, AT_MAP);
-    uint32_t left_bytes = u32_at(add->information, AT_MAP_BYTES);
+    ashlar_phys at = loader_u32(add->information, AT_MAP);
+    uint32_t left_bytes = loader_u32(add->information, AT_MAP_BYTES);
     ashlar_status status = reserve_table(add, at, left_bytes);
     while (status == ASHLAR_OK && left_bytes != 0) {
         unsigned char entry[4 + MAP_ENTRY_BYTES];
         if (left_bytes < sizeof entry) {
-            return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: the memory map ends within an entry");
+            return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP,
+                                 "multiboot: the memory map ends within an entry");
         }
         add->loader->read(add->loader->context, at, entry, sizeof entry);
-        uint32_t bytes = u32_at(entry, 0);
-        if (bytes < MAP_ENTRY_BYTES || bytes > MAP_ENTRY_MOST_BYTES || bytes > left_bytes - 4) {
-            return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: an entry of the memory map has an impossible size");
+        uint32_t bytes = loader_u32(entry, 0);
+        if (bytes < MAP_ENTRY_BYTES || bytes > FIRMWARE_ENTRY_MOST_BYTES || bytes > left_bytes - 4) {
+            return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP,
+                                 "multiboot: an entry of the memory map has_table an impossible size");
         }
-        ashlar_memmap_add(add->map, u64_at(entry, 4), u64_at(entry, 12), ashlar_memmap_type_of_e820(u32_at(entry, 20)));
+        ashlar_memmap_add(add->map, loader_u64(entry, 4), loader_u64(entry, 12),
+                          ashlar_memmap_type_of_e820(loader_u32(entry, 20)));
         at += bytes + 4;
         left_bytes -= bytes + 4;
     }
     return status;
 }
 
-static ashlar_status add_memory(struct adding *add)
+static ashlar_status add_memory(struct table_adding *add)
 {
-    if (has(add, HAS_MAP)) {
+    if (has_table(add, HAS_MAP)) {
         return add_map_entries(add);
     }
-    if (!has(add, HAS_MEMORY)) {
-        return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: the loader gives no memory map");
+    if (!has_table(add, HAS_MEMORY)) {
+        return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP, "multiboot: the loader gives no memory map");
     }
-    uint32_t lower_kib = u32_at(add->information, AT_LOWER_KIB);
-    lower_kib = lower_kib < LOWER_KIB_MOST ? lower_kib : LOWER_KIB_MOST;
-    ashlar_memmap_add(add->map, 0, (ashlar_phys)lower_kib << 10, ASHLAR_MEMMAP_USABLE);
-    ashlar_memmap_add(add->map, 0x100000, (ashlar_phys)u32_at(add->information, AT_UPPER_KIB) << 10,
-                      ASHLAR_MEMMAP_USABLE);
+    ashlar_multiboot_add_plain(add->map, loader_u32(add->information, AT_LOWER_KIB),
+                               loader_u32(add->information, AT_UPPER_KIB));
     return ASHLAR_OK;
 }
 
-static ashlar_status read_module(struct ashlar_multiboot1 *loader, const unsigned char *information, size_t index,
-                                 struct ashlar_multiboot1_module *module)
+static ashlar_status read_module_entry(struct ashlar_multiboot1 *loader, const unsigned char *information, size_t index,
+                                       struct ashlar_multiboot1_module *module)
 {
-    unsigned char bytes[MODULE_BYTES];
-    ashlar_phys at = u32_at(information, AT_MODULES) + (ashlar_phys)index * MODULE_BYTES;
+    unsigned char bytes[MODULE_ENTRY_BYTES];
+    ashlar_phys at = loader_u32(information, AT_MODULES) + (ashlar_phys)index * MODULE_ENTRY_BYTES;
     loader->read(loader->context, at, bytes, sizeof bytes);
-    uint32_t base = u32_at(bytes, 0);
-    uint32_t end = u32_at(bytes, 4);
+    uint32_t base = loader_u32(bytes, 0);
+    uint32_t end = loader_u32(bytes, 4);
     if (end < base) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot: a module ends before it begins");
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot: a module ends before it begins");
     }
     module->base = base;
     module->bytes = end - base;
-    module->string = u32_at(bytes, 8);
+    module->string = loader_u32(bytes, 8);
     return ASHLAR_OK;
 }
 
 /* *count modules, the list of which lies below 4 GiB. */
 static ashlar_status count_modules(struct ashlar_multiboot1 *loader, const unsigned char *information, size_t *count)
 {
-    *count = (u32_at(information, AT_FLAGS) & HAS_MODULES) != 0 ? u32_at(information, AT_MODULE_COUNT) : 0;
+    *count = (loader_u32(information, AT_FLAGS) & HAS_MODULES) != 0 ? loader_u32(information, AT_MODULE_COUNT) : 0;
     if (*count > ASHLAR_MULTIBOOT1_MODULES) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot: more modules than there can be");
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot: more modules than there can be");
     }
-    if (*count * MODULE_BYTES > TOP - u32_at(information, AT_MODULES)) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot: the list of modules passes 4 GiB");
+    if (*count * MODULE_ENTRY_BYTES > LOADER_TOP - loader_u32(information, AT_MODULES)) {
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot: the list of modules passes 4 GiB");
     }
     return ASHLAR_OK;
 }
 
-static ashlar_status add_modules(struct adding *add)
+static ashlar_status add_modules(struct table_adding *add)
 {
     size_t count;
     ashlar_status status = count_modules(add->loader, add->information, &count);
     if (status == ASHLAR_OK) {
-        status = reserve_table(add, u32_at(add->information, AT_MODULES), count * MODULE_BYTES);
+        status = reserve_table(add, loader_u32(add->information, AT_MODULES), count * MODULE_ENTRY_BYTES);
     }
     for (size_t i = 0; status == ASHLAR_OK && i < count; i++) {
         struct ashlar_multiboot1_module module;
-        status = read_module(add->loader, add->information, i, &module);
+        status = read_module_entry(add->loader, add->information, i, &module);
         if (status == ASHLAR_OK) {
-            status = reserve(add, module.base, module.bytes, ASHLAR_MEMMAP_MODULE);
+            status = reserve_below_top(add, module.base, module.bytes, ASHLAR_MEMMAP_MODULE);
         }
         if (status == ASHLAR_OK) {
             status = reserve_string(add, module.string);
@@ -249,39 +224,40 @@ static ashlar_status add_modules(struct adding *add)
 }
 
 /* The symbol table and the string table behind it, each with its size in front. */
-static ashlar_status add_aout_symbols(struct adding *add)
+static ashlar_status add_aout_symbols(struct table_adding *add)
 {
-    uint64_t bytes = (uint64_t)u32_at(add->information, AT_SYMBOLS) + u32_at(add->information, AT_SYMBOLS + 4) + 8;
-    return reserve(add, u32_at(add->information, AT_SYMBOLS + 8), bytes, ASHLAR_MEMMAP_LOADER);
+    uint64_t bytes =
+        (uint64_t)loader_u32(add->information, AT_SYMBOLS) + loader_u32(add->information, AT_SYMBOLS + 4) + 8;
+    return reserve_below_top(add, loader_u32(add->information, AT_SYMBOLS + 8), bytes, ASHLAR_MEMMAP_LOADER);
 }
 
-/* A section that the loader placed: not part of the image (flag ALLOC), of any type but 0 (none) and 8 (no bits). */
-static ashlar_status add_elf_section(struct adding *add, ashlar_phys header, bool is_wide)
+static ashlar_status add_elf_section(struct table_adding *add, ashlar_phys header, bool is_wide)
 {
-    unsigned char bytes[40];
+    unsigned char bytes[SECTION_HEADER_BYTES];
+    uint64_t address;
+    uint64_t length;
     add->loader->read(add->loader->context, header, bytes, sizeof bytes);
-    uint32_t type = u32_at(bytes, 4);
-    uint64_t address = is_wide ? u64_at(bytes, 16) : u32_at(bytes, 12);
-    uint64_t length = is_wide ? u64_at(bytes, 32) : u32_at(bytes, 20);
-    if (type == 0 || type == 8 || (u32_at(bytes, 8) & 2u) != 0 || address == 0) {
+    if (!ashlar_multiboot_section(bytes, is_wide, &address, &length)) {
         return ASHLAR_OK;
     }
-    if (address >= TOP) {
-        return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: a section of the kernel's symbols lies above 4 GiB");
+    if (address >= LOADER_TOP) {
+        return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP,
+                             "multiboot: a section of the kernel's symbols lies above 4 GiB");
     }
-    return reserve(add, address, length, ASHLAR_MEMMAP_LOADER);
+    return reserve_below_top(add, address, length, ASHLAR_MEMMAP_LOADER);
 }
 
-static ashlar_status add_elf_symbols(struct adding *add)
+static ashlar_status add_elf_symbols(struct table_adding *add)
 {
-    uint32_t count = u32_at(add->information, AT_SYMBOLS);
-    uint32_t header_bytes = u32_at(add->information, AT_SYMBOLS + 4);
-    ashlar_phys table = u32_at(add->information, AT_SYMBOLS + 8);
+    uint32_t count = loader_u32(add->information, AT_SYMBOLS);
+    uint32_t header_bytes = loader_u32(add->information, AT_SYMBOLS + 4);
+    ashlar_phys table = loader_u32(add->information, AT_SYMBOLS + 8);
     if (count == 0) {
         return ASHLAR_OK;
     }
     if (header_bytes != 40 && header_bytes != 64) {
-        return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: section headers are neither 40 nor 64 bytes long");
+        return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP,
+                             "multiboot: section headers are neither 40 nor 64 bytes long");
     }
     ashlar_status status = reserve_table(add, table, (uint64_t)count * header_bytes);
     for (uint32_t i = 0; status == ASHLAR_OK && i < count; i++) {
@@ -290,64 +266,62 @@ static ashlar_status add_elf_symbols(struct adding *add)
     return status;
 }
 
-static ashlar_status add_configuration(struct adding *add)
+static ashlar_status add_configuration(struct table_adding *add)
 {
     unsigned char bytes[2];
-    ashlar_phys at = u32_at(add->information, AT_CONFIGURATION);
-    if (at > TOP - sizeof bytes) {
-        return refuse(add->loader, ASHLAR_BAD_MAP, "multiboot: the ROM configuration table passes 4 GiB");
+    ashlar_phys at = loader_u32(add->information, AT_CONFIGURATION);
+    if (at > LOADER_TOP - sizeof bytes) {
+        return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP,
+                             "multiboot: the ROM configuration table passes 4 GiB");
     }
     add->loader->read(add->loader->context, at, bytes, sizeof bytes);
     return reserve_table(add, at, (uint64_t)bytes[1] * 256u + bytes[0] + 2);
 }
 
-static ashlar_status add_framebuffer(struct adding *add)
+static ashlar_status add_framebuffer(struct table_adding *add)
 {
-    uint64_t base = u64_at(add->information, AT_FRAMEBUFFER);
-    uint64_t bytes =
-        (uint64_t)u32_at(add->information, AT_FRAMEBUFFER_PITCH) * u32_at(add->information, AT_FRAMEBUFFER_HEIGHT);
-    if (bytes != 0) {
-        ashlar_memmap_reserve(add->map, base, bytes, ASHLAR_MEMMAP_FRAMEBUFFER);
-    }
+    ashlar_multiboot_add_framebuffer(add->map, loader_u64(add->information, AT_FRAMEBUFFER),
+                                     loader_u32(add->information, AT_FRAMEBUFFER_PITCH),
+                                     loader_u32(add->information, AT_FRAMEBUFFER_HEIGHT));
     return ASHLAR_OK;
 }
 
-static ashlar_status add_information(struct adding *add)
+static ashlar_status add_information(struct table_adding *add)
 {
-    return reserve_table(add, add->loader->information, INFORMATION_BYTES);
+    return reserve_table(add, add->loader->information, TABLES_BYTES);
 }
 
-static ashlar_status add_command_line(struct adding *add)
+static ashlar_status add_command_line(struct table_adding *add)
 {
-    return reserve_string(add, u32_at(add->information, AT_COMMAND_LINE));
+    return reserve_string(add, loader_u32(add->information, AT_COMMAND_LINE));
 }
 
-static ashlar_status add_drives(struct adding *add)
+static ashlar_status add_drives(struct table_adding *add)
 {
-    return reserve_table(add, u32_at(add->information, AT_DRIVES), u32_at(add->information, AT_DRIVES_BYTES));
+    return reserve_table(add, loader_u32(add->information, AT_DRIVES), loader_u32(add->information, AT_DRIVES_BYTES));
 }
 
-static ashlar_status add_name(struct adding *add)
+static ashlar_status add_name(struct table_adding *add)
 {
-    return reserve_string(add, u32_at(add->information, AT_NAME));
+    return reserve_string(add, loader_u32(add->information, AT_NAME));
 }
 
-static ashlar_status add_apm(struct adding *add)
+static ashlar_status add_apm(struct table_adding *add)
 {
-    return reserve_table(add, u32_at(add->information, AT_APM), APM_BYTES);
+    return reserve_table(add, loader_u32(add->information, AT_APM), APM_BYTES);
 }
 
-static ashlar_status add_vbe(struct adding *add)
+static ashlar_status add_vbe(struct table_adding *add)
 {
-    ashlar_status status = reserve_table(add, u32_at(add->information, AT_VBE_CONTROL), VBE_CONTROL_BYTES);
-    return status == ASHLAR_OK ? reserve_table(add, u32_at(add->information, AT_VBE_MODE), VBE_MODE_BYTES) : status;
+    ashlar_status status = reserve_table(add, loader_u32(add->information, AT_VBE_CONTROL), VBE_CONTROL_BYTES);
+    return status == ASHLAR_OK ? reserve_table(add, loader_u32(add->information, AT_VBE_MODE), VBE_MODE_BYTES) : status;
 }
 
 ashlar_status ashlar_multiboot1_add(struct ashlar_memmap *map, struct ashlar_multiboot1 *loader)
 {
     static const struct {
         uint32_t flag; /* 0: always */
-        ashlar_status (*add)(struct adding *add);
+        ashlar_status (*add)(struct table_adding *add);
     } parts[] = {
         {0, add_memory},
         {0, add_information},
@@ -363,10 +337,10 @@ ashlar_status ashlar_multiboot1_add(struct ashlar_memmap *map, struct ashlar_mul
         {HAS_FRAMEBUFFER, add_framebuffer},
     };
     struct ashlar_memmap before = *map;
-    struct adding add = {.loader = loader, .map = map};
+    struct table_adding add = {.loader = loader, .map = map};
     ashlar_status status = read_information(loader, add.information);
     for (size_t i = 0; status == ASHLAR_OK && i < sizeof parts / sizeof parts[0]; i++) {
-        if (parts[i].flag == 0 || has(&add, parts[i].flag)) {
+        if (parts[i].flag == 0 || has_table(&add, parts[i].flag)) {
             status = parts[i].add(&add);
         }
     }
@@ -381,7 +355,7 @@ ashlar_status ashlar_multiboot1_add(struct ashlar_memmap *map, struct ashlar_mul
 ashlar_status ashlar_multiboot1_module(struct ashlar_multiboot1 *loader, size_t index,
                                        struct ashlar_multiboot1_module *module)
 {
-    unsigned char information[INFORMATION_BYTES];
+    unsigned char information[TABLES_BYTES];
     size_t count;
     ashlar_status status = read_information(loader, information);
     if (status == ASHLAR_OK) {
@@ -390,35 +364,33 @@ ashlar_status ashlar_multiboot1_module(struct ashlar_multiboot1 *loader, size_t 
     if (status != ASHLAR_OK) {
         return status;
     }
-    return index < count ? read_module(loader, information, index, module) : ASHLAR_ABSENT;
+    return index < count ? read_module_entry(loader, information, index, module) : ASHLAR_ABSENT;
 }
 
 ashlar_status ashlar_multiboot1_string(struct ashlar_multiboot1 *loader, ashlar_phys string, char *buffer, size_t bytes)
 {
+    struct loader_memory memory = loader_memory_of(loader);
     if (bytes == 0) {
-        return refuse(loader, ASHLAR_BAD_ARGUMENT, "multiboot: a buffer of 0 bytes holds no string");
+        return refuse_loader(&loader->problem, ASHLAR_BAD_ARGUMENT, "multiboot: a buffer of 0 bytes holds no string");
     }
     if (string == 0) {
         return ASHLAR_ABSENT;
     }
-    size_t length = read_string(loader, string, NULL, 0);
-    if (length == 0) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot: a string has no end");
+    if (!ashlar_multiboot_string_copy(&memory, string, room_for_string(string), buffer, bytes)) {
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot: a string has_table no end");
     }
-    read_string(loader, string, buffer, bytes);
-    buffer[(length < bytes ? length : bytes) - 1] = '\0';
     return ASHLAR_OK;
 }
 
 ashlar_status ashlar_multiboot1_command_line(struct ashlar_multiboot1 *loader, char *buffer, size_t bytes)
 {
-    unsigned char information[INFORMATION_BYTES];
+    unsigned char information[TABLES_BYTES];
     ashlar_status status = read_information(loader, information);
     if (status != ASHLAR_OK) {
         return status;
     }
-    if ((u32_at(information, AT_FLAGS) & HAS_COMMAND_LINE) == 0) {
+    if ((loader_u32(information, AT_FLAGS) & HAS_COMMAND_LINE) == 0) {
         return ASHLAR_ABSENT;
     }
-    return ashlar_multiboot1_string(loader, u32_at(information, AT_COMMAND_LINE), buffer, bytes);
+    return ashlar_multiboot1_string(loader, loader_u32(information, AT_COMMAND_LINE), buffer, bytes);
 }

@@ -11,16 +11,12 @@
  * A failed add leaves the map as it was: the structure is copied, and put back.
  * Entries beyond its count are nobody's.
  */
+#include "multiboot.h"
 #include <ashlar/multiboot2.h>
-#include <stdbool.h>
 
-#define TOP ((ashlar_phys)1 << 32)
 #define TAG_HEAD_BYTES 8u
-#define LEAST_BYTES 16u /* of the information: its head, and the last tag */
-#define CHUNK_BYTES 64u
-#define LOWER_KIB_MOST 640u
-#define MAP_ENTRY_BYTES 24u
-#define MAP_ENTRY_MOST_BYTES 1024u
+#define TAGS_LEAST_BYTES 16u /* of the information: its head, and the last tag */
+#define TAGGED_ENTRY_BYTES 24u
 
 /* Types of tags, and the least bytes of each. */
 enum {
@@ -34,23 +30,23 @@ enum {
     TAG_OLD_RSDP = 14,
     TAG_NEW_RSDP = 15
 };
-#define COMMAND_LINE_BYTES 9u
-#define MODULE_BYTES 17u
-#define MEMORY_BYTES 16u
-#define MAP_BYTES 16u
-#define FRAMEBUFFER_BYTES 31u
-#define SECTIONS_BYTES 20u
-#define OLD_RSDP_BYTES 28u
-#define NEW_RSDP_BYTES 44u
+#define TAG_COMMAND_LINE_BYTES 9u
+#define TAG_MODULE_BYTES 17u
+#define TAG_MEMORY_BYTES 16u
+#define TAG_MAP_BYTES 16u
+#define TAG_FRAMEBUFFER_BYTES 31u
+#define TAG_SECTIONS_BYTES 20u
+#define TAG_OLD_RSDP_BYTES 28u
+#define TAG_NEW_RSDP_BYTES 44u
 
-struct tag {
+struct loader_tag {
     uint32_t type;
     uint32_t bytes;
     ashlar_phys at;
 };
 
 /* What a walk is for. */
-struct walk {
+struct tag_walk {
     struct ashlar_multiboot2 *loader;
     struct ashlar_memmap *map;
     bool has_map;
@@ -59,63 +55,61 @@ struct walk {
     bool has_memory;
     uint32_t wanted; /* type of the tag that is looked for */
     size_t index;    /* how many of them come before it */
-    struct tag found;
+    struct loader_tag found;
 };
-typedef ashlar_status (*visitor)(struct walk *walk, const struct tag *tag);
+typedef ashlar_status (*tag_visitor)(struct tag_walk *walk, const struct loader_tag *tag);
 
-static uint32_t read_u32(const struct ashlar_multiboot2 *loader, ashlar_phys at)
+static uint32_t read_loader_u32(const struct ashlar_multiboot2 *loader, ashlar_phys at)
 {
     unsigned char bytes[4];
     loader->read(loader->context, at, bytes, sizeof bytes);
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+    return loader_u32(bytes, 0);
 }
 
-static uint64_t read_u64(const struct ashlar_multiboot2 *loader, ashlar_phys at)
+static uint64_t read_loader_u64(const struct ashlar_multiboot2 *loader, ashlar_phys at)
 {
-    return read_u32(loader, at) | (uint64_t)read_u32(loader, at + 4) << 32;
-}
-
-static ashlar_status refuse(struct ashlar_multiboot2 *loader, ashlar_status status, const char *problem)
-{
-    loader->problem = problem;
-    return status;
+    return read_loader_u32(loader, at) | (uint64_t)read_loader_u32(loader, at + 4) << 32;
 }
 
 /* --- the walk --------------------------------------------------------------- */
 
-static ashlar_status check_information(struct ashlar_multiboot2 *loader, uint32_t *bytes)
+static ashlar_status check_tags(struct ashlar_multiboot2 *loader, uint32_t *bytes)
 {
     if (loader->magic != ASHLAR_MULTIBOOT2_MAGIC) {
-        return refuse(loader, ASHLAR_BAD_ARGUMENT, "multiboot2: the magic number is not that of a Multiboot 2 loader");
+        return refuse_loader(&loader->problem, ASHLAR_BAD_ARGUMENT,
+                             "multiboot2: the magic number is not that of a Multiboot 2 loader");
     }
-    if (loader->information == 0 || loader->information % 8 != 0 || loader->information > TOP - LEAST_BYTES) {
-        return refuse(loader, ASHLAR_BAD_ARGUMENT, "multiboot2: the address of the loader's information is wrong");
+    if (loader->information == 0 || loader->information % 8 != 0 ||
+        loader->information > LOADER_TOP - TAGS_LEAST_BYTES) {
+        return refuse_loader(&loader->problem, ASHLAR_BAD_ARGUMENT,
+                             "multiboot2: the address of the loader's information is wrong");
     }
-    *bytes = read_u32(loader, loader->information);
-    if (*bytes < LEAST_BYTES || *bytes > ASHLAR_MULTIBOOT2_BYTES || *bytes > TOP - loader->information) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot2: the loader's information has an impossible size");
+    *bytes = read_loader_u32(loader, loader->information);
+    if (*bytes < TAGS_LEAST_BYTES || *bytes > ASHLAR_MULTIBOOT2_BYTES || *bytes > LOADER_TOP - loader->information) {
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP,
+                             "multiboot2: the loader's information has an impossible size");
     }
     return ASHLAR_OK;
 }
 
-static ashlar_status visit_tags(struct walk *walk, visitor visit)
+static ashlar_status visit_tags(struct tag_walk *walk, tag_visitor visit)
 {
     struct ashlar_multiboot2 *loader = walk->loader;
     uint32_t bytes;
-    ashlar_status status = check_information(loader, &bytes);
+    ashlar_status status = check_tags(loader, &bytes);
     uint32_t offset = TAG_HEAD_BYTES;
     while (status == ASHLAR_OK) {
-        struct tag tag = {0, 0, loader->information + (ashlar_phys)offset};
+        struct loader_tag tag = {0, 0, loader->information + (ashlar_phys)offset};
         if (offset > bytes - TAG_HEAD_BYTES) {
-            return refuse(loader, ASHLAR_BAD_MAP, "multiboot2: the tags have no end");
+            return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot2: the tags have no end");
         }
-        tag.type = read_u32(loader, tag.at);
-        tag.bytes = read_u32(loader, tag.at + 4);
+        tag.type = read_loader_u32(loader, tag.at);
+        tag.bytes = read_loader_u32(loader, tag.at + 4);
         if (tag.type == TAG_END) {
             break;
         }
         if (tag.bytes < TAG_HEAD_BYTES || tag.bytes > bytes - offset) {
-            return refuse(loader, ASHLAR_BAD_MAP, "multiboot2: a tag has an impossible size");
+            return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot2: a tag has an impossible size");
         }
         status = visit(walk, &tag);
         offset += (tag.bytes + 7u) & ~7u;
@@ -123,7 +117,7 @@ static ashlar_status visit_tags(struct walk *walk, visitor visit)
     return status;
 }
 
-static ashlar_status find_visit(struct walk *walk, const struct tag *tag)
+static ashlar_status find_tag_visit(struct tag_walk *walk, const struct loader_tag *tag)
 {
     if (tag->type == walk->wanted && walk->found.at == 0 && walk->index-- == 0) {
         walk->found = *tag;
@@ -132,11 +126,11 @@ static ashlar_status find_visit(struct walk *walk, const struct tag *tag)
 }
 
 /* The index-th tag of a type, of so many bytes at least. */
-static ashlar_status find(struct ashlar_multiboot2 *loader, uint32_t type, size_t index, uint32_t least,
-                          struct tag *found)
+static ashlar_status find_tag(struct ashlar_multiboot2 *loader, uint32_t type, size_t index, uint32_t least,
+                              struct loader_tag *found)
 {
-    struct walk walk = {.loader = loader, .wanted = type, .index = index};
-    ashlar_status status = visit_tags(&walk, find_visit);
+    struct tag_walk walk = {.loader = loader, .wanted = type, .index = index};
+    ashlar_status status = visit_tags(&walk, find_tag_visit);
     *found = walk.found;
     if (status != ASHLAR_OK) {
         return status;
@@ -144,110 +138,90 @@ static ashlar_status find(struct ashlar_multiboot2 *loader, uint32_t type, size_
     if (found->at == 0) {
         return ASHLAR_ABSENT;
     }
-    return found->bytes >= least ? ASHLAR_OK
-                                 : refuse(loader, ASHLAR_BAD_MAP, "multiboot2: a tag is too short for its type");
-}
-
-/* Bytes of the string at this offset of a tag, its NUL counted; 0 if it has no end there. Copies what fits. */
-static size_t read_string(const struct ashlar_multiboot2 *loader, const struct tag *tag, uint32_t offset, char *buffer,
-                          size_t bytes)
-{
-    char chunk[CHUNK_BYTES];
-    size_t length = 0;
-    while (offset + length < tag->bytes) {
-        size_t left = tag->bytes - offset - length;
-        size_t part = left < CHUNK_BYTES ? left : CHUNK_BYTES;
-        loader->read(loader->context, tag->at + offset + length, chunk, part);
-        for (size_t i = 0; i < part; i++, length++) {
-            if (length + 1 < bytes) {
-                buffer[length] = chunk[i];
-            }
-            if (chunk[i] == '\0') {
-                return length + 1;
-            }
-        }
-    }
-    return 0;
+    return found->bytes >= least
+               ? ASHLAR_OK
+               : refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot2: a tag is too short for its type");
 }
 
 /* --- adding ------------------------------------------------------------------- */
 
-static ashlar_status add_map_entries(struct walk *walk, const struct tag *tag)
+static ashlar_status add_map_tag(struct tag_walk *walk, const struct loader_tag *tag)
 {
     struct ashlar_multiboot2 *loader = walk->loader;
-    uint32_t entry_bytes = read_u32(loader, tag->at + 8);
-    if (entry_bytes < MAP_ENTRY_BYTES || entry_bytes > MAP_ENTRY_MOST_BYTES || entry_bytes % 8 != 0) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot2: an entry of the memory map has an impossible size");
+    uint32_t entry_bytes = read_loader_u32(loader, tag->at + 8);
+    if (entry_bytes < TAGGED_ENTRY_BYTES || entry_bytes > FIRMWARE_ENTRY_MOST_BYTES || entry_bytes % 8 != 0) {
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP,
+                             "multiboot2: an entry of the memory map has an impossible size");
     }
-    if ((tag->bytes - MAP_BYTES) % entry_bytes != 0) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot2: the memory map ends within an entry");
+    if ((tag->bytes - TAG_MAP_BYTES) % entry_bytes != 0) {
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot2: the memory map ends within an entry");
     }
-    for (uint32_t offset = MAP_BYTES; offset < tag->bytes; offset += entry_bytes) {
+    for (uint32_t offset = TAG_MAP_BYTES; offset < tag->bytes; offset += entry_bytes) {
         ashlar_phys at = tag->at + offset;
-        ashlar_memmap_add(walk->map, read_u64(loader, at), read_u64(loader, at + 8),
-                          ashlar_memmap_type_of_e820(read_u32(loader, at + 16)));
+        ashlar_memmap_add(walk->map, read_loader_u64(loader, at), read_loader_u64(loader, at + 8),
+                          ashlar_memmap_type_of_e820(read_loader_u32(loader, at + 16)));
     }
     walk->has_map = true;
     return ASHLAR_OK;
 }
 
-static ashlar_status note_memory(struct walk *walk, const struct tag *tag)
+static ashlar_status note_memory_tag(struct tag_walk *walk, const struct loader_tag *tag)
 {
-    walk->lower_kib = read_u32(walk->loader, tag->at + 8);
-    walk->upper_kib = read_u32(walk->loader, tag->at + 12);
+    walk->lower_kib = read_loader_u32(walk->loader, tag->at + 8);
+    walk->upper_kib = read_loader_u32(walk->loader, tag->at + 12);
     walk->has_memory = true;
     return ASHLAR_OK;
 }
 
-static ashlar_status read_module(struct ashlar_multiboot2 *loader, const struct tag *tag,
-                                 struct ashlar_multiboot2_module *module)
+static ashlar_status read_module_tag(struct ashlar_multiboot2 *loader, const struct loader_tag *tag,
+                                     struct ashlar_multiboot2_module *module)
 {
-    uint32_t base = read_u32(loader, tag->at + 8);
-    uint32_t end = read_u32(loader, tag->at + 12);
+    uint32_t base = read_loader_u32(loader, tag->at + 8);
+    uint32_t end = read_loader_u32(loader, tag->at + 12);
+    ashlar_phys string = tag->at + TAG_MODULE_BYTES - 1u;
+    struct loader_memory memory = {loader->read, loader->context};
     if (end < base) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot2: a module ends before it begins");
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot2: a module ends before it begins");
     }
-    if (read_string(loader, tag, MODULE_BYTES - 1u, NULL, 0) == 0) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot2: a string has no end");
+    if (ashlar_multiboot_string_bytes(&memory, string, tag->at + tag->bytes - string) == 0) {
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot2: a string has no end");
     }
     module->base = base;
     module->bytes = end - base;
-    module->string = tag->at + MODULE_BYTES - 1u;
+    module->string = string;
     return ASHLAR_OK;
 }
 
-static ashlar_status add_module(struct walk *walk, const struct tag *tag)
+static ashlar_status add_module_tag(struct tag_walk *walk, const struct loader_tag *tag)
 {
     struct ashlar_multiboot2_module module;
-    ashlar_status status = read_module(walk->loader, tag, &module);
+    ashlar_status status = read_module_tag(walk->loader, tag, &module);
     if (status == ASHLAR_OK && module.bytes != 0) {
         ashlar_memmap_reserve(walk->map, module.base, module.bytes, ASHLAR_MEMMAP_MODULE);
     }
     return status;
 }
 
-static ashlar_status add_framebuffer(struct walk *walk, const struct tag *tag)
+static ashlar_status add_framebuffer_tag(struct tag_walk *walk, const struct loader_tag *tag)
 {
-    ashlar_phys base = read_u64(walk->loader, tag->at + 8);
-    uint64_t bytes = (uint64_t)read_u32(walk->loader, tag->at + 16) * read_u32(walk->loader, tag->at + 24);
-    if (bytes != 0) {
-        ashlar_memmap_reserve(walk->map, base, bytes, ASHLAR_MEMMAP_FRAMEBUFFER);
-    }
+    ashlar_multiboot_add_framebuffer(walk->map, read_loader_u64(walk->loader, tag->at + 8),
+                                     read_loader_u32(walk->loader, tag->at + 16),
+                                     read_loader_u32(walk->loader, tag->at + 24));
     return ASHLAR_OK;
 }
 
-/* A section that the loader placed: not part of the image (flag ALLOC), of any type but 0 (none) and 8 (no bits). */
-static ashlar_status add_section(struct walk *walk, ashlar_phys header, bool is_wide)
+static ashlar_status add_tagged_section(struct tag_walk *walk, ashlar_phys header, bool is_wide)
 {
-    const struct ashlar_multiboot2 *loader = walk->loader;
-    uint32_t type = read_u32(loader, header + 4);
-    uint64_t address = is_wide ? read_u64(loader, header + 16) : read_u32(loader, header + 12);
-    uint64_t length = is_wide ? read_u64(loader, header + 32) : read_u32(loader, header + 20);
-    if (type == 0 || type == 8 || (read_u32(loader, header + 8) & 2u) != 0 || address == 0) {
+    unsigned char bytes[SECTION_HEADER_BYTES];
+    uint64_t address;
+    uint64_t length;
+    walk->loader->read(walk->loader->context, header, bytes, sizeof bytes);
+    if (!ashlar_multiboot_section(bytes, is_wide, &address, &length)) {
         return ASHLAR_OK;
     }
-    if (address >= TOP || length > TOP - address) {
-        return refuse(walk->loader, ASHLAR_BAD_MAP, "multiboot2: a section of the kernel's symbols passes 4 GiB");
+    if (address >= LOADER_TOP || length > LOADER_TOP - address) {
+        return refuse_loader(&walk->loader->problem, ASHLAR_BAD_MAP,
+                             "multiboot2: a section of the kernel's symbols passes 4 GiB");
     }
     if (length != 0) {
         ashlar_memmap_reserve(walk->map, address, length, ASHLAR_MEMMAP_LOADER);
@@ -255,71 +229,74 @@ static ashlar_status add_section(struct walk *walk, ashlar_phys header, bool is_
     return ASHLAR_OK;
 }
 
-static ashlar_status add_sections(struct walk *walk, const struct tag *tag)
+static ashlar_status add_sections_tag(struct tag_walk *walk, const struct loader_tag *tag)
 {
-    uint32_t count = read_u32(walk->loader, tag->at + 8);
-    uint32_t header_bytes = read_u32(walk->loader, tag->at + 12);
+    uint32_t count = read_loader_u32(walk->loader, tag->at + 8);
+    uint32_t header_bytes = read_loader_u32(walk->loader, tag->at + 12);
     ashlar_status status = ASHLAR_OK;
     if (count == 0) {
         return ASHLAR_OK;
     }
     if (header_bytes != 40 && header_bytes != 64) {
-        return refuse(walk->loader, ASHLAR_BAD_MAP, "multiboot2: section headers are neither 40 nor 64 bytes long");
+        return refuse_loader(&walk->loader->problem, ASHLAR_BAD_MAP,
+                             "multiboot2: section headers are neither 40 nor 64 bytes long");
     }
-    if (count > (tag->bytes - SECTIONS_BYTES) / header_bytes) {
-        return refuse(walk->loader, ASHLAR_BAD_MAP, "multiboot2: more section headers than their tag holds");
+    if (count > (tag->bytes - TAG_SECTIONS_BYTES) / header_bytes) {
+        return refuse_loader(&walk->loader->problem, ASHLAR_BAD_MAP,
+                             "multiboot2: more section headers than their tag holds");
     }
     for (uint32_t i = 0; status == ASHLAR_OK && i < count; i++) {
-        status = add_section(walk, tag->at + SECTIONS_BYTES + (ashlar_phys)i * header_bytes, header_bytes == 64);
+        status =
+            add_tagged_section(walk, tag->at + TAG_SECTIONS_BYTES + (ashlar_phys)i * header_bytes, header_bytes == 64);
     }
     return status;
 }
 
-static ashlar_status add_visit(struct walk *walk, const struct tag *tag)
+static ashlar_status add_tag_visit(struct tag_walk *walk, const struct loader_tag *tag)
 {
     static const struct {
         uint32_t type;
         uint32_t least;
-        visitor add;
+        tag_visitor add;
     } kinds[] = {
-        {TAG_MODULE, MODULE_BYTES, add_module},       {TAG_MEMORY, MEMORY_BYTES, note_memory},
-        {TAG_MAP, MAP_BYTES, add_map_entries},        {TAG_FRAMEBUFFER, FRAMEBUFFER_BYTES, add_framebuffer},
-        {TAG_SECTIONS, SECTIONS_BYTES, add_sections},
+        {TAG_MODULE, TAG_MODULE_BYTES, add_module_tag},
+        {TAG_MEMORY, TAG_MEMORY_BYTES, note_memory_tag},
+        {TAG_MAP, TAG_MAP_BYTES, add_map_tag},
+        {TAG_FRAMEBUFFER, TAG_FRAMEBUFFER_BYTES, add_framebuffer_tag},
+        {TAG_SECTIONS, TAG_SECTIONS_BYTES, add_sections_tag},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (tag->type == kinds[i].type) {
-            return tag->bytes >= kinds[i].least
-                       ? kinds[i].add(walk, tag)
-                       : refuse(walk->loader, ASHLAR_BAD_MAP, "multiboot2: a tag is too short for its type");
+            return tag->bytes >= kinds[i].least ? kinds[i].add(walk, tag)
+                                                : refuse_loader(&walk->loader->problem, ASHLAR_BAD_MAP,
+                                                                "multiboot2: a tag is too short for its type");
         }
     }
     return ASHLAR_OK;
 }
 
-static ashlar_status add_plain_memory(struct walk *walk)
+static ashlar_status add_noted_memory(struct tag_walk *walk)
 {
     if (!walk->has_memory) {
-        return refuse(walk->loader, ASHLAR_BAD_MAP, "multiboot2: the loader gives no memory map");
+        return refuse_loader(&walk->loader->problem, ASHLAR_BAD_MAP, "multiboot2: the loader gives no memory map");
     }
-    uint32_t lower_kib = walk->lower_kib < LOWER_KIB_MOST ? walk->lower_kib : LOWER_KIB_MOST;
-    ashlar_memmap_add(walk->map, 0, (ashlar_phys)lower_kib << 10, ASHLAR_MEMMAP_USABLE);
-    ashlar_memmap_add(walk->map, 0x100000, (ashlar_phys)walk->upper_kib << 10, ASHLAR_MEMMAP_USABLE);
+    ashlar_multiboot_add_plain(walk->map, walk->lower_kib, walk->upper_kib);
     return ASHLAR_OK;
 }
 
 ashlar_status ashlar_multiboot2_add(struct ashlar_memmap *map, struct ashlar_multiboot2 *loader)
 {
     struct ashlar_memmap before = *map;
-    struct walk walk = {.loader = loader, .map = map};
-    ashlar_status status = visit_tags(&walk, add_visit);
+    struct tag_walk walk = {.loader = loader, .map = map};
+    ashlar_status status = visit_tags(&walk, add_tag_visit);
     if (status == ASHLAR_OK && !walk.has_map) {
-        status = add_plain_memory(&walk);
+        status = add_noted_memory(&walk);
     }
     if (status != ASHLAR_OK) {
         *map = before;
         return status;
     }
-    ashlar_memmap_reserve(map, loader->information, read_u32(loader, loader->information), ASHLAR_MEMMAP_LOADER);
+    ashlar_memmap_reserve(map, loader->information, read_loader_u32(loader, loader->information), ASHLAR_MEMMAP_LOADER);
     return ASHLAR_OK;
 }
 
@@ -328,36 +305,34 @@ ashlar_status ashlar_multiboot2_add(struct ashlar_memmap *map, struct ashlar_mul
 ashlar_status ashlar_multiboot2_module(struct ashlar_multiboot2 *loader, size_t index,
                                        struct ashlar_multiboot2_module *module)
 {
-    struct tag tag;
-    ashlar_status status = find(loader, TAG_MODULE, index, MODULE_BYTES, &tag);
-    return status == ASHLAR_OK ? read_module(loader, &tag, module) : status;
+    struct loader_tag tag;
+    ashlar_status status = find_tag(loader, TAG_MODULE, index, TAG_MODULE_BYTES, &tag);
+    return status == ASHLAR_OK ? read_module_tag(loader, &tag, module) : status;
 }
 
 ashlar_status ashlar_multiboot2_command_line(struct ashlar_multiboot2 *loader, char *buffer, size_t bytes)
 {
-    struct tag tag;
+    struct loader_memory memory = {loader->read, loader->context};
+    struct loader_tag tag;
     if (bytes == 0) {
-        return refuse(loader, ASHLAR_BAD_ARGUMENT, "multiboot2: a buffer of 0 bytes holds no string");
+        return refuse_loader(&loader->problem, ASHLAR_BAD_ARGUMENT, "multiboot2: a buffer of 0 bytes holds no string");
     }
-    ashlar_status status = find(loader, TAG_COMMAND_LINE, 0, COMMAND_LINE_BYTES, &tag);
+    ashlar_status status = find_tag(loader, TAG_COMMAND_LINE, 0, TAG_COMMAND_LINE_BYTES, &tag);
     if (status != ASHLAR_OK) {
         return status;
     }
-    size_t length = read_string(loader, &tag, TAG_HEAD_BYTES, NULL, 0);
-    if (length == 0) {
-        return refuse(loader, ASHLAR_BAD_MAP, "multiboot2: a string has no end");
+    if (!ashlar_multiboot_string_copy(&memory, tag.at + TAG_HEAD_BYTES, tag.bytes - TAG_HEAD_BYTES, buffer, bytes)) {
+        return refuse_loader(&loader->problem, ASHLAR_BAD_MAP, "multiboot2: a string has no end");
     }
-    read_string(loader, &tag, TAG_HEAD_BYTES, buffer, bytes);
-    buffer[(length < bytes ? length : bytes) - 1] = '\0';
     return ASHLAR_OK;
 }
 
 ashlar_status ashlar_multiboot2_rsdp(struct ashlar_multiboot2 *loader, ashlar_phys *rsdp)
 {
-    struct tag tag;
-    ashlar_status status = find(loader, TAG_NEW_RSDP, 0, NEW_RSDP_BYTES, &tag);
+    struct loader_tag tag;
+    ashlar_status status = find_tag(loader, TAG_NEW_RSDP, 0, TAG_NEW_RSDP_BYTES, &tag);
     if (status == ASHLAR_ABSENT) {
-        status = find(loader, TAG_OLD_RSDP, 0, OLD_RSDP_BYTES, &tag);
+        status = find_tag(loader, TAG_OLD_RSDP, 0, TAG_OLD_RSDP_BYTES, &tag);
     }
     if (status == ASHLAR_OK) {
         *rsdp = tag.at + TAG_HEAD_BYTES;

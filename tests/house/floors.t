@@ -17,7 +17,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 OPTIONAL = re.compile(r"^\s*#\s*include\s+ASHLAR_[A-Z]+_HEADER", re.M)
 
 FLOORS = floors()
-# Adapters stand beside the floors, on memmap; their headers are for kernels, and no floor includes them.
+# Adapters stand beside the floors, on memmap; their headers are for kernels and for each other, and no floor includes them.
 ADAPTER_HEADERS = ["include/ashlar/%s.h" % os.path.basename(path)[:-2] for path in sources("adapters/*.c")]
 RANK = {name: rank for rank, (name, _) in enumerate(FLOORS)}
 HEADER_FLOOR = {header: name for name, headers in FLOORS for header in headers}
@@ -53,7 +53,7 @@ def include_problems(path, floor):
             continue
         other = floor_of(target)
         if other is None:
-            if not (target in ADAPTER_HEADERS and path.startswith("adapters/")):
+            if not ((target in ADAPTER_HEADERS or target.startswith("adapters/")) and path.startswith("adapters/")):
                 problems.append("%s includes %s, which belongs to no floor" % (path, target))
         elif RANK[other] > RANK[floor]:
             problems.append("%s (%s) includes %s (%s), which is above it" % (path, floor, target, other))
