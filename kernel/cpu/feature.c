@@ -45,7 +45,7 @@ bool feature_has(feature which)
     if (leaf > x86_cpuid(leaf & LEAF_EXTENDED).eax || (which == FEATURE_PCID && KERNEL_WIDTH_BITS == 32u)) {
         return false; /* CR4.PCIDE is for 64-bit mode alone */
     }
-    struct x86_cpuid answer = x86_cpuid(leaf);
+    struct x86_cpuid_leaf answer = x86_cpuid(leaf);
     const uint32_t words[] = {[EBX] = answer.ebx, [ECX] = answer.ecx, [EDX] = answer.edx};
     return (words[features[which].word] >> features[which].bit & 1) != 0;
 }

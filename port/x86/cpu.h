@@ -74,16 +74,16 @@ static inline void x86_invlpg(uintptr_t address)
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
-struct x86_cpuid {
+struct x86_cpuid_leaf {
     uint32_t eax;
     uint32_t ebx;
     uint32_t ecx;
     uint32_t edx;
 };
 
-static inline struct x86_cpuid x86_cpuid(uint32_t leaf)
+static inline struct x86_cpuid_leaf x86_cpuid(uint32_t leaf)
 {
-    struct x86_cpuid out;
+    struct x86_cpuid_leaf out;
     __asm__ volatile("cpuid" : "=a"(out.eax), "=b"(out.ebx), "=c"(out.ecx), "=d"(out.edx) : "a"(leaf), "c"(0));
     return out;
 }

@@ -11,7 +11,7 @@
 #include "cpu.h"
 #include <ashlar/port.h>
 
-#define ROOT_FLAGS (sizeof(uintptr_t) == 8 ? (uintptr_t)0xfff : (uintptr_t)0x1f)
+#define CR3_FLAGS (sizeof(uintptr_t) == 8 ? (uintptr_t)0xfff : (uintptr_t)0x1f)
 
 uintptr_t ashlar_port_irq_save(void)
 {
@@ -49,7 +49,7 @@ void ashlar_port_flush_all(void)
 
 ashlar_phys ashlar_port_get_root(void)
 {
-    return x86_read_cr3() & ~ROOT_FLAGS;
+    return x86_read_cr3() & ~CR3_FLAGS;
 }
 
 void ashlar_port_set_root(ashlar_phys root)

@@ -25,11 +25,11 @@
 #include "cpu.h"
 #include <ashlar/port.h>
 
-#define ENTRY_FLAGS 0x63u      /* present, writable, accessed, dirty: the MMU never writes the entry */
-#define NO_EXECUTE 0x80000000u /* in the upper half of an entry of 64 bits */
+#define WINDOW_ENTRY_FLAGS 0x63u      /* present, writable, accessed, dirty: the MMU never writes the entry */
+#define WINDOW_NO_EXECUTE 0x80000000u /* in the upper half of an entry of 64 bits */
 #define INTERRUPT_WINDOWS 0xf000u
 #define THREAD_WINDOWS 0x0fffu
-#define WINDOW_BYTES ((uintptr_t)ASHLAR_X86_WINDOW_CPUS * ASHLAR_X86_WINDOWS_PER_CPU * ASHLAR_PAGE_BYTES)
+#define WINDOWS_BYTES ((uintptr_t)ASHLAR_X86_WINDOW_CPUS * ASHLAR_X86_WINDOWS_PER_CPU * ASHLAR_PAGE_BYTES)
 
 static struct {
     volatile void *entries;
@@ -37,7 +37,7 @@ static struct {
     uintptr_t address;
     uint32_t high_flags;
     uint32_t open[ASHLAR_X86_WINDOW_CPUS];
-} windows;
+} x86_windows;
 
 /* No frames: there is none. */
 static struct {
@@ -46,18 +46,18 @@ static struct {
     uintptr_t image_address;
     uintptr_t image_first;
     uintptr_t image_frames;
-} direct;
+} x86_direct;
 
 void ashlar_x86_windows_init(volatile void *entries, unsigned entry_bytes, uintptr_t address, int no_execute)
 {
-    windows.entries = entries;
-    windows.entry_bytes = entry_bytes;
-    windows.address = address;
-    windows.high_flags = entry_bytes == 8 && no_execute ? NO_EXECUTE : 0;
+    x86_windows.entries = entries;
+    x86_windows.entry_bytes = entry_bytes;
+    x86_windows.address = address;
+    x86_windows.high_flags = entry_bytes == 8 && no_execute ? WINDOW_NO_EXECUTE : 0;
 }
 
 /* The library's formatter is not the port's to use: a panic here must not depend on it. */
-static ASHLAR_NORETURN void fatal_number(const char *text, uintptr_t value)
+static ASHLAR_NORETURN void fatal_at_window(const char *text, uintptr_t value)
 {
     static char message[96];
     unsigned at = 0;
@@ -74,22 +74,22 @@ static ASHLAR_NORETURN void fatal_number(const char *text, uintptr_t value)
 }
 
 /* 64-bit entries on a 32-bit machine: the half with the present bit is written last, and cleared first. */
-static void set_entry(unsigned index, ashlar_pfn frame)
+static void show_in_window(unsigned index, ashlar_pfn frame)
 {
-    if (windows.entry_bytes == 4) {
-        ((volatile uint32_t *)windows.entries)[index] = (uint32_t)frame << ASHLAR_PAGE_SHIFT | ENTRY_FLAGS;
+    if (x86_windows.entry_bytes == 4) {
+        ((volatile uint32_t *)x86_windows.entries)[index] = (uint32_t)frame << ASHLAR_PAGE_SHIFT | WINDOW_ENTRY_FLAGS;
         return;
     }
-    volatile uint32_t *half = (volatile uint32_t *)windows.entries + (size_t)index * 2;
-    ashlar_phys entry = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT | ENTRY_FLAGS;
-    half[1] = (uint32_t)(entry >> 32) | windows.high_flags;
+    volatile uint32_t *half = (volatile uint32_t *)x86_windows.entries + (size_t)index * 2;
+    ashlar_phys entry = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT | WINDOW_ENTRY_FLAGS;
+    half[1] = (uint32_t)(entry >> 32) | x86_windows.high_flags;
     half[0] = (uint32_t)entry;
 }
 
-static void clear_entry(unsigned index)
+static void clear_window(unsigned index)
 {
-    volatile uint32_t *word = windows.entries;
-    if (windows.entry_bytes == 4) {
+    volatile uint32_t *word = x86_windows.entries;
+    if (x86_windows.entry_bytes == 4) {
         word[index] = 0;
         return;
     }
@@ -97,7 +97,7 @@ static void clear_entry(unsigned index)
     word[(size_t)index * 2 + 1] = 0;
 }
 
-static uint32_t group_of_context(void)
+static uint32_t windows_of_context(void)
 {
     return (ashlar_port_context() & 0xfu) == ASHLAR_CONTEXT_THREAD ? THREAD_WINDOWS : INTERRUPT_WINDOWS;
 }
@@ -105,27 +105,27 @@ static uint32_t group_of_context(void)
 void ashlar_x86_direct_map(uintptr_t address, uintptr_t frames, uintptr_t image_address, uintptr_t image_first,
                            uintptr_t image_frames)
 {
-    direct.address = address;
-    direct.image_address = image_address;
-    direct.image_first = image_first;
-    direct.image_frames = image_frames;
-    direct.frames = frames;
+    x86_direct.address = address;
+    x86_direct.image_address = image_address;
+    x86_direct.image_first = image_first;
+    x86_direct.image_frames = image_frames;
+    x86_direct.frames = frames;
 }
 
 void *ashlar_port_open_frame(ashlar_pfn frame)
 {
-    if (frame >= direct.frames) {
+    if (frame >= x86_direct.frames) {
         return ashlar_x86_window_open(frame);
     }
-    if (frame - direct.image_first < direct.image_frames) {
-        return (void *)(direct.image_address + ((frame - direct.image_first) << ASHLAR_PAGE_SHIFT));
+    if (frame - x86_direct.image_first < x86_direct.image_frames) {
+        return (void *)(x86_direct.image_address + ((frame - x86_direct.image_first) << ASHLAR_PAGE_SHIFT));
     }
-    return (void *)(direct.address + (frame << ASHLAR_PAGE_SHIFT));
+    return (void *)(x86_direct.address + (frame << ASHLAR_PAGE_SHIFT));
 }
 
 void ashlar_port_close_frame(void *pointer)
 {
-    if (direct.frames == 0 || (uintptr_t)pointer - windows.address < WINDOW_BYTES) {
+    if (x86_direct.frames == 0 || (uintptr_t)pointer - x86_windows.address < WINDOWS_BYTES) {
         ashlar_x86_window_close(pointer);
     }
 }
@@ -133,15 +133,15 @@ void ashlar_port_close_frame(void *pointer)
 void *ashlar_x86_window_open(uintptr_t frame)
 {
     unsigned cpu = ashlar_port_cpu();
-    uint32_t closed = ~windows.open[cpu] & group_of_context();
+    uint32_t closed = ~x86_windows.open[cpu] & windows_of_context();
     if (closed == 0) {
-        fatal_number("open_frame: no window is left on this CPU for frame 0x", frame);
+        fatal_at_window("open_frame: no window is left on this CPU for frame 0x", frame);
     }
     unsigned window = (unsigned)__builtin_ctz(closed);
     unsigned index = cpu * ASHLAR_X86_WINDOWS_PER_CPU + window;
-    uintptr_t address = windows.address + (uintptr_t)index * ASHLAR_PAGE_BYTES;
-    windows.open[cpu] |= UINT32_C(1) << window;
-    set_entry(index, frame);
+    uintptr_t address = x86_windows.address + (uintptr_t)index * ASHLAR_PAGE_BYTES;
+    x86_windows.open[cpu] |= UINT32_C(1) << window;
+    show_in_window(index, frame);
     x86_invlpg(address);
     return (void *)address;
 }
@@ -149,18 +149,18 @@ void *ashlar_x86_window_open(uintptr_t frame)
 void ashlar_x86_window_close(void *pointer)
 {
     unsigned cpu = ashlar_port_cpu();
-    uintptr_t offset = (uintptr_t)pointer - windows.address;
+    uintptr_t offset = (uintptr_t)pointer - x86_windows.address;
     uintptr_t index = (offset >> ASHLAR_PAGE_SHIFT) - (uintptr_t)cpu * ASHLAR_X86_WINDOWS_PER_CPU;
-    if (index >= ASHLAR_X86_WINDOWS_PER_CPU || (windows.open[cpu] & UINT32_C(1) << index) == 0) {
-        fatal_number("close_frame: no open window of this CPU at 0x", (uintptr_t)pointer);
+    if (index >= ASHLAR_X86_WINDOWS_PER_CPU || (x86_windows.open[cpu] & UINT32_C(1) << index) == 0) {
+        fatal_at_window("close_frame: no open window of this CPU at 0x", (uintptr_t)pointer);
     }
-    clear_entry((unsigned)(offset >> ASHLAR_PAGE_SHIFT));
-    windows.open[cpu] &= ~(UINT32_C(1) << index);
+    clear_window((unsigned)(offset >> ASHLAR_PAGE_SHIFT));
+    x86_windows.open[cpu] &= ~(UINT32_C(1) << index);
 }
 
 unsigned ashlar_x86_windows_open(int interrupts)
 {
-    uint32_t open = windows.open[ashlar_port_cpu()] & (interrupts ? INTERRUPT_WINDOWS : THREAD_WINDOWS);
+    uint32_t open = x86_windows.open[ashlar_port_cpu()] & (interrupts ? INTERRUPT_WINDOWS : THREAD_WINDOWS);
     unsigned count = 0;
     for (; open != 0; open &= open - 1) {
         count++;
