@@ -23,10 +23,10 @@
  * Source: Sewell, Sarkar, Owens, Zappa Nardelli, Myreen, "x86-TSO: A Rigorous
  * and Usable Programmer's Model for x86 Multiprocessors" (CACM 2010).
  */
-#include "internal.h"
-#include "yield.h"
+#include "buffer.h"
 
-#include <ashlar/port.h>
+#include "machine.h"
+#include "random.h"
 
 #define ENTRIES 32u
 
@@ -54,18 +54,17 @@ static unsigned random_below(unsigned bound)
     return (unsigned)(sim_random(&buffers.random) >> 17) % bound;
 }
 
-static uint64_t read_memory(const volatile char *pointer, unsigned bytes)
+uint64_t sim_memory_read(const volatile void *memory, unsigned bytes)
 {
-    return bytes == 4 ? *(const volatile uint32_t *)(const volatile void *)pointer
-                      : *(const volatile uint64_t *)(const volatile void *)pointer;
+    return bytes == 4 ? *(const volatile uint32_t *)memory : *(const volatile uint64_t *)memory;
 }
 
-static void write_memory(volatile char *pointer, unsigned bytes, uint64_t value)
+void sim_memory_write(volatile void *memory, unsigned bytes, uint64_t value)
 {
     if (bytes == 4) {
-        *(volatile uint32_t *)(volatile void *)pointer = (uint32_t)value;
+        *(volatile uint32_t *)memory = (uint32_t)value;
     } else {
-        *(volatile uint64_t *)(volatile void *)pointer = value;
+        *(volatile uint64_t *)memory = value;
     }
 }
 
@@ -75,7 +74,7 @@ static void drain(struct buffer *buffer, unsigned stores)
 {
     for (; stores != 0; stores--) {
         const struct entry *oldest = &buffer->entries[buffer->first];
-        write_memory(oldest->pointer, oldest->bytes, oldest->value);
+        sim_memory_write(oldest->pointer, oldest->bytes, oldest->value);
         buffer->first = (buffer->first + 1u) % ENTRIES;
         buffer->count--;
     }
@@ -84,11 +83,6 @@ static void drain(struct buffer *buffer, unsigned stores)
 void sim_buffer_drain(unsigned cpu)
 {
     drain(&buffers.cpu[cpu], buffers.cpu[cpu].count);
-}
-
-void sim_drain(void)
-{
-    sim_buffer_drain(ashlar_port_cpu());
 }
 
 void sim_buffer_tick(void)
@@ -106,6 +100,11 @@ void sim_buffer_begin(unsigned cpus, unsigned drain_one_in, uint64_t seed)
     buffers.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+bool sim_buffer_is_on(void)
+{
+    return buffers.drain_one_in != 0;
+}
+
 void sim_buffer_end(void)
 {
     for (unsigned cpu = 0; cpu < buffers.cpus; cpu++) {
@@ -114,16 +113,11 @@ void sim_buffer_end(void)
     buffers.drain_one_in = 0;
 }
 
-/* --- stores and loads ------------------------------------------------------------------ */
+/* --- one store, one load ----------------------------------------------------------------- */
 
-void sim_buffer_store(volatile void *pointer, unsigned bytes, uint64_t value)
+void sim_buffer_put(unsigned cpu, volatile char *memory, unsigned bytes, uint64_t value)
 {
-    if (buffers.drain_one_in == 0) {
-        write_memory(pointer, bytes, value);
-        return;
-    }
-    struct buffer *buffer = &buffers.cpu[ashlar_port_cpu()];
-    volatile char *memory = sim_pointer_resolve(pointer, true);
+    struct buffer *buffer = &buffers.cpu[cpu];
     if (buffer->count == ENTRIES) {
         drain(buffer, 1);
     }
@@ -142,20 +136,17 @@ static const struct entry *find_newest(const struct buffer *buffer, const volati
     return NULL;
 }
 
-/* A part of one store is forwarded, and the caller takes the low bytes. What more than one makes up waits until they are in memory. */
-uint64_t sim_buffer_load(const volatile void *pointer, unsigned bytes)
+/* A part of one store is forwarded, and the caller takes the low bytes. */
+bool sim_buffer_read(unsigned cpu, const volatile char *memory, unsigned bytes, uint64_t *value)
 {
-    if (buffers.drain_one_in == 0) {
-        return read_memory(pointer, bytes);
-    }
-    const volatile char *memory = sim_pointer_resolve(pointer, false);
-    const struct entry *entry = find_newest(&buffers.cpu[ashlar_port_cpu()], memory, bytes);
+    const struct entry *entry = find_newest(&buffers.cpu[cpu], memory, bytes);
     if (entry == NULL) {
-        return read_memory(memory, bytes);
+        *value = sim_memory_read(memory, bytes);
+        return true;
     }
     if (memory < entry->pointer || memory + bytes > entry->pointer + entry->bytes) {
-        sim_drain();
-        return read_memory(memory, bytes);
+        return false;
     }
-    return entry->value >> 8u * (unsigned)(memory - entry->pointer);
+    *value = entry->value >> 8u * (unsigned)(memory - entry->pointer);
+    return true;
 }

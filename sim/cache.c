@@ -6,8 +6,10 @@
  * each frame says how many entries of all caches name it, so that a frame that
  * nobody knows is given back without a search.
  */
-#include "internal.h"
+#include "cache.h"
 
+#include "machine.h"
+#include "ram.h"
 #include <stdlib.h>
 #include <string.h>
 

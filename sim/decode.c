@@ -5,7 +5,9 @@
  * format, and apart from the library's own formats on purpose: two readers of
  * one manual find each other's mistakes; one shared table would hide them.
  */
-#include "internal.h"
+#include "decode.h"
+
+#include "ram.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
 /* Bits high to low, both included. */

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: 0BSD */
-/* hooks.c - the port hooks that need no MMU: CPU, context, interrupts, fatal, log.
+/* hooks.c - the port hooks that need neither MMU nor scheduler: CPU, context, interrupts, fatal, log.
  *
  * A fatal report longjmps to the SIM_FATAL around the call, if there is one;
  * else it is printed and the program aborts, so that no test passes by accident.
  */
-#include "schedule.h"
 #include "sim.h"
 
 #include "base/lock.h"
 #include <ashlar/port.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,13 +116,6 @@ void ashlar_port_irq_restore(uintptr_t saved)
 unsigned ashlar_port_context(void)
 {
     return self.context | (self.interrupts_off ? ASHLAR_CONTEXT_IRQS_OFF : 0u);
-}
-
-void ashlar_port_relax(void)
-{
-    if (!sim_wait()) {
-        sched_yield();
-    }
 }
 
 void ashlar_port_fatal(const char *message)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* pointer.c - kernel addresses as pointers of the host, translated when they are touched.
+/* pointer.c - kernel addresses as pointers of the host: which pages are mapped, and until when.
  *
  * What the library keeps in kernel pages (descriptors, the linear array, its
  * bookkeeping) it reaches through plain pointers, and neighbouring pages must
@@ -8,7 +8,7 @@
  *     kernel range   |  page  |  page  |  page  |
  *     host           |  none  | mapped |  none  |   same order, same size
  *                        │         └─ the frame's part of the memory file
- *                        └─ SIGSEGV ──> simulated MMU of this CPU ──> map, or fatal
+ *                        └─ SIGSEGV ──> simulated MMU of this CPU ──> map, or fatal (fault.c)
  *
  * A page that was read is mapped read-only, so that the first write comes here,
  * too, and sets the dirty bit. What is mapped is forgotten when any CPU flushes
@@ -18,14 +18,12 @@
 #ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64
 #endif
-#include "internal.h"
+#include "pointer.h"
 
-#include <ashlar/port.h>
-#include <signal.h>
+#include "ram.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
 struct mapped {
     size_t page;
@@ -47,8 +45,6 @@ static struct {
     uint64_t frames;
 } kernel;
 
-static struct sigaction previous;
-
 /* False if the address is in neither stretch. */
 static bool find_offset(uint64_t address, size_t *offset)
 {
@@ -60,7 +56,7 @@ static bool find_offset(uint64_t address, size_t *offset)
     return address - kernel.high_first < kernel.bytes - kernel.low_bytes;
 }
 
-static uint64_t address_at(size_t offset)
+uint64_t sim_pointer_address_at(size_t offset)
 {
     return offset < kernel.low_bytes ? kernel.first + offset : kernel.high_first + (offset - kernel.low_bytes);
 }
@@ -77,7 +73,7 @@ void *sim_pointer(uint64_t address)
 
 uint64_t sim_pointer_address(const void *pointer)
 {
-    return address_at((size_t)((const char *)pointer - kernel.base));
+    return sim_pointer_address_at((size_t)((const char *)pointer - kernel.base));
 }
 
 /* --- the list of what is mapped ---------------------------------------------------------- */
@@ -114,7 +110,7 @@ static void append(size_t page, uint64_t frame, bool global)
     count_frame(frame, true);
 }
 
-static void drop(size_t place)
+static void drop_place(size_t place)
 {
     struct mapped *gone = &kernel.list[place];
     count_frame(gone->frame, false);
@@ -125,10 +121,10 @@ static void drop(size_t place)
     }
 }
 
-static void forget(size_t page)
+static void unmap_page(size_t page)
 {
     if (kernel.place[page] != 0) {
-        drop(kernel.place[page] - 1u);
+        drop_place(kernel.place[page] - 1u);
         (void)map_at(kernel.base + page * FRAME_BYTES, FRAME_BYTES, PROT_NONE, 0, false);
     }
 }
@@ -137,7 +133,7 @@ void sim_pointer_flush_page(uint64_t address)
 {
     size_t offset;
     if (find_offset(address, &offset)) {
-        forget(offset / FRAME_BYTES);
+        unmap_page(offset / FRAME_BYTES);
     }
 }
 
@@ -160,14 +156,14 @@ void sim_pointer_flush(bool globals)
             size_t page = kernel.list[kernel.count - 1u].page;
             low = page < low ? page : low;
             high = page > high ? page : high;
-            drop(kernel.count - 1u);
+            drop_place(kernel.count - 1u);
         }
         (void)map_at(kernel.base + low * FRAME_BYTES, (high - low + 1u) * FRAME_BYTES, PROT_NONE, 0, false);
         return;
     }
     for (size_t i = kernel.count; i != 0; i--) {
         if (globals || !kernel.list[i - 1u].global) {
-            forget(kernel.list[i - 1u].page);
+            unmap_page(kernel.list[i - 1u].page);
         }
     }
 }
@@ -181,75 +177,32 @@ void sim_pointer_check_frame(uint64_t frame, const char *event)
         if (kernel.list[i].frame == frame) {
             sim_violate(SIM_STALE_FRAME, "frame 0x%llx %s while kernel page 0x%llx is still in use",
                         (unsigned long long)frame, event,
-                        (unsigned long long)address_at(kernel.list[i].page * FRAME_BYTES));
+                        (unsigned long long)sim_pointer_address_at(kernel.list[i].page * FRAME_BYTES));
         }
     }
 }
 
-/* --- faults of the host --------------------------------------------------------------------- */
-
-static void translate(size_t offset, bool write)
+bool sim_pointer_has(uintptr_t host, size_t *offset)
 {
-    char message[128];
-    uint64_t physical;
-    struct sim_translation now;
-    unsigned cpu = ashlar_port_cpu();
-    size_t page = offset / FRAME_BYTES;
-    uint64_t address = address_at(offset);
-    unsigned fault = sim_mmu_translate(cpu, address, write ? SIM_WRITE : SIM_READ, &physical);
-    if (fault != 0) {
-        snprintf(message, sizeof message, "sim: page fault at 0x%llx, error 0x%x, CPU %u", (unsigned long long)address,
-                 fault & ~SIM_FAULT, cpu);
-        ashlar_port_fatal(message);
-    }
-    forget(page);
-    sim_mmu_inspect(cpu, address, &now);
-    uint64_t frame = physical / FRAME_BYTES;
+    *offset = (size_t)(host - (uintptr_t)kernel.base);
+    return *offset < kernel.bytes;
+}
+
+void sim_pointer_map(size_t page, uint64_t frame, bool writable, bool global)
+{
+    char *at = kernel.base + page * FRAME_BYTES;
+    unmap_page(page);
     if (sim_ram_frame(frame) == NULL) {
-        (void)map_at(kernel.base + page * FRAME_BYTES, FRAME_BYTES, PROT_READ | PROT_WRITE, 0, false);
+        (void)map_at(at, FRAME_BYTES, PROT_READ | PROT_WRITE, 0, false);
     } else {
-        (void)map_at(kernel.base + page * FRAME_BYTES, FRAME_BYTES, write ? PROT_READ | PROT_WRITE : PROT_READ, frame,
-                     true);
+        (void)map_at(at, FRAME_BYTES, writable ? PROT_READ | PROT_WRITE : PROT_READ, frame, true);
     }
-    append(page, frame, now.global);
+    append(page, frame, global);
 }
 
-void *sim_pointer_resolve(const volatile void *pointer, bool write)
+uint64_t sim_pointer_frame(size_t page)
 {
-    size_t offset = (size_t)((uintptr_t)pointer - (uintptr_t)kernel.base);
-    volatile char *touched = (volatile char *)(uintptr_t)pointer;
-    if (offset >= kernel.bytes) {
-        return (void *)(uintptr_t)pointer;
-    }
-    if (write) {
-        (void)__atomic_fetch_or(touched, 0, __ATOMIC_SEQ_CST);
-    } else {
-        (void)*touched;
-    }
-    char *frame = sim_ram_frame(kernel.list[kernel.place[offset / FRAME_BYTES] - 1u].frame);
-    return frame != NULL ? frame + offset % FRAME_BYTES : (void *)(uintptr_t)pointer;
-}
-
-static void on_fault(int signal_number, siginfo_t *information, void *context)
-{
-    const ucontext_t *machine = context;
-    uintptr_t host = (uintptr_t)information->si_addr;
-    (void)signal_number;
-    if (host - (uintptr_t)kernel.base < kernel.bytes) {
-        translate(host - (uintptr_t)kernel.base, (machine->uc_mcontext.gregs[REG_ERR] & 2) != 0);
-    } else if (!sim_window_touched(host)) {
-        sigaction(SIGSEGV, &previous, NULL); /* none of ours: let it happen again */
-    }
-}
-
-void sim_watch_faults(void)
-{
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
-    struct sigaction now;
-    sigaction(SIGSEGV, NULL, &now);
-    if ((now.sa_flags & SA_SIGINFO) == 0 || now.sa_sigaction != on_fault) {
-        sigaction(SIGSEGV, &action, &previous);
-    }
+    return kernel.list[kernel.place[page] - 1u].frame;
 }
 
 void sim_pointer_init(const struct sim_mmu_options *options)
@@ -274,6 +227,5 @@ void sim_pointer_init(const struct sim_mmu_options *options)
         kernel.base = sim_host_reserve(bytes);
         kernel.place = sim_host_reserve(pages * sizeof kernel.place[0]);
         mprotect(kernel.place, pages * sizeof kernel.place[0], PROT_READ | PROT_WRITE);
-        sim_watch_faults();
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* ram.c - physical memory as a sparse file in memory, and violations.
+/* ram.c - physical memory as a sparse file in memory, and which frames of it are free.
  *
  * The file has the machine's size; pieces of 2 MiB of it are mapped when first
  * touched, so that a 32-bit host can have a machine with RAM above 4 GiB, as
@@ -12,12 +12,11 @@
 #ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64
 #endif
-#include "internal.h"
+#include "ram.h"
 
-#include <stdarg.h>
+#include "machine.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -32,74 +31,6 @@ static struct {
     uint8_t *free; /* a byte for each frame */
     bool (*is_taken)(uint64_t frame);
 } ram = {.file = -1};
-
-static struct {
-    unsigned long counts[SIM_VIOLATIONS];
-    char text[256];
-    bool quiet;
-} violations;
-
-/* --- violations --------------------------------------------------------------------- */
-
-static const char *const violation_names[SIM_VIOLATIONS] = {
-    [SIM_STALE_FRAME] = "stale frame",
-    [SIM_STALE_TABLE] = "stale table",
-    [SIM_STALE_ROOT] = "stale root",
-    [SIM_STALE_PCID] = "stale PCID",
-    [SIM_STALE_USE] = "stale translation used",
-    [SIM_FREED_ACCESS] = "freed frame",
-    [SIM_MIXED_SIZES] = "mixed page sizes",
-    [SIM_RESERVED_BIT] = "reserved bit",
-    [SIM_BAD_ROOT] = "bad root",
-    [SIM_BEYOND_RAM] = "beyond RAM",
-    [SIM_CLOSED_WINDOW] = "closed window",
-    [SIM_TOO_MANY_WINDOWS] = "too many windows",
-};
-
-void sim_violate(enum sim_violation kind, const char *format, ...)
-{
-    va_list arguments;
-    int length = snprintf(violations.text, sizeof violations.text, "%s: ", violation_names[kind]);
-    va_start(arguments, format);
-    vsnprintf(violations.text + length, sizeof violations.text - (size_t)length, format, arguments);
-    va_end(arguments);
-    violations.counts[kind]++;
-    if (!violations.quiet) {
-        fprintf(stderr, "# violation: %s\n", violations.text);
-    }
-}
-
-unsigned long sim_violations(enum sim_violation kind)
-{
-    return violations.counts[kind];
-}
-
-unsigned long sim_violations_all(void)
-{
-    unsigned long all = 0;
-    for (unsigned kind = 0; kind < SIM_VIOLATIONS; kind++) {
-        all += violations.counts[kind];
-    }
-    return all;
-}
-
-void sim_violations_clear(void)
-{
-    memset(violations.counts, 0, sizeof violations.counts);
-    violations.text[0] = '\0';
-}
-
-const char *sim_violation_text(void)
-{
-    return violations.text;
-}
-
-void sim_violations_echo(bool on)
-{
-    violations.quiet = !on;
-}
-
-/* --- memory ------------------------------------------------------------------------------ */
 
 static void give_up(const char *what)
 {
@@ -197,28 +128,11 @@ void *sim_ram_frame(uint64_t frame)
     return (char *)start + (frame << 12 & (PIECE_BYTES - 1u));
 }
 
-/* --- notes of frames ------------------------------------------------------------------------ */
+/* --- frames that are free -------------------------------------------------------------------- */
 
-static void note(uint64_t frame, bool is_free, const char *event)
+void sim_ram_set_free(uint64_t frame, bool is_free)
 {
-    if (!sim_ram_has(frame)) {
-        sim_violate(SIM_BEYOND_RAM, "frame 0x%llx %s", (unsigned long long)frame, event);
-        return;
-    }
-    sim_mmu_check_frame(frame, event);
-    sim_pointer_check_frame(frame, event);
-    sim_window_check_frame(frame, event);
     ram.free[frame] = is_free;
-}
-
-void sim_frame_freed(uint64_t frame)
-{
-    note(frame, true, "freed");
-}
-
-void sim_frame_taken(uint64_t frame)
-{
-    note(frame, false, "taken");
 }
 
 void sim_frames_ask(bool (*is_taken)(uint64_t frame))

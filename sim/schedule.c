@@ -19,9 +19,12 @@
 #include "schedule.h"
 
 #include "base/lock.h"
-#include "internal.h"
+#include "buffer.h"
+#include "machine.h"
+#include "random.h"
 #include "sim.h"
 #include <ashlar/port.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +170,14 @@ bool sim_wait(void)
     take_interrupt();
     switch_to_another();
     return true;
+}
+
+/* Outside of a run CPUs are threads of the host. */
+void ashlar_port_relax(void)
+{
+    if (!sim_wait()) {
+        sched_yield();
+    }
 }
 
 void sim_progress(void)

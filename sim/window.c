@@ -10,8 +10,10 @@
 #ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64
 #endif
-#include "internal.h"
+#include "window.h"
 
+#include "machine.h"
+#include "ram.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,7 @@ static size_t region_bytes(void)
     return (size_t)SIM_CPUS_MAX * state.places * FRAME_BYTES;
 }
 
-void sim_windows_init(bool guarded, unsigned per_cpu)
+void sim_windows_place(bool guarded, unsigned per_cpu)
 {
     if (state.base != NULL) {
         munmap(state.base, region_bytes());
@@ -60,7 +62,6 @@ void sim_windows_init(bool guarded, unsigned per_cpu)
     }
     if (guarded) {
         state.base = sim_host_reserve(region_bytes());
-        sim_watch_faults();
     }
 }
 
@@ -90,7 +91,7 @@ static struct window *free_place(unsigned cpu)
 void *sim_window_open(unsigned cpu, uint64_t frame)
 {
     if (state.windows == NULL) {
-        sim_windows_init(false, WINDOWS_USUAL);
+        sim_windows_place(false, WINDOWS_USUAL);
     }
     struct window *window = free_place(cpu);
     char *direct = sim_ram_frame(frame);
