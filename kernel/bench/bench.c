@@ -115,8 +115,8 @@ static bool large_round(size_t count)
 
 static uint64_t purges_so_far(void)
 {
-    struct ashlar_space_stats stats;
-    ashlar_space_stats(&stats);
+    struct ashlar_kva_stats stats;
+    ashlar_kva_stats(&stats);
     return stats.purges;
 }
 

@@ -37,11 +37,13 @@ struct counts {
 
 static struct counts counts_now(void)
 {
-    struct ashlar_space_stats stats;
+    struct ashlar_space_stats space;
+    struct ashlar_kva_stats kva;
     struct smp_kicks sent;
-    ashlar_space_stats(&stats);
+    ashlar_space_stats(&space);
+    ashlar_kva_stats(&kva);
     smp_kicks(&sent);
-    return (struct counts){sent.rounds, stats.kicks, sent.interrupts, stats.purges};
+    return (struct counts){sent.rounds, space.kicks, sent.interrupts, kva.purges};
 }
 
 /* For a thousand operations, with three decimals. */

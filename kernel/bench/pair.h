@@ -3,27 +3,27 @@
 #ifndef KERNEL_PAIR_H
 #define KERNEL_PAIR_H
 
-#include <ashlar/space.h>
+#include <ashlar/kva.h>
 #include <stdbool.h>
 
 /* Addresses, frames, mapping, and all of it back; purges come when they come. */
 static inline bool pair_of_range(size_t pages, unsigned flags, const char *name)
 {
     ashlar_vpn first;
-    if (ashlar_space_take(pages, flags, name, &first) != ASHLAR_OK) {
+    if (ashlar_kva_take(pages, flags, name, &first) != ASHLAR_OK) {
         return false;
     }
-    ashlar_space_give(first);
+    ashlar_kva_give(first);
     return true;
 }
 
 static inline bool pair_of_stack(size_t pages, const char *name)
 {
     uintptr_t top;
-    if (ashlar_space_take_stack(pages, name, &top) != ASHLAR_OK) {
+    if (ashlar_kva_take_stack(pages, name, &top) != ASHLAR_OK) {
         return false;
     }
-    ashlar_space_give_stack(top);
+    ashlar_kva_give_stack(top);
     return true;
 }
 

@@ -78,20 +78,22 @@ static int run_space(unsigned count, char **words)
 {
     const struct ashlar_space_layout *layout = ashlar_space_layout();
     struct ashlar_space_stats stats;
+    struct ashlar_kva_stats kva;
     (void)count;
     (void)words;
     ashlar_space_stats(&stats);
+    ashlar_kva_stats(&kva);
     print("kernel space, sharing by %s:\n", ashlar_sharing_text(kernel_memory.booted.policy));
     print_area("all of it", layout->kernel_first, layout->kernel_pages);
     print_area("general ranges: heap, MMIO, spans", layout->arena_first, layout->arena_pages);
-    print_area("kernel stacks", layout->stacks_first, layout->stacks_pages);
-    print_area("strip of range descriptors", layout->strip_first, layout->strip_pages);
     print_area("linear array of the kernel's page tables", layout->array_first, layout->array_pages);
-    print_area("what boot carved", layout->carve_first, layout->carve_pages);
+    for (unsigned i = 0; i < layout->area_count; i++) {
+        print_area(layout->areas[i].name, layout->areas[i].first, layout->areas[i].pages);
+    }
     print("  %zu spaces, %zu ranges, %zu stacks, %lu KiB of addresses free (largest run %lu KiB)\n", stats.spaces,
-          stats.ranges, stats.stacks, kib(stats.arena_free_pages), kib(stats.arena_largest_pages));
+          kva.ranges, kva.stacks, kib(kva.arena_free_pages), kib(kva.arena_largest_pages));
     print("  %zu frames of kernel tables, %zu of descriptors; %zu large pages, each with a table kept for its split\n",
-          stats.kernel_table_frames, stats.strip_frames, stats.large_pages);
+          stats.kernel_table_frames, kva.strip_frames, stats.large_pages);
     print("  %llu pages flushed one by one, %llu flushes of everything, %llu entries written into roots\n",
           (unsigned long long)stats.flush_pages, (unsigned long long)stats.flush_alls,
           (unsigned long long)stats.root_writes);

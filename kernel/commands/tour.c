@@ -234,7 +234,7 @@ static void grow_and_look(struct tour *tour)
 static void hoard_ram(struct tour *tour)
 {
     struct ram_hoard hoard;
-    (void)ashlar_space_purge();
+    (void)ashlar_kva_purge();
     size_t before = memory_free_frames();
     heading(6, "All of the RAM, handed out");
     print("   %lu MiB are free; kernel space has %lu MiB of addresses in all. Every frame is taken, filled through a\n"

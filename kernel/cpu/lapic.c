@@ -7,7 +7,7 @@
 #include "cpu/lapic.h"
 
 #include "x86/cpu.h"
-#include <ashlar/space.h>
+#include <ashlar/kva.h>
 
 enum {
     REGISTER_PRIORITY = 0x80,

@@ -27,7 +27,7 @@
 #include "memory/image.h"
 #include "task/task.h"
 #include "x86/cpu.h"
-#include <ashlar/space.h>
+#include <ashlar/boot.h>
 
 #define VECTOR_NMI 2u
 #define VECTOR_PAGE_FAULT 14u

@@ -308,7 +308,7 @@ void memory_heap_shrink(void)
 
 size_t memory_free_addresses(void)
 {
-    struct ashlar_space_stats stats;
-    ashlar_space_stats(&stats);
+    struct ashlar_kva_stats stats;
+    ashlar_kva_stats(&stats);
     return stats.arena_free_pages;
 }

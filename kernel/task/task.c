@@ -24,6 +24,7 @@
 #include "memory/image.h"
 #include "x86/cpu.h"
 #include <ashlar/kmalloc.h>
+#include <ashlar/kva.h>
 #include <ashlar/port.h>
 
 #define STACK_PAGES 4

@@ -70,12 +70,14 @@ static uint32_t rounds_of(unsigned count, uint32_t *sum)
 static size_t all_frames(void)
 {
     struct ashlar_space_stats space;
+    struct ashlar_kva_stats kva;
     struct ashlar_frames_stats pool;
     memory_heap_shrink();
     task_begin_quiet();
     ashlar_space_stats(&space);
+    ashlar_kva_stats(&kva);
     ashlar_frames_stats(kernel_memory.frames, &pool);
-    size_t frames = pool.free_frames + space.kernel_table_frames + space.strip_frames + memory_heap_pages();
+    size_t frames = pool.free_frames + space.kernel_table_frames + kva.strip_frames + memory_heap_pages();
     task_end_quiet();
     return frames;
 }

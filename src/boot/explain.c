@@ -7,9 +7,11 @@
  *
  * No lock is taken and nothing is waited for: whoever asks has just faulted.
  */
+#include <ashlar/boot.h>
+
 #include "base/check.h"
 #include "base/format.h"
-#include "boot/internal.h"
+#include <stdbool.h>
 
 COLD void ashlar_explain(uintptr_t address, struct ashlar_place *place)
 {

@@ -97,6 +97,8 @@ COLD static ashlar_status plan_layout(const struct ashlar_space_options *options
     layout->kernel_pages = last_page - first + 1u;
     layout->array_pages = array_pages(options, last_page);
     layout->area_frames = area_frames(options);
+    layout->areas = options->areas;
+    layout->area_count = options->area_count;
     layout->fixed_pages = layout->array_pages + GAP_PAGES + area_pages(options);
     if (layout->fixed_pages >= end - first || layout->fixed_pages + (last_page - end) >= fixed_most) {
         return ASHLAR_BAD_ARGUMENT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* boot.c - ashlar_boot_up on a simulated machine, in every format: sizes, what is kept out of the pool, what is refused. */
 #include "boot/internal.h"
-#include "space/world.h"
+#include "kva/world.h"
 
 #include <ashlar/kmalloc.h>
 

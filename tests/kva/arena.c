@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* arena.c - kernel addresses until there are none, and descriptors for them out of the pool. */
-#include "space/world.h"
+#include "kva/world.h"
 
 #define MOST 40000u
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* demand.c - kernel regions whose pages come, zeroed, when they are touched. */
-#include "space/world.h"
+#include "kva/world.h"
 
 #define PAGES 1100u /* more than one table has */
 

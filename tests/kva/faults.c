@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* faults.c - what callers ask for and must not get: each is refused, and nothing has changed. */
-#include "space/world.h"
+#include "kva/world.h"
 
 static struct ashlar_space space;
 static ashlar_pfn run;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* audit.c - what is damaged on purpose is found, and named; mended, all is well again. */
-#include "space/world.h"
+#include "kva/world.h"
 
 static struct ashlar_space space;
 static ashlar_vpn pages_first;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* explain.c - what each kind of address is said to be, from any context. */
-#include "space/world.h"
+#include "kva/world.h"
 
 static void says(uintptr_t address, const char *want, const char *name)
 {

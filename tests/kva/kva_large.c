@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* large.c - kernel ranges in large pages: where they appear and where not, taken apart with no memory left, given back
  * as the blocks that they were; and what each allocation that fails leaves behind. */
-#include "space/world.h"
+#include "kva/world.h"
 
 #define HOARD 20000u
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* leaves.c - the entries of ranges that come and go, in tables far from each other. */
-#include "space/world.h"
+#include "kva/world.h"
 
 #define RANGES 4u
 #define APART_SLOTS 64u /* as many tables of level 1 as are remembered: each range wants the place of all others */

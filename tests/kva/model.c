@@ -11,7 +11,7 @@
  * A run that goes wrong is shrunk, and the calls that it takes are told.
  */
 #include "shrink.h"
-#include "space/world.h"
+#include "kva/world.h"
 
 #define STEPS 70u
 #define SPACES 3u

@@ -5,7 +5,7 @@
  * N, until it succeeds. What may stay are reserves: empty tables of the kernel half and pages of descriptors, so frames
  * and those are counted together.
  */
-#include "space/world.h"
+#include "kva/world.h"
 
 static struct ashlar_space space, fresh;
 static ashlar_pfn run; /* 2048 frames on a multiple of 1024 */

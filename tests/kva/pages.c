@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* backing.c - pages, stacks, demand regions and device memory: taken, used, given back; purges and magazines. */
-#include "space/world.h"
+#include "kva/world.h"
 
 static void start(const struct world_format *format)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* purge.c - ranges that were given back: out of reach at once, released by one flush, ready for their next user. */
-#include "space/world.h"
+#include "kva/world.h"
 
 #define MANY 200u
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* walk.c - what is told of mappings and of ranges: runs of equal pages, in order, until the visitor has had enough. */
-#include "space/world.h"
+#include "kva/world.h"
 
 #define MOST 32u
 

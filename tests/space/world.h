@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* world.h - a simulated machine on which the space floor is brought up by hand: frames and space, nothing above them.
+/* world.h - a simulated machine on which the space floor is brought up by hand: frames and space, nothing above them. Or the
+ * kva floor as well, where tests/kva/world.h says so before it includes this.
  *
  *     frame 0x100   image, of 256 frames; the boot root is one of them
  *     frame 0x280   boot stack, mapped behind the image
@@ -14,7 +15,8 @@
 #include "arch/entry.h"
 #include "machine.h"
 #include "sim.h"
-#include "space/internal.h"
+#include "space/cursor.h"
+#include "space/half.h"
 #include "tap.h"
 
 #define MIB ((size_t)1 << 20)
@@ -55,7 +57,7 @@ static const struct world_format world_formats[] = {
 struct world_options {
     uint64_t ram_bytes;    /* 64 MiB */
     uint64_t kernel_bytes; /* kernel space: 512 MiB; 64-bit: 2 TiB */
-    size_t stack_pages;    /* of the arena of stacks: 768 */
+    size_t stack_pages;    /* of the area of stacks: 768 */
     size_t kept_frames;    /* of the pool */
     unsigned features;     /* WORLD_FEATURES */
     unsigned evict_one_in; /* of the MMU: never */
@@ -66,6 +68,12 @@ struct world_options {
     bool unwatched; /* the machine is not told which frames change hands: for much RAM */
 };
 
+#ifdef WORLD_HAS_KVA
+#define WORLD_AREAS ASHLAR_KVA_AREAS
+#else
+#define WORLD_AREAS 1 /* stands for stacks */
+#endif
+
 static struct {
     const struct world_format *format;
     const struct ashlar_paging *paging;
@@ -73,8 +81,10 @@ static struct {
     struct ashlar_memmap map;
     struct ashlar_memmap_entry entries[64];
     struct ashlar_space_options options;
+    struct ashlar_area areas[WORLD_AREAS + 1u]; /* the last one is the carve */
     struct ashlar_space_layout layout;
     struct ashlar_frames *pool;
+    ashlar_vpn next_address; /* of those that tests of this floor hand out */
     size_t ram_frames;
     uintptr_t image_address;
     ashlar_pfn loader_end; /* one past the last of its tables */
@@ -219,6 +229,76 @@ __attribute__((unused)) static void world_before_flush(void)
     ashlar_port_irq_restore(interrupts);
 }
 
+/* --- what the floor above adds ------------------------------------------------------- */
+
+#ifdef WORLD_HAS_KVA
+static void world_want_areas(size_t kernel_pages, size_t stack_pages)
+{
+    ashlar_kva_areas(kernel_pages, stack_pages, world.areas);
+}
+
+static void world_init_above(void)
+{
+    ashlar_kva_init(world.paging, world.pool, world.areas);
+}
+
+static const char *world_audit(void)
+{
+    const char *broken = ashlar_kva_audit();
+    return broken != NULL ? broken : ashlar_space_audit();
+}
+
+static void world_purge(void)
+{
+    (void)ashlar_kva_purge();
+}
+
+static int world_fault(uintptr_t address, unsigned error)
+{
+    return ashlar_kva_fault(address, error) || ashlar_space_fault(address, error);
+}
+#else
+static void world_want_areas(size_t kernel_pages, size_t stack_pages)
+{
+    (void)kernel_pages;
+    world.areas[0] = (struct ashlar_area){"stacks", stack_pages, 0, ASHLAR_PFN_NONE, 0};
+}
+
+static void world_init_above(void)
+{
+}
+
+static const char *world_audit(void)
+{
+    return ashlar_space_audit();
+}
+
+static void world_purge(void)
+{
+}
+
+static int world_fault(uintptr_t address, unsigned error)
+{
+    return ashlar_space_fault(address, error);
+}
+
+/* Kernel addresses that nobody has used, at a multiple of align; ASHLAR_PFN_NONE: there are none. */
+__attribute__((unused)) static ashlar_vpn world_addresses(size_t pages, size_t align)
+{
+    ashlar_vpn end = world.layout.arena_first + world.layout.arena_pages;
+    ashlar_vpn first = (world.next_address + align - 1u) & ~(ashlar_vpn)(align - 1u);
+    if (first > end || end - first < pages) {
+        return ASHLAR_PFN_NONE;
+    }
+    world.next_address = first + pages;
+    return first;
+}
+
+/* Mapped to frames of the pool. */
+__attribute__((unused)) static ashlar_vpn world_map_kernel(size_t pages, unsigned flags);
+__attribute__((unused)) static void world_unmap_kernel(ashlar_vpn first, size_t pages);
+#endif
+
 /* --- bringing the floors up ---------------------------------------------------------- */
 
 /* The other CPUs answer at once. */
@@ -265,10 +345,12 @@ static void world_choose(const struct world_options *options, size_t carve_pages
         .kernel_first = ashlar_paging_last_page(world.paging) - PAGES_OF(options->kernel_bytes) + 1u,
         .image_first = ashlar_paging_page(world.paging, world.image_address),
         .image_pages = IMAGE_FRAMES,
-        .carve_pages = carve_pages,
-        .stack_pages = options->stack_pages,
+        .areas = world.areas,
+        .area_count = WORLD_AREAS + 1u,
         .kick = world_kick,
     };
+    world_want_areas(world.options.image_first - world.options.kernel_first, options->stack_pages);
+    world.areas[WORLD_AREAS] = (struct ashlar_area){"carve", carve_pages, carve_pages, 0, 0};
 }
 
 /* The second CPU takes part, on the reference root. */
@@ -300,23 +382,25 @@ __attribute__((unused)) static void world_start(const struct world_format *forma
     size_t bytes = ashlar_frames_footprint_bytes(&world.map, &frames_options);
     world_choose(&options, PAGES_OF(bytes + 4095u));
     ashlar_status status = ashlar_space_footprint_frames(&world.options, &world.table_frames);
-    world.carve_frames = world.table_frames + world.options.carve_pages;
+    world.carve_frames = world.table_frames + world.areas[WORLD_AREAS].pages;
     if (status == ASHLAR_OK) {
         status = ashlar_memmap_carve(&world.map, world.carve_frames, 1, 0x100000u, &world.carve_first);
     }
     if (status == ASHLAR_OK) {
-        status =
-            ashlar_space_lay(&world.options, world.carve_first, world.carve_first + world.table_frames, &world.layout);
+        world.areas[WORLD_AREAS].frame = world.carve_first + world.table_frames;
+        status = ashlar_space_lay(&world.options, world.carve_first, world.carve_frames, &world.layout);
     }
     if (status == ASHLAR_OK) {
-        status = ashlar_frames_init(ashlar_port_pointer(world_address(world.layout.carve_first)), bytes, &world.map,
+        status = ashlar_frames_init(ashlar_port_pointer(world_address(world.areas[WORLD_AREAS].first)), bytes, &world.map,
                                     &frames_options, &world.pool);
     }
     if (status != ASHLAR_OK) {
         world_bail("space floor", status);
     }
     sim_mmu_set_reference(ashlar_space_root(NULL));
+    world.next_address = world.layout.arena_first;
     ashlar_space_init(world.pool);
+    world_init_above();
     world_watch(&options);
 }
 
@@ -332,10 +416,10 @@ __attribute__((unused)) static void world_start_usual(const struct world_format 
 __attribute__((unused)) static const char *world_broken(void)
 {
     static char text[160];
-    const char *broken = ashlar_space_audit();
-    (void)ashlar_kva_purge();
+    const char *broken = world_audit();
+    world_purge();
     world_sync();
-    broken = broken != NULL ? broken : ashlar_space_audit();
+    broken = broken != NULL ? broken : world_audit();
     broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
     if (broken == NULL && sim_violations_all() != 0) {
         broken = sim_violation_text();
@@ -375,7 +459,7 @@ __attribute__((unused, format(printf, 2, 3))) static void world_ok_at(int line, 
 __attribute__((unused)) static size_t world_free_frames(void)
 {
     struct ashlar_frames_stats stats;
-    (void)ashlar_kva_purge();
+    world_purge();
     ashlar_frames_stats(world.pool, &stats);
     return stats.free_frames;
 }
@@ -404,6 +488,26 @@ __attribute__((unused)) static void world_give_frames(ashlar_pfn first, size_t f
     ashlar_frames_give_range(world.pool, first, frames);
 }
 
+#ifndef WORLD_HAS_KVA
+static ashlar_vpn world_map_kernel(size_t pages, unsigned flags)
+{
+    ashlar_vpn first = world_addresses(pages, 1);
+    ashlar_status status = ashlar_space_map_linear(NULL, first, pages, world_frames(pages, 1), flags);
+    if (status != ASHLAR_OK) {
+        world_bail("kernel pages for a test", status);
+    }
+    return first;
+}
+
+static void world_unmap_kernel(ashlar_vpn first, size_t pages)
+{
+    ashlar_status status = ashlar_space_unmap(NULL, first, pages, NULL);
+    if (status != ASHLAR_OK) {
+        world_bail("kernel pages of a test", status);
+    }
+}
+#endif
+
 /* What the pool gives out next is full of what somebody has left there. */
 __attribute__((unused)) static void world_dirty(void)
 {
@@ -417,7 +521,7 @@ __attribute__((unused)) static void world_dirty(void)
     ashlar_frames_give_bulk(world.pool, frames, 300);
 }
 
-/* An access as code on this CPU makes it: faults go to the space floor first. 0, or the last fault. */
+/* An access as code on this CPU makes it: faults go to the floors first. 0, or the last fault. */
 __attribute__((unused)) static unsigned world_access(unsigned cpu, uintptr_t address, void *value, unsigned access)
 {
     unsigned self = ashlar_port_cpu(), fault;
@@ -427,7 +531,7 @@ __attribute__((unused)) static unsigned world_access(unsigned cpu, uintptr_t add
         fault = (access & SIM_WRITE) != 0 ? sim_store(cpu, address, value, sizeof(uint32_t), access & SIM_USER)
                                           : sim_load(cpu, address, value, sizeof(uint32_t), access & SIM_USER);
         if (fault == 0 || (fault & SIM_FAULT_CANONICAL) != 0 || tries == 4 ||
-            !ashlar_space_fault(address, fault & ~SIM_FAULT)) {
+            !world_fault(address, fault & ~SIM_FAULT)) {
             break;
         }
     }
