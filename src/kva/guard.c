@@ -30,7 +30,7 @@ bool ashlar_note_range(uintptr_t note, struct ashlar_range_info *range)
     return ashlar_ranges_by_index(&arena->ranges, (uint32_t)(note >> 1), range);
 }
 
-COLD bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range)
+bool ashlar_guard_range(ashlar_vpn page, struct ashlar_range_info *range)
 {
     uintptr_t note = page >= ashlar_kva.layout.kernel_first ? ashlar_leaf_note_at(page) : 0;
     return note != 0 && ashlar_note_range(note, range);

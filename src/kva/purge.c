@@ -15,9 +15,9 @@
  *
  * Purged is at min(32 MiB, RAM / 64); when the kernel asks for it; when frames
  * are short, for the purge is registered as a reliever; and when addresses are
- * short. In the last case small ranges that are kept ready go as well, and
- * whoever is at work on either is waited for: addresses in his hands are
- * neither free nor taken.
+ * short. If in the last case nothing waits, small ranges that are kept ready go;
+ * and whoever is at work on either is waited for, since addresses in his hands
+ * are neither free nor taken.
  *
  * Cost: O(1) to add; a purge O(pages) and one flush.
  */
@@ -197,15 +197,17 @@ COLD uintptr_t ashlar_purge_returns(void)
     return atomic_load(&ashlar_kva.returns);
 }
 
-/* With the token nobody else has addresses on their way back. */
-COLD static bool recover_all(struct purge *purge, struct arena *arena)
+/* What is kept ready goes only if nothing waited for a purge. With the token nobody else has addresses on their way back. */
+COLD static bool recover_some(struct purge *purge, struct arena *arena)
 {
-    bool purged = ashlar_may_wait() && purge_given(purge) != 0;
+    if (ashlar_may_wait() && purge_given(purge) != 0) {
+        return true;
+    }
     bool emptied = ashlar_magazines_empty(arena);
     if (emptied) {
         atomic_store(&ashlar_kva.returns, ashlar_kva.returns + 1u);
     }
-    return purged || emptied;
+    return emptied;
 }
 
 COLD bool ashlar_purge_recover(struct arena *arena, uintptr_t seen)
@@ -217,7 +219,7 @@ COLD bool ashlar_purge_recover(struct arena *arena, uintptr_t seen)
         }
         ashlar_token_take(&purge->token);
     }
-    bool recovered = ashlar_purge_returns() != seen || recover_all(purge, arena);
+    bool recovered = ashlar_purge_returns() != seen || recover_some(purge, arena);
     ashlar_token_give(&purge->token);
     return recovered;
 }

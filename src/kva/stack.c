@@ -10,7 +10,7 @@
 #include "kva/guard.h"
 #include "kva/purge.h"
 
-COLD ashlar_status ashlar_kva_take_stack(size_t pages, const char *name, uintptr_t *top)
+ashlar_status ashlar_kva_take_stack(size_t pages, const char *name, uintptr_t *top)
 {
     ashlar_vpn first;
     ashlar_status status = ashlar_range_take(RANGE_STACK, pages, ASHLAR_MAP_WRITE, name, &first);
@@ -20,7 +20,7 @@ COLD ashlar_status ashlar_kva_take_stack(size_t pages, const char *name, uintptr
     return status;
 }
 
-COLD void ashlar_kva_give_stack(uintptr_t top)
+void ashlar_kva_give_stack(uintptr_t top)
 {
     struct ashlar_range_info range = {0};
     ashlar_vpn page = ashlar_paging_page(ashlar_kva.paging, top);

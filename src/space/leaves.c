@@ -104,7 +104,7 @@ COLD void ashlar_leaf_close(struct ashlar_spot *spot)
     ashlar_spot_close(spot);
 }
 
-COLD uintptr_t ashlar_leaf_note(const struct ashlar_spot *spot)
+uintptr_t ashlar_leaf_note(const struct ashlar_spot *spot)
 {
     return spot->level == 1 ? ashlar_entry_note_of(ashlar_half.paging, spot->entry) : 0;
 }
@@ -122,7 +122,7 @@ COLD void ashlar_leaf_fill(const struct ashlar_spot *spot, ashlar_pfn frame, uns
 }
 
 /* The entry as it is now, opened and closed again. */
-COLD static void peek_at_leaf(ashlar_vpn page, struct ashlar_spot *spot)
+static void peek_at_leaf(ashlar_vpn page, struct ashlar_spot *spot)
 {
     ashlar_port_pin();
     ashlar_spot_find(NULL, page, 1, spot);
@@ -130,7 +130,7 @@ COLD static void peek_at_leaf(ashlar_vpn page, struct ashlar_spot *spot)
     ashlar_port_unpin();
 }
 
-COLD uintptr_t ashlar_leaf_note_at(ashlar_vpn page)
+uintptr_t ashlar_leaf_note_at(ashlar_vpn page)
 {
     struct ashlar_spot spot;
     peek_at_leaf(page, &spot);
