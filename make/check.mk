@@ -25,7 +25,7 @@ SCRIPT_NEEDS_tools := $(TOOLS)
 SCRIPT_NEEDS_examples := $(EXAMPLES)
 SCRIPT_NEEDS_sim := $(SMP_VARIANTS:%=$(BUILD)/%/tests/kva/random_smp)
 SCRIPT_NEEDS_models := $(SCRIPT_NEEDS_sim)
-SCRIPT_NEEDS_all := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(EXAMPLE_KERNELS:%=$(BUILD)/%/example.elf) $(TOOLS) $(BENCHES) $(EXAMPLES) $(call archives,clang64,$(seen))
+SCRIPT_NEEDS_all := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(EXAMPLE_KERNELS:%=$(BUILD)/%/example.elf) $(TOOLS) $(BENCHES) $(EXAMPLES) $(call archives,clang64,$(seen)) $(BUILD)/gcc32/libsim.a
 script_needs = $(or $(SCRIPT_NEEDS_$(call floor_of,$1)),$(SCRIPT_NEEDS_all))
 
 .PHONY: check check-long check-build

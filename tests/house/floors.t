@@ -6,30 +6,15 @@ Includes are read from the #include lines of sources and public headers. Calls a
 undefined one belongs to the floor whose object defines it. Callbacks that a floor above registered are no symbols.
 """
 import os
-import re
-import sys
 import tempfile
 
-from house import FREESTANDING_HEADERS, KERNELS, Tap, floors, run, sources
-
-INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
-# An option's header: the user's own.
-OPTIONAL = re.compile(r"^\s*#\s*include\s+ASHLAR_[A-Z]+_HEADER", re.M)
+from house import FREESTANDING_HEADERS, INCLUDE, KERNELS, Tap, floors, objects, resolve, run, sources, symbols
 
 FLOORS = floors()
 # Adapters stand beside the floors, on memmap; their headers are for kernels and for each other, and no floor includes them.
 ADAPTER_HEADERS = ["include/ashlar/%s.h" % os.path.basename(path)[:-2] for path in sources("adapters/*.c")]
 RANK = {name: rank for rank, (name, _) in enumerate(FLOORS)}
 HEADER_FLOOR = {header: name for name, headers in FLOORS for header in headers}
-
-
-def resolve(path, include):
-    """The file that an include means, or None where it is no file of ours."""
-    for base in (os.path.dirname(path), "src", "include", "sim", "kernel", "tests", "port", "."):
-        candidate = os.path.normpath(os.path.join(base, include))
-        if os.path.exists(candidate):
-            return candidate
-    return None
 
 
 def floor_of(path):
@@ -62,24 +47,6 @@ def include_problems(path, floor):
         elif path.startswith("include/") and not target.startswith("include/"):
             problems.append("%s is public and includes %s, which is not" % (path, target))
     return problems
-
-
-def symbols(archive_objects):
-    """{object: (defined, undefined)} by nm."""
-    table = {}
-    for path in archive_objects:
-        status, text = run(["nm", "--format=posix", path])
-        if status != 0:
-            sys.exit("nm failed on %s: %s" % (path, text))
-        defined, undefined = set(), set()
-        for line in text.splitlines():
-            name, kind = line.split()[:2]
-            if kind in "Uw":
-                undefined.add(name)
-            elif kind.isupper():
-                defined.add(name)
-        table[path] = (defined, undefined)
-    return table
 
 
 def call_problems(table, kernel, floor, owner):
@@ -141,8 +108,8 @@ def main():
     adapters = [problem for path in paths for problem in include_problems(path, "memmap")]
     tap.ok(adapters, "adapters include nothing above memmap")
     for kernel in KERNELS:
-        table = symbols(sources(*("build/%s/src/%s/*.o" % (kernel, floor) for floor in RANK)))
-        missing = [floor for floor in RANK if sources("src/%s/*.c" % floor) and not sources("build/%s/src/%s/*.o" % (kernel, floor))]
+        table = symbols(objects(kernel, *("src/" + floor for floor in RANK)))
+        missing = [floor for floor in RANK if sources("src/%s/*.c" % floor) and not objects(kernel, "src/" + floor)]
         tap.ok(["no objects of " + floor for floor in missing], "%s: objects to look at" % kernel)
         owner = owners(table)
         for floor in RANK:

@@ -7,31 +7,30 @@ Every global symbol begins with ashlar_, so that a kernel's own names are safe.
 """
 import re
 
-from house import KERNELS, OUTSIDE, Tap, floors, run, sources
+from house import KERNELS, OUTSIDE, Tap, floors, objects, symbols
 
 # What only the sanitizers' and position-independent builds refer to is not looked at: these builds are neither.
 VARIANTS = KERNELS + ["clang64"]
 
 
-def symbols(variant):
-    """(defined global names by object, undefined names by object)."""
+FOLDERS = ["src/" + floor for floor, _ in floors()] + ["adapters"]
+
+
+def names_of(variant):
+    """(defined global names, undefined names), each with an object that has it."""
     defined, undefined = {}, {}
-    folders = ["src/" + floor for floor, _ in floors()] + ["adapters"]
-    for path in sources(*("build/%s/%s/*.o" % (variant, folder) for folder in folders)):
-        _, text = run(["nm", "--format=posix", path])
-        for line in text.splitlines():
-            name, kind = line.split()[:2]
-            if kind in "Uw":
-                undefined.setdefault(name, path)
-            elif kind.isupper():
-                defined.setdefault(name, path)
+    for path, (own, foreign) in sorted(symbols(objects(variant, *FOLDERS)).items()):
+        for name in own:
+            defined.setdefault(name, path)
+        for name in foreign:
+            undefined.setdefault(name, path)
     return defined, undefined
 
 
 def main():
     tap = Tap()
     for variant in VARIANTS:
-        defined, undefined = symbols(variant)
+        defined, undefined = names_of(variant)
         tap.ok([] if defined else "no objects: build first", "%s: objects to look at" % variant)
         outside = {name: path for name, path in undefined.items()
                    if name not in defined and name not in OUTSIDE and not name.startswith("ashlar_port_")

@@ -2,12 +2,14 @@
 """house.py - what the tests of the house share: TAP, and what the sources are. Run them from the repository root."""
 import glob
 import os
+import re
 import subprocess
 import sys
 
 os.environ.setdefault("LC_ALL", "C.UTF-8")
 FREESTANDING_HEADERS = {"stddef.h", "stdint.h", "stdbool.h", "stdarg.h", "limits.h"}
 OUTSIDE = {"memcpy", "memset", "memmove", "memcmp"}
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 KERNELS = [width + kind for width in ("i386", "x86_64") for kind in ("", "-debug", "-clang", "-clang-debug")]
 
 
@@ -41,15 +43,27 @@ def note(text):
     print("# " + text)
 
 
+def plan_lines():
+    """[(does the line begin a floor, its words)] of src/FLOORS."""
+    with open("src/FLOORS", encoding="utf-8") as file:
+        lines = [line.split("#")[0] for line in file]
+    return [(not line[0].isspace(), line.split()) for line in lines if line.strip()]
+
+
 def floors():
     """The floors from the bottom up: [(name, [public headers])]."""
-    rows = []
-    with open("src/FLOORS", encoding="utf-8") as file:
-        for line in file:
-            words = line.split("#")[0].split()
-            if words:
-                rows.append((words[0], words[1:]))
-    return rows
+    return [(words[0], words[1:]) for begins, words in plan_lines() if begins]
+
+
+def floor_files():
+    """{floor: its files from the bottom up, [(name, its idea)]}. NAME stands for NAME.c, NAME.h, or both."""
+    files, listed = {}, None
+    for begins, words in plan_lines():
+        if begins:
+            listed = files.setdefault(words[0], [])
+        else:
+            listed.append((words[0], " ".join(words[1:])))
+    return files
 
 
 def sources(*patterns):
@@ -66,6 +80,34 @@ def our_c():
                "bench", "tools", "examples", "examples/*"]
     files = sources(*(folder + "/*." + ending for folder in folders for ending in "ch"))
     return [path for path in files if not path.startswith("tests/must_fail/")]
+
+
+def resolve(path, include):
+    """The file that an include means, or None where it is no file of ours."""
+    for base in (os.path.dirname(path), "src", "include", "sim", "kernel", "tests", "port", "."):
+        candidate = os.path.normpath(os.path.join(base, include))
+        if os.path.exists(candidate):
+            return candidate
+    return None
+
+
+def objects(build, *folders, ending="o"):
+    """What was made of these folders' sources in build/BUILD, if the source is there still."""
+    made = sources(*("build/%s/%s/*.%s" % (build, folder, ending) for folder in folders))
+    return [path for path in made if os.path.exists(path.split("/", 2)[2][:-len(ending)] + "c")]
+
+
+def symbols(paths):
+    """{object: (defined global names, undefined names)} by nm."""
+    table = {}
+    for path in paths:
+        status, text = run(["nm", "--format=posix", path])
+        if status != 0:
+            sys.exit("nm failed on %s: %s" % (path, text))
+        kinds = [line.split()[:2] for line in text.splitlines()]
+        table[path] = ({name for name, kind in kinds if kind.isupper() and kind != "U"},
+                       {name for name, kind in kinds if kind in "Uw"})
+    return table
 
 
 def run(command, **options):

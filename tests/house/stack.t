@@ -8,7 +8,7 @@ The way down into a fatal report does not count: nothing returns from there, and
 """
 import re
 
-from house import Tap, floors, note, sources
+from house import Tap, floors, note, objects
 
 LIMIT_BYTES = 1024
 CALLBACK_BYTES = 64
@@ -22,7 +22,7 @@ def read_graph():
     """(bytes of each function's frame, callees of each, what is not static)."""
     frames, calls, unbounded = {}, {}, []
     folders = ["src/" + floor for floor, _ in floors()] + ["adapters"]
-    for path in sources(*("build/i386/%s/*.ci" % folder for folder in folders)):
+    for path in objects("i386", *folders, ending="ci"):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         for title, label in NODE.findall(text):
