@@ -3,19 +3,20 @@
 """docs.t - the documents speak of what is there: links, paths in `backticks`, make targets, and tests of faults.
 
 docs/faults.md is made by tools/faults-table out of tests/faults.txt and of `[fault N]` in tests; here the two are compared.
-docs/contexts.md has a row for each public function of the floors from memmap up.
+docs/architecture.md has each floor's files, as src/FLOORS lists them; docs/contexts.md a row for each public function of the
+floors from memmap up.
 """
 import os
 import re
 import subprocess
 import sys
 
-from house import Tap, run, sources, tracked
+from house import Tap, floors, run, sources, tracked
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"`((?:src|tests|tools|kernel|docs|include|examples|sim|adapters|port|bench|make)/[^`\s]*)`")
 TARGET = re.compile(r"`make ([a-z][a-z_.-]*)[^`]*`|^ *\$? ?make ([a-z][a-z_.-]*)", re.M)
-CONTEXT_HEADERS = ["memmap", "frames", "space", "heap", "kmalloc", "boot"]
+CONTEXT_HEADERS = [header for floor, owned in floors() if floor not in ("base", "arch") for header in owned]
 # The repository speaks of the project alone.
 ALIEN = re.compile(r"/wor[k]/|/tm[p]/w/|\.\./share[d]\b|\bshared/(design|research)|\b[Ii]ssue #?[0-9]|\bthis session\b|"
                    r"\bseed document")
@@ -77,10 +78,18 @@ def fault_problems():
     return []
 
 
+def file_problems():
+    """docs/architecture.md has the table of files that tools/files-table makes of src/FLOORS."""
+    status, text = run(["tools/files-table"])
+    if status != 0:
+        return [text.strip()]
+    return [] if text in read("docs/architecture.md") else ["docs/architecture.md is not up to date: tools/files-table --write"]
+
+
 def public_functions():
     found = set()
     for header in CONTEXT_HEADERS:
-        text = re.sub(r"/\*.*?\*/", "", read("include/ashlar/%s.h" % header), flags=re.S)
+        text = re.sub(r"/\*.*?\*/", "", read("include/ashlar/" + header), flags=re.S)
         text = re.sub(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", "", text, flags=re.M)
         found |= set(re.findall(r"\b(ashlar_\w+)\(", text))
     return found
@@ -116,6 +125,7 @@ def main():
         tap.ok(bad_paths(path), path + ": paths")
         tap.ok(bad_targets(path), path + ": make targets")
     tap.ok(fault_problems(), "docs/faults.md is what the catalogue and the tests say")
+    tap.ok(file_problems(), "docs/architecture.md has the files of src/FLOORS in their order")
     tap.ok(context_problems(), "docs/contexts.md has a row for each public function")
     tap.ok(example_problems(), "the README's example is the one that is built and run")
     tap.ok(alien_words(), "the repository speaks of the project alone")
