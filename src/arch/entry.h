@@ -18,7 +18,7 @@
 #define ASHLAR_ARCH_ENTRY_H
 
 #include "arch/access.h"
-#include "arch/paging.h"
+#include "arch/formats.h"
 
 /* --- single entries --------------------------------------------------------------- */
 

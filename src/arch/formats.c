@@ -21,7 +21,7 @@
  *
  * Cost: a few instructions each; with a fixed format (mode.h) mostly none.
  */
-#include "arch/paging.h"
+#include "arch/formats.h"
 
 #include "base/bits.h"
 #include "base/check.h"

@@ -20,7 +20,7 @@
  */
 #include "boot/internal.h"
 
-#include "arch/paging.h"
+#include "arch/formats.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include <ashlar/kmalloc.h>

@@ -189,7 +189,7 @@ void ashlar_frames_release(struct ashlar_frames *pool, ashlar_pfn first, size_t 
 /* range.c. */
 bool ashlar_frames_find_run(const struct ashlar_frames *pool, const struct need *need, ashlar_pfn *first);
 
-/* frames.c. */
+/* frames_take.c. */
 void ashlar_frames_set_gate(struct ashlar_frames *pool);
 bool ashlar_frames_admit(struct ashlar_frames *pool, size_t frames, unsigned flags);
 ashlar_status ashlar_frames_book(struct ashlar_frames *pool, bool taken, size_t frames, unsigned flags);

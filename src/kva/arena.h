@@ -3,7 +3,7 @@
 #ifndef ASHLAR_KVA_ARENA_H
 #define ASHLAR_KVA_ARENA_H
 
-#include "arch/paging.h"
+#include "arch/formats.h"
 #include "kva/internal.h"
 #include "kva/kinds.h"
 

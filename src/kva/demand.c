@@ -18,7 +18,7 @@
 #include "kva/demand.h"
 
 #include "arch/fault.h"
-#include "arch/paging.h"
+#include "arch/formats.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "kva/guard.h"

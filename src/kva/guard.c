@@ -12,7 +12,7 @@
  */
 #include "kva/guard.h"
 
-#include "arch/paging.h"
+#include "arch/formats.h"
 #include "base/check.h"
 #include "kva/arena.h"
 #include "space/leaves.h"

@@ -29,7 +29,7 @@
  */
 #include "kva/kva_large.h"
 
-#include "arch/paging.h"
+#include "arch/formats.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "kva/addresses.h"

@@ -3,7 +3,7 @@
 #ifndef ASHLAR_SPACE_DIRECT_H
 #define ASHLAR_SPACE_DIRECT_H
 
-#include "arch/paging.h"
+#include "arch/formats.h"
 #include "space/build.h"
 #include <stdbool.h>
 

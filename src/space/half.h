@@ -3,7 +3,7 @@
 #ifndef ASHLAR_SPACE_HALF_H
 #define ASHLAR_SPACE_HALF_H
 
-#include "arch/paging.h"
+#include "arch/formats.h"
 #include "space/internal.h"
 
 /* The address of a page: page numbers have no sign extension, addresses do. */

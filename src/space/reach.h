@@ -6,7 +6,7 @@
 #ifndef ASHLAR_SPACE_REACH_H
 #define ASHLAR_SPACE_REACH_H
 
-#include "arch/paging.h"
+#include "arch/formats.h"
 #include "space/internal.h"
 #include <ashlar/port.h>
 

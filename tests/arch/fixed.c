@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* fixed.c - a format fixed at build time counts, whatever format is named. */
 #define ASHLAR_PAGING_FIXED PAE
-#include "arch/paging.h"
+#include "arch/formats.h"
 
 #include "tap.h"
 

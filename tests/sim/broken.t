@@ -106,7 +106,7 @@ BREAKAGES = {
          "    ASHLAR_STORE(entry_low(entry), low);\n"
          "    ASHLAR_YIELD();\n    ASHLAR_STORE(&entry_low(entry)[1], high);\n}")]),
     "lost-dirty": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
-        ("src/arch/runs.c", "(old & bits.settled) == bits.settled && change_plainly", "(old & bits.present) != 0 && change_plainly")]),
+        ("src/arch/entry_runs.c", "(old & bits.settled) == bits.settled && change_plainly", "(old & bits.present) != 0 && change_plainly")]),
     "demand-busy-by-value": ([(PAE, p) for p in range(5)], [
         ("src/kva/demand.c", "    if ((note & BUSY) == 0 &&",
          "    if (ours && spot.entry != ashlar_entry_encode_note(note | BUSY) &&")]),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* audit.c - the audit sees every single damage: bits, counts, classes, sums. Each is done, seen, and undone. */
+/* frames_audit.c - the audit sees every single damage: bits, counts, classes, sums. Each is done, seen, and undone. */
 #include "pool.h"
 
 static struct ashlar_frames *pool;

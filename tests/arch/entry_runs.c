@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* runs.c - runs against the same done entry by entry; order and atomicity of what others see. */
+/* entry_runs.c - runs against the same done entry by entry; order and atomicity of what others see. */
 #include "world.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* lay.c - bookkeeping laid out in the caller's storage: at boot, and for memory that is added later.
+/* bookkeeping.c - bookkeeping laid out in the caller's storage: at boot, and for memory that is added later.
  *
  * Usable runs of the map with holes of up to 64 MiB between them become one
  * region, but not across the ends of zones; wider holes cost nothing. Storage of

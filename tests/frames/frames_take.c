@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* frames.c - takes and gives, one promise after the other: limits, nodes, what is kept back, what is a caller's bug. */
+/* frames_take.c - takes and gives, one promise after the other: limits, nodes, what is kept back, what is a caller's bug. */
 #include "pool.h"
 
 #include <ashlar/config.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* runs.c - stretches of entries of one table, worked on in one go.
+/* entry_runs.c - stretches of entries of one table, worked on in one go.
  *
  * Choosing between entry widths for each entry costs as much again as the work
  * itself. So a run chooses once; its loop is written once, for an entry width

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* frames.c - takes, gives, and who may have how many.
+/* frames_take.c - takes, gives, and who may have how many.
  *
  * A pool is a list of *regions*, runs of RAM without a wide hole. A region has
  * a bitmap, 1 = free, and divides it into *chunks* of 512 frames, 2 MiB:
@@ -25,7 +25,7 @@
  * kept + promised, and all ones while a test makes takes fail: one comparison
  * sends everything unusual to the slow path.
  *
- * Invariants (audit.c checks them): free is the number of bits set outside of
+ * Invariants (frames_audit.c checks them): free is the number of bits set outside of
  * HUGE chunks; each chunk's count is its share; a chunk with free frames is in
  * the class of its count, or under the cursor; only RAM has bits; promised is
  * at most free.

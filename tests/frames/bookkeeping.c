@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* lay.c - storage: sizes near every boundary, footprints, carves, bad maps, memory that comes later. */
+/* bookkeeping.c - storage: sizes near every boundary, footprints, carves, bad maps, memory that comes later. */
 #include "pool.h"
 
 #define GUARD 0x5a

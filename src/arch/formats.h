@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* paging.h - what a format says about addresses, tables and entries: pure functions, no state, no memory touched.
+/* formats.h - what a format says about addresses, tables and entries: pure functions, no state, no memory touched.
  *
  * Levels count from 1, the table whose entries map single pages, up to the
  * root. What is about one entry takes its raw value, widened to 64 bits, and
@@ -13,8 +13,8 @@
  *
  * Context: any. Locks: none.
  */
-#ifndef ASHLAR_ARCH_PAGING_H
-#define ASHLAR_ARCH_PAGING_H
+#ifndef ASHLAR_ARCH_FORMATS_H
+#define ASHLAR_ARCH_FORMATS_H
 
 #include "arch/mode.h"
 #include <ashlar/paging.h>

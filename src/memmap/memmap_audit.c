@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* audit.c - the invariants of a finalized map, each checked by itself. */
+/* memmap_audit.c - the invariants of a finalized map, each checked by itself. */
 #include "memmap/internal.h"
 
 static const char *audit_entry(const struct ashlar_memmap *map, const struct ashlar_memmap_entry *entry)

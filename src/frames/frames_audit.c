@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* audit.c - what the pool knows of itself: states, statistics, and whether its invariants hold.
+/* frames_audit.c - what the pool knows of itself: states, statistics, and whether its invariants hold.
  *
  * The audit counts every bit again. A bit that flipped shows as a count that is
  * wrong, as a free frame that is no RAM, or as a gap in a chunk taken whole; in
