@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* arch.c - what an entry costs: runs over a whole table, single entries, a walk. Minima of several rounds. */
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,7 +7,6 @@
  */
 #include "arch/entry.h"
 
-#include "arch/access.h"
 #include "base/check.h"
 
 static bool is_narrow(const struct ashlar_paging *paging)

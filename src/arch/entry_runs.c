@@ -22,9 +22,10 @@
  *
  * Cost: O(count), one store each.
  */
-#include "arch/entry.h"
+#include "arch/entry_runs.h"
 
 #include "arch/access.h"
+#include "arch/entry.h"
 #include "base/check.h"
 
 #define GROUP (sizeof(uintptr_t) == 8 ? 4u : 2u)
@@ -79,7 +80,7 @@ static bool is_wide(const struct ashlar_paging *paging)
     return paging_fold(paging)->entry_bytes == 8;
 }
 
-static void *at(const struct ashlar_paging *paging, void *table, unsigned index)
+static void *entry_at(const struct ashlar_paging *paging, void *table, unsigned index)
 {
     return (char *)table + (size_t)index * paging_fold(paging)->entry_bytes;
 }
@@ -89,9 +90,9 @@ void ashlar_run_set(const struct ashlar_paging *paging, void *table, unsigned in
 {
     ASHLAR_ASSERT(ashlar_run_first_present(paging, table, index, count) == count);
     if (is_wide(paging)) {
-        set_loop(true, at(paging, table, index), count, frames, bits);
+        set_loop(true, entry_at(paging, table, index), count, frames, bits);
     } else {
-        set_loop(false, at(paging, table, index), count, frames, bits);
+        set_loop(false, entry_at(paging, table, index), count, frames, bits);
     }
 }
 
@@ -109,7 +110,8 @@ void ashlar_run_set_linear(const struct ashlar_paging *paging, void *table, unsi
                            ashlar_pfn first, uint64_t bits)
 {
     ASHLAR_ASSERT(ashlar_run_first_present(paging, table, index, count) == count);
-    set_linear(paging, at(paging, table, index), count, (uint64_t)first << ASHLAR_PAGE_SHIFT | bits, ASHLAR_PAGE_BYTES);
+    set_linear(paging, entry_at(paging, table, index), count, (uint64_t)first << ASHLAR_PAGE_SHIFT | bits,
+               ASHLAR_PAGE_BYTES);
 }
 
 /* --- split ------------------------------------------------------------------------------ */
@@ -139,20 +141,20 @@ COLD void ashlar_split_fill(const struct ashlar_paging *paging, unsigned level, 
 
 static volatile uint32_t *low_half(const struct ashlar_paging *paging, void *table, unsigned index)
 {
-    return (volatile uint32_t *)at(paging, table, index);
+    return (volatile uint32_t *)entry_at(paging, table, index);
 }
 
 /* The bits that a loop tests: read once, since the compiler must assume that any store to a table changes a row. */
-struct bits {
+struct tested {
     uint32_t present;
     uint32_t hidden;
     uint32_t settled; /* present, and the MMU has nothing left to write */
 };
 
-static inline struct bits bits_of(const struct ashlar_paging *paging)
+static inline struct tested tested_bits(const struct ashlar_paging *paging)
 {
     uint32_t present = paging->present;
-    return (struct bits){present, paging->hidden, present | paging->accessed | paging->dirty};
+    return (struct tested){present, paging->hidden, present | paging->accessed | paging->dirty};
 }
 
 /* An entry that the MMU may still write. False if it was not present. */
@@ -187,7 +189,7 @@ LOOP bool hide_group(volatile uint32_t *low, size_t stride, uint32_t settled, ui
 /* Present entries have the hidden bit clear: one exclusive or changes both. */
 LOOP unsigned hide_loop(bool wide, const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count)
 {
-    const struct bits bits = bits_of(paging);
+    const struct tested bits = tested_bits(paging);
     const uint32_t toggle = bits.present | bits.hidden;
     const size_t stride = wide ? 2 : 1;
     unsigned hidden = count;
@@ -247,7 +249,7 @@ LOOP void store_empty(bool wide, volatile uint32_t *low)
 LOOP unsigned collect_loop(bool wide, const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count,
                            ashlar_pfn *frames)
 {
-    const struct bits bits = bits_of(paging);
+    const struct tested bits = tested_bits(paging);
     const uint32_t usual = bits.hidden | bits.present | paging->pat_marked;
     const uint64_t mask = paging->frame_mask;
     const ashlar_pfn *first = frames;
@@ -316,7 +318,7 @@ unsigned ashlar_run_change(const struct ashlar_paging *paging, void *table, unsi
                            uint64_t clear, uint64_t set)
 {
     const struct ashlar_paging *p = paging_fold(paging);
-    const struct bits bits = bits_of(p);
+    const struct tested bits = tested_bits(p);
     unsigned stride = p->entry_bytes / 4u;
     volatile uint32_t *low = low_half(p, table, index);
     unsigned changed = 0;

@@ -8,8 +8,9 @@
  * together; a root without permission bits (PAE) allows everything. The result
  * is what the tables said at each step: whoever needs more holds the lock.
  */
-#include "arch/entry.h"
+#include "arch/walk.h"
 
+#include "arch/entry.h"
 #include "base/check.h"
 #include <ashlar/port.h>
 
@@ -24,7 +25,8 @@ COLD static unsigned refused_by(const struct ashlar_paging *paging, unsigned lev
     return ~ashlar_entry_flags(paging, level, entry) & PERMISSIONS;
 }
 
-COLD static void find(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
+COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page,
+                         struct ashlar_walk *found)
 {
     char *table = ashlar_port_open_frame((ashlar_pfn)(root >> ASHLAR_PAGE_SHIFT));
     unsigned root_offset = (unsigned)root & (ASHLAR_PAGE_BYTES - 1u) & ~(paging->root_bytes - 1u);
@@ -48,7 +50,7 @@ COLD void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashl
 {
     const struct ashlar_paging *p = paging_fold(paging);
     found->flags = PERMISSIONS | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK;
-    find(p, root, page, found);
+    descend(p, root, page, found);
     found->page_pages = (size_t)1 << ashlar_entry_shift(p, found->level);
     if (ashlar_entry_is_leaf(p, found->level, found->entry)) {
         found->flags &= ashlar_entry_flags(p, found->level, found->entry);

@@ -12,6 +12,8 @@
 #include "boot/internal.h"
 
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
+#include "arch/walk.h"
 #include "base/check.h"
 
 /* Frames that were found in use, not yet told to the map. */

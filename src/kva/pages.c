@@ -4,7 +4,6 @@
  * Giving back hides the pages and leaves the range to the next purge: one flush
  * serves many (purge.c).
  */
-#include "base/bits.h"
 #include "base/check.h"
 #include "kva/demand.h"
 #include "kva/fill.h"

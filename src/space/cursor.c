@@ -25,10 +25,10 @@
 #include "space/cursor.h"
 
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
-#include "space/gather.h"
 #include "space/growth.h"
 #include "space/half.h"
 #include "space/policy.h"

@@ -18,7 +18,6 @@
  */
 #include "space/direct.h"
 
-#include "arch/entry.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "space/cursor.h"

@@ -24,7 +24,6 @@
 #include "space/build.h"
 
 #include "arch/entry.h"
-#include "base/bits.h"
 #include "base/check.h"
 #include "base/list.h"
 #include "base/lock.h"

@@ -12,6 +12,7 @@
 #include "space/leaves.h"
 
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
 #include "base/check.h"
 #include "space/reach.h"
 

@@ -7,7 +7,6 @@
  */
 #include "space/mapping.h"
 
-#include "arch/entry.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "space/cursor.h"

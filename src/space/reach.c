@@ -20,6 +20,8 @@
 #include "space/reach.h"
 
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
+#include "arch/entry_runs.h"
 #include "base/atomic.h"
 #include "base/check.h"
 

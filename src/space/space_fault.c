@@ -13,6 +13,7 @@
 #include "space/half.h"
 
 #include "arch/fault.h"
+#include "arch/walk.h"
 #include "base/check.h"
 #include "space/policy.h"
 #include "space/roots.h"

@@ -24,6 +24,7 @@
 #include "space/tables.h"
 
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"

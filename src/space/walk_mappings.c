@@ -11,6 +11,7 @@
 #include "space/half.h"
 
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
 #include "base/check.h"
 #include "base/lock.h"
 #include "space/reach.h"

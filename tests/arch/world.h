@@ -4,6 +4,8 @@
 #define ASHLAR_TESTS_ARCH_WORLD_H
 
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
+#include "arch/walk.h"
 #include "machine.h"
 #include "tap.h"
 

@@ -13,6 +13,7 @@
 #define ASHLAR_TESTS_SPACE_WORLD_H
 
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
 #include "machine.h"
 #include "sim.h"
 #include "space/cursor.h"

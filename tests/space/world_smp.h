@@ -5,6 +5,7 @@
 #define ASHLAR_TESTS_SPACE_WORLD_SMP_H
 
 #include "arch/entry.h"
+#include "arch/entry_runs.h"
 #include "base/lock.h"
 #include "machine.h"
 #include "schedule.h"
