@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* entry.h - reading and writing entries of page tables one by one; entry_runs.h has stretches of them. Nothing else touches one.
+/* entry.h - reading and writing single entries of page tables: nothing but this and entry_runs.h touches one.
  *
  * The MMU and other CPUs look at entries at any time. So each access is one
  * access of the entry's width (64-bit entries on a 32-bit machine: a

@@ -3,17 +3,20 @@
  *
  * Each entry is clamped to what this machine can address and then stands for two
  * boundaries: one where it begins, one where it ends. A boundary fits 64 bits
- * (internal.h), so that both lie in the entry's own storage, and putting numbers
+ * (boundaries.h), so that both lie in the entry's own storage, and putting numbers
  * in order puts boundaries in order.
  *
  * The sort is a heap sort (Williams 1964; Floyd's way to build the heap): in
  * place, no recursion, O(n log n) for any input. Firmware lists are often in order
  * and always short; one that was made to be slow costs no more.
  */
-#include "memmap/internal.h"
+#include "memmap/boundaries.h"
 
-static void report(const struct ashlar_memmap *map, ashlar_memmap_decision decision,
-                   const struct ashlar_memmap_entry *entry)
+#include "memmap/map.h"
+#include <stdbool.h>
+
+static void report_given(const struct ashlar_memmap *map, ashlar_memmap_decision decision,
+                         const struct ashlar_memmap_entry *entry)
 {
     ashlar_memmap_report(map, &(struct ashlar_memmap_event){.decision = decision,
                                                             .base = entry->base,
@@ -22,14 +25,14 @@ static void report(const struct ashlar_memmap *map, ashlar_memmap_decision decis
 }
 
 /* False if nothing is left of it. */
-static bool clamp(const struct ashlar_memmap *map, struct ashlar_memmap_entry *entry)
+static bool clamp_entry(const struct ashlar_memmap *map, struct ashlar_memmap_entry *entry)
 {
     ashlar_phys to_top = 0 - entry->base; /* bytes up to 2^64; 0 stands for all */
     if (entry->length == 0) {
-        report(map, ASHLAR_MEMMAP_IGNORED_EMPTY, entry);
+        report_given(map, ASHLAR_MEMMAP_IGNORED_EMPTY, entry);
     }
     if (entry->base != 0 && entry->length > to_top) {
-        report(map, ASHLAR_MEMMAP_CLAMPED_WRAP, entry);
+        report_given(map, ASHLAR_MEMMAP_CLAMPED_WRAP, entry);
         entry->length = to_top;
     }
     ashlar_phys room = entry->base < map->limit ? map->limit - entry->base : 0;
@@ -37,7 +40,7 @@ static bool clamp(const struct ashlar_memmap *map, struct ashlar_memmap_entry *e
         struct ashlar_memmap_entry above = *entry;
         above.base += room;
         above.length -= room;
-        report(map, ASHLAR_MEMMAP_CLAMPED_WIDTH, &above);
+        report_given(map, ASHLAR_MEMMAP_CLAMPED_WIDTH, &above);
         entry->length = room;
     }
     return entry->length != 0;
@@ -46,12 +49,12 @@ static bool clamp(const struct ashlar_memmap *map, struct ashlar_memmap_entry *e
 static void know_type(const struct ashlar_memmap *map, struct ashlar_memmap_entry *entry)
 {
     if (entry->type < ASHLAR_MEMMAP_USABLE || entry->type > ASHLAR_MEMMAP_BAD) {
-        report(map, ASHLAR_MEMMAP_UNKNOWN_TYPE, entry);
+        report_given(map, ASHLAR_MEMMAP_UNKNOWN_TYPE, entry);
         entry->type = ASHLAR_MEMMAP_RESERVED;
     }
 }
 
-static void sink(struct ashlar_memmap_entry *entries, size_t root, size_t count)
+static void sift_down(struct ashlar_memmap_entry *entries, size_t root, size_t count)
 {
     uint64_t value = *memmap_boundary(entries, root);
     size_t child;
@@ -68,16 +71,16 @@ static void sink(struct ashlar_memmap_entry *entries, size_t root, size_t count)
     *memmap_boundary(entries, root) = value;
 }
 
-static void sort(struct ashlar_memmap_entry *entries, size_t count)
+static void sort_boundaries(struct ashlar_memmap_entry *entries, size_t count)
 {
     for (size_t root = count / 2; root != 0; root--) {
-        sink(entries, root - 1, count);
+        sift_down(entries, root - 1, count);
     }
     for (size_t last = count; last > 1; last--) {
         uint64_t value = *memmap_boundary(entries, last - 1);
         *memmap_boundary(entries, last - 1) = *memmap_boundary(entries, 0);
         *memmap_boundary(entries, 0) = value;
-        sink(entries, 0, last - 1);
+        sift_down(entries, 0, last - 1);
     }
 }
 
@@ -86,7 +89,7 @@ size_t ashlar_memmap_make_boundaries(struct ashlar_memmap *map)
     size_t kept = 0;
     for (size_t i = 0; i < map->count; i++) {
         struct ashlar_memmap_entry entry = map->entries[i];
-        if (clamp(map, &entry)) {
+        if (clamp_entry(map, &entry)) {
             know_type(map, &entry);
             uint64_t kind = entry.type | (entry.origin != 0 ? BOUNDARY_OURS : 0);
             map->entries[kept].base = entry.base << BOUNDARY_SHIFT | kind;
@@ -94,6 +97,6 @@ size_t ashlar_memmap_make_boundaries(struct ashlar_memmap *map)
             kept++;
         }
     }
-    sort(map->entries, 2 * kept);
+    sort_boundaries(map->entries, 2 * kept);
     return kept;
 }

@@ -8,7 +8,7 @@
  */
 #include "base/bits.h"
 #include "base/check.h"
-#include "memmap/internal.h"
+#include "memmap/map.h"
 
 static ashlar_phys end_of(const struct ashlar_memmap_entry *entry)
 {
@@ -124,7 +124,7 @@ ashlar_status ashlar_memmap_carve(struct ashlar_memmap *map, size_t frames, size
     return status;
 }
 
-static bool overlaps(ashlar_phys base, ashlar_phys end, const struct ashlar_memmap_entry *live)
+static bool meets_live(ashlar_phys base, ashlar_phys end, const struct ashlar_memmap_entry *live)
 {
     /* Of something live that passes 2^64 the part before counts. */
     return live->length != 0 && live->base < end && (live->base >= base || live->length > base - live->base);
@@ -139,7 +139,7 @@ static const struct ashlar_memmap_entry *find_live(const struct ashlar_memmap *m
         ashlar_phys from = entry->base > base ? entry->base : base;
         ashlar_phys to = end_of(entry) < end ? end_of(entry) : end;
         for (size_t j = 0; j < count && entry->type == type && from < to; j++) {
-            if (overlaps(from, to, &live[j])) {
+            if (meets_live(from, to, &live[j])) {
                 return &live[j];
             }
         }

@@ -28,7 +28,8 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "memmap/internal.h"
+#include "memmap/boundaries.h"
+#include "memmap/map.h"
 
 /* A frame that runs share, while it is gathered. */
 struct shared_frame {
@@ -64,7 +65,8 @@ struct sweep {
     bool lost_usable; /* to another type */
 };
 
-static void report(struct sweep *s, ashlar_memmap_decision decision, ashlar_phys base, ashlar_phys end, uint32_t type)
+static void report_decision(struct sweep *s, ashlar_memmap_decision decision, ashlar_phys base, ashlar_phys end,
+                            uint32_t type)
 {
     ashlar_memmap_report(s->map, &(struct ashlar_memmap_event){
                                      .decision = decision,
@@ -95,7 +97,7 @@ static void put_frames(struct sweep *s, uint32_t type, uint32_t origin, ashlar_p
 {
     struct ashlar_memmap_entry *pending = &s->pending;
     if (type == ASHLAR_MEMMAP_USABLE && base == 0) {
-        report(s, ASHLAR_MEMMAP_PAGE_ZERO, 0, ASHLAR_PAGE_BYTES, type);
+        report_decision(s, ASHLAR_MEMMAP_PAGE_ZERO, 0, ASHLAR_PAGE_BYTES, type);
         base = ASHLAR_PAGE_BYTES;
     }
     if (pending->type == type && pending->base + pending->length == base) {
@@ -115,10 +117,10 @@ static void close_frame(struct sweep *s)
     if (frame->type > ASHLAR_MEMMAP_USABLE) {
         ashlar_phys end = frame->base + ASHLAR_PAGE_BYTES;
         if (memmap_is_reclaimable(frame->type) && frame->ram_bytes < ASHLAR_PAGE_BYTES) {
-            report(s, ASHLAR_MEMMAP_NOT_RAM, frame->base, end, frame->type);
+            report_decision(s, ASHLAR_MEMMAP_NOT_RAM, frame->base, end, frame->type);
             frame->type = ASHLAR_MEMMAP_RESERVED;
         } else if (frame->own_bytes < ASHLAR_PAGE_BYTES) {
-            report(s, ASHLAR_MEMMAP_ROUNDED, frame->base, end, frame->type);
+            report_decision(s, ASHLAR_MEMMAP_ROUNDED, frame->base, end, frame->type);
         }
         put_frames(s, frame->type, frame->origin, frame->base, end);
     }
@@ -146,7 +148,7 @@ static void share_frame(struct sweep *s, uint32_t type, uint32_t origin, ashlar_
         frame->ram_bytes += bytes;
     }
     if (type == ASHLAR_MEMMAP_USABLE) {
-        report(s, ASHLAR_MEMMAP_ROUNDED, base, end, type);
+        report_decision(s, ASHLAR_MEMMAP_ROUNDED, base, end, type);
     }
 }
 
@@ -189,7 +191,7 @@ static void pass_boundary(struct sweep *s, uint64_t boundary)
     s->open[type]--;
     s->ours[type] -= ours;
     if (s->open[type] == 0 && s->joined[type] > 1) {
-        report(s, ASHLAR_MEMMAP_MERGED, s->joined_from[type], address, type);
+        report_decision(s, ASHLAR_MEMMAP_MERGED, s->joined_from[type], address, type);
     }
 }
 
@@ -199,7 +201,7 @@ static void note_losers(struct sweep *s, ashlar_phys address, uint32_t winner)
         uint32_t loses_to = s->open[type] != 0 && type < winner ? winner : 0;
         if (loses_to != s->loses_to[type]) {
             if (s->loses_to[type] != 0) {
-                report(s, ASHLAR_MEMMAP_OVERRIDDEN, s->loses_from[type], address, type);
+                report_decision(s, ASHLAR_MEMMAP_OVERRIDDEN, s->loses_from[type], address, type);
                 s->lost_usable |= type == ASHLAR_MEMMAP_USABLE;
             }
             s->loses_to[type] = loses_to;
@@ -230,7 +232,7 @@ static void change_run(struct sweep *s, ashlar_phys address, uint32_t type)
     if (s->run_type != 0) {
         uint32_t became = s->run_in_ram ? s->run_type : ASHLAR_MEMMAP_RESERVED;
         if (!s->run_in_ram) {
-            report(s, ASHLAR_MEMMAP_NOT_RAM, s->run_from, address, s->run_type);
+            report_decision(s, ASHLAR_MEMMAP_NOT_RAM, s->run_from, address, s->run_type);
         }
         put_run(s, became, s->run_origin, s->run_from, address);
     }

@@ -4,10 +4,11 @@
  * Until finalize, entries lie as they were given, so that a kernel can print what
  * its firmware said. Entries for which there is no room are only counted.
  */
+#include "memmap/map.h"
+
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/format.h"
-#include "memmap/internal.h"
 
 #define WIDEST ((ashlar_phys)1 << 52) /* of any x86 CPU */
 
@@ -31,7 +32,8 @@ void ashlar_memmap_init(struct ashlar_memmap *map, struct ashlar_memmap_entry *s
     map->problem[0] = '\0';
 }
 
-static void append(struct ashlar_memmap *map, ashlar_phys base, ashlar_phys length, uint32_t type, uint32_t origin)
+static void append_entry(struct ashlar_memmap *map, ashlar_phys base, ashlar_phys length, uint32_t type,
+                         uint32_t origin)
 {
     map->wanted++;
     if (map->count < map->capacity) {
@@ -44,14 +46,14 @@ void ashlar_memmap_add(struct ashlar_memmap *map, ashlar_phys base, ashlar_phys 
 {
     ASHLAR_CHECK(!map->finalized, "memmap: add of 0x%llx to a finalized map, by %p", (unsigned long long)base,
                  ASHLAR_CALLER());
-    append(map, base, length, type, 0);
+    append_entry(map, base, length, type, 0);
 }
 
 void ashlar_memmap_reserve(struct ashlar_memmap *map, ashlar_phys base, ashlar_phys length, ashlar_memmap_type type)
 {
     ASHLAR_CHECK(!map->finalized, "memmap: reserve of 0x%llx in a finalized map, by %p", (unsigned long long)base,
                  ASHLAR_CALLER());
-    append(map, base, length, type, 1);
+    append_entry(map, base, length, type, 1);
 }
 
 void ashlar_memmap_report(const struct ashlar_memmap *map, const struct ashlar_memmap_event *event)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* memmap_audit.c - the invariants of a finalized map, each checked by itself. */
-#include "memmap/internal.h"
+#include <ashlar/memmap.h>
 
 static const char *audit_entry(const struct ashlar_memmap *map, const struct ashlar_memmap_entry *entry)
 {

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
-/* internal.h - what the files of the memmap floor share. */
-#ifndef ASHLAR_MEMMAP_INTERNAL_H
-#define ASHLAR_MEMMAP_INTERNAL_H
+/* boundaries.h - where entries begin and end, in order of address, in the entries' own storage. */
+#ifndef ASHLAR_MEMMAP_BOUNDARIES_H
+#define ASHLAR_MEMMAP_BOUNDARIES_H
 
 #include <ashlar/memmap.h>
-#include <stdbool.h>
-
-#define MEMMAP_TYPES (ASHLAR_MEMMAP_BAD + 1u) /* array sizes: types are 1 to 9 */
 
 /* A boundary: address, then whether an entry begins (0) or ends (1) there, its
  * origin, its type; so that numbers in order are boundaries in order, and at one
@@ -23,19 +20,8 @@ static inline uint64_t *memmap_boundary(struct ashlar_memmap_entry *entries, siz
     return (index & 1u) != 0 ? &entry->length : &entry->base;
 }
 
-static inline bool memmap_is_reclaimable(uint32_t type)
-{
-    return type == ASHLAR_MEMMAP_LOADER || type == ASHLAR_MEMMAP_ACPI || type == ASHLAR_MEMMAP_MODULE;
-}
-
 /* Turns all entries that were given into boundaries, in order, two to an entry at the start of the storage. Tells of
  * what it clamps and ignores. Returns how many entries are left. */
 size_t ashlar_memmap_make_boundaries(struct ashlar_memmap *map);
-
-void ashlar_memmap_report(const struct ashlar_memmap *map, const struct ashlar_memmap_event *event);
-
-/* Notes why, for ashlar_memmap_problem, and returns status. */
-ashlar_status ashlar_memmap_fail(struct ashlar_memmap *map, ashlar_status status, const char *format, ...)
-    ASHLAR_PRINTF(3, 4);
 
 #endif
