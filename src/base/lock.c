@@ -16,15 +16,15 @@
 static struct {
     struct ashlar_lock *held[ASHLAR_RANK_COUNT];
     unsigned count;
-} stacks[ASHLAR_MAX_CPUS];
+} taken_by_cpu[ASHLAR_MAX_CPUS];
 
 /* The lock that is held already is left to the wait, which has the better words for it. */
 static void check_order(const struct ashlar_lock *lock)
 {
     unsigned cpu = ashlar_port_cpu();
-    unsigned count = stacks[cpu].count;
+    unsigned count = taken_by_cpu[cpu].count;
     if (count != 0 && !ashlar_lock_is_mine(lock)) {
-        const struct ashlar_lock *last = stacks[cpu].held[count - 1u];
+        const struct ashlar_lock *last = taken_by_cpu[cpu].held[count - 1u];
         ASHLAR_CHECK(lock->rank < last->rank, "locks: %s (rank %u) taken while holding %s (rank %u)", lock->name,
                      lock->rank, last->name, last->rank);
     }
@@ -33,15 +33,15 @@ static void check_order(const struct ashlar_lock *lock)
 static void note_taken(struct ashlar_lock *lock)
 {
     unsigned cpu = ashlar_port_cpu();
-    stacks[cpu].held[stacks[cpu].count++] = lock;
+    taken_by_cpu[cpu].held[taken_by_cpu[cpu].count++] = lock;
 }
 
 static void note_given(const struct ashlar_lock *lock)
 {
     unsigned cpu = ashlar_port_cpu();
-    unsigned count = stacks[cpu].count;
-    ASHLAR_CHECK(count != 0 && stacks[cpu].held[count - 1u] == lock, "locks: %s given out of order", lock->name);
-    stacks[cpu].count = count - 1u;
+    unsigned count = taken_by_cpu[cpu].count;
+    ASHLAR_CHECK(count != 0 && taken_by_cpu[cpu].held[count - 1u] == lock, "locks: %s given out of order", lock->name);
+    taken_by_cpu[cpu].count = count - 1u;
 }
 
 /* With interrupts off: a caller that holds none could be moved, and find another thread's on the CPU that it had. */
@@ -49,8 +49,8 @@ const char *ashlar_lock_held_name(void)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
     unsigned cpu = ashlar_port_cpu();
-    unsigned count = stacks[cpu].count;
-    const char *name = count != 0 ? stacks[cpu].held[count - 1u]->name : NULL;
+    unsigned count = taken_by_cpu[cpu].count;
+    const char *name = count != 0 ? taken_by_cpu[cpu].held[count - 1u]->name : NULL;
     ashlar_port_irq_restore(interrupts);
     return name;
 }
@@ -58,8 +58,8 @@ const char *ashlar_lock_held_name(void)
 void ashlar_lock_abandon_all(void)
 {
     unsigned cpu = ashlar_port_cpu();
-    while (stacks[cpu].count != 0) {
-        struct ashlar_lock *lock = stacks[cpu].held[--stacks[cpu].count];
+    while (taken_by_cpu[cpu].count != 0) {
+        struct ashlar_lock *lock = taken_by_cpu[cpu].held[--taken_by_cpu[cpu].count];
         atomic_store_u32(&lock->held, 0);
     }
 }
@@ -102,7 +102,7 @@ int ashlar_lock_is_mine(const struct ashlar_lock *lock)
 }
 
 /* Apart, so that the usual way needs few registers. */
-COLD static __attribute__((noinline)) void wait_for(struct ashlar_lock *lock, uint32_t mine, const void *caller)
+COLD static __attribute__((noinline)) void wait_for_lock(struct ashlar_lock *lock, uint32_t mine, const void *caller)
 {
     do {
         ASHLAR_CHECK(atomic_load_u32(&lock->held) != mine, "locks: %s taken twice on CPU %u, by %p", lock->name,
@@ -117,7 +117,7 @@ uintptr_t ashlar_lock_take(struct ashlar_lock *lock)
     uint32_t mine = ashlar_port_cpu() + 1u;
     check_order(lock);
     if (!atomic_cas_u32(&lock->held, 0, mine)) {
-        wait_for(lock, mine, ASHLAR_CALLER());
+        wait_for_lock(lock, mine, ASHLAR_CALLER());
     }
     note_taken(lock);
     return interrupts;

@@ -18,11 +18,13 @@
  *
  * Cost: O(entries of the map + frames / 32 + tables).
  */
-#include "boot/internal.h"
+#include <ashlar/boot.h>
 
 #include "arch/formats.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "boot/reserve.h"
+#include "boot/unseal.h"
 #include <ashlar/kmalloc.h>
 
 #define MIB ((size_t)1 << 20)
@@ -39,7 +41,7 @@
 #define HEAP_MOST_PAGES ((size_t)1 << 20 << (sizeof(size_t) == 8u ? 8 : 0)) /* 1 TiB */
 
 /* What is decided on the way up. */
-struct plan {
+struct boot_plan {
     const struct ashlar_boot *boot;
     struct ashlar_booted *booted;
     struct ashlar_frames_options frames_options;
@@ -68,7 +70,7 @@ static size_t to_pages(size_t bytes)
 
 /* --- the map -------------------------------------------------------------------- */
 
-static void finish_map(struct plan *plan)
+static void finish_map(struct boot_plan *plan)
 {
     struct ashlar_memmap *map = plan->boot->map;
     ashlar_boot_reserve(plan->boot);
@@ -79,12 +81,12 @@ static void finish_map(struct plan *plan)
 
 /* --- sizes ----------------------------------------------------------------------- */
 
-static size_t usual_space_bytes(const struct plan *plan)
+static size_t usual_space_bytes(const struct boot_plan *plan)
 {
     return plan->booted->ram_frames > SMALL_RAM_FRAMES ? SPACE_USUAL_BYTES : SPACE_LEAST_BYTES;
 }
 
-static ashlar_vpn kernel_first(const struct plan *plan)
+static ashlar_vpn kernel_first(const struct boot_plan *plan)
 {
     const struct ashlar_paging *paging = plan->boot->paging;
     size_t bytes = plan->boot->kernel_space_bytes;
@@ -99,7 +101,7 @@ static ashlar_vpn kernel_first(const struct plan *plan)
     return ashlar_paging_last_page(paging) - (bytes >> ASHLAR_PAGE_SHIFT) + 1u;
 }
 
-static size_t keep_bytes(const struct plan *plan)
+static size_t keep_bytes(const struct boot_plan *plan)
 {
     size_t keep = plan->booted->ram_frames / 64u << ASHLAR_PAGE_SHIFT;
     if (plan->boot->heap_keep_bytes != 0) {
@@ -110,7 +112,7 @@ static size_t keep_bytes(const struct plan *plan)
 }
 
 /* Where RAM is plenty, the heap grows by large pages of level 2, if those are not the root's. */
-static void choose_growth(struct plan *plan)
+static void choose_growth(struct boot_plan *plan)
 {
     const struct ashlar_paging *paging = plan->boot->paging;
     heap_commit = plan->boot->heap_commit != NULL ? plan->boot->heap_commit : ashlar_kva_commit;
@@ -121,7 +123,7 @@ static void choose_growth(struct plan *plan)
     }
 }
 
-static void choose_options(struct plan *plan)
+static void choose_options(struct boot_plan *plan)
 {
     const struct ashlar_boot *boot = plan->boot;
     struct ashlar_space_options *space = &plan->space_options;
@@ -146,7 +148,7 @@ static void choose_options(struct plan *plan)
 
 /* The heap's range is three quarters of what the general arena can be at most; what else there is takes a part of the
  * rest. */
-static void choose_heap(struct plan *plan)
+static void choose_heap(struct boot_plan *plan)
 {
     size_t arena = plan->space_options.image_first - plan->space_options.kernel_first;
     size_t pages = to_pages(plan->boot->heap_bytes);
@@ -160,7 +162,7 @@ static void choose_heap(struct plan *plan)
 
 /* --- carve and lay ------------------------------------------------------------------ */
 
-static void ask_floors(struct plan *plan)
+static void ask_floors(struct boot_plan *plan)
 {
     choose_options(plan);
     choose_heap(plan);
@@ -178,7 +180,7 @@ static void ask_floors(struct plan *plan)
                  (void *)plan->boot->image_address, carve_pages);
 }
 
-static void carve(struct plan *plan)
+static void carve_bookkeeping(struct boot_plan *plan)
 {
     struct ashlar_booted *booted = plan->booted;
     ashlar_pfn limit = ashlar_paging_root_limit(plan->boot->paging);
@@ -188,7 +190,7 @@ static void carve(struct plan *plan)
     plan->areas[CARVE_AREA].frame = booted->carve_first + plan->table_frames;
 }
 
-static void lay(struct plan *plan)
+static void lay_kernel_half(struct boot_plan *plan)
 {
     const struct ashlar_booted *booted = plan->booted;
     ashlar_status status =
@@ -198,13 +200,13 @@ static void lay(struct plan *plan)
 
 /* --- the heap's source: pages of its range, backed by the pool ---------------------- */
 
-static ashlar_status commit(void *context, size_t first_page, size_t pages)
+static ashlar_status commit_heap(void *context, size_t first_page, size_t pages)
 {
     (void)context;
     return heap_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE | ASHLAR_KVA_NO_RELIEF);
 }
 
-static void decommit(void *context, size_t first_page, size_t pages)
+static void decommit_heap(void *context, size_t first_page, size_t pages)
 {
     (void)context;
     ashlar_kva_decommit(heap_first + first_page, pages);
@@ -212,12 +214,12 @@ static void decommit(void *context, size_t first_page, size_t pages)
 
 /* --- init, upward -------------------------------------------------------------------- */
 
-static void *storage_at(const struct plan *plan, size_t page)
+static void *storage_at(const struct boot_plan *plan, size_t page)
 {
     return ashlar_port_pointer(ashlar_paging_address(plan->boot->paging, plan->areas[CARVE_AREA].first + page));
 }
 
-static void init_frames(struct plan *plan)
+static void init_frames(struct boot_plan *plan)
 {
     ashlar_status status = ashlar_frames_init(storage_at(plan, 0), plan->frames_bytes, plan->boot->map,
                                               &plan->frames_options, &plan->booted->frames);
@@ -230,9 +232,9 @@ static void init_spaces(const struct plan *plan)
     ashlar_kva_init(plan->boot->paging, plan->booted->frames, plan->areas);
 }
 
-static void init_heap(struct plan *plan)
+static void init_heap(struct boot_plan *plan)
 {
-    struct ashlar_heap_source source = {.commit = commit, .decommit = decommit};
+    struct ashlar_heap_source source = {.commit = commit_heap, .decommit = decommit_heap};
     struct ashlar_booted *booted = plan->booted;
     ashlar_status status =
         ashlar_kva_reserve(plan->heap_pages, plan->heap_options.grow_align_bytes >> ASHLAR_PAGE_SHIFT, "heap",
@@ -252,7 +254,7 @@ static void init_heap(struct plan *plan)
 
 /* --- telling where everything went --------------------------------------------------- */
 
-static void add_part(struct plan *plan, const char *floor, const char *what, ashlar_vpn page, size_t bytes)
+static void add_part(struct boot_plan *plan, const char *floor, const char *what, ashlar_vpn page, size_t bytes)
 {
     struct ashlar_booted *booted = plan->booted;
     uintptr_t address = page != 0 ? ashlar_paging_address(plan->boot->paging, page) : 0;
@@ -264,7 +266,7 @@ static void add_part(struct plan *plan, const char *floor, const char *what, ash
     ashlar_log("boot: %-6s %-26s %7zu bytes at %p", floor, what, bytes, (void *)address);
 }
 
-static void report(struct plan *plan)
+static void log_layout(struct boot_plan *plan)
 {
     const struct ashlar_space_layout *layout = &plan->layout;
     const struct ashlar_area *strip = &plan->areas[0], *carve_area = &plan->areas[CARVE_AREA];
@@ -297,18 +299,18 @@ static void check_options(const struct ashlar_boot *boot)
 
 void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted)
 {
-    static struct plan plan; /* once: not on a stack that may be small */
+    static struct boot_plan plan; /* once: not on a stack that may be small */
     check_options(boot);
-    plan = (struct plan){.boot = boot, .booted = booted};
+    plan = (struct boot_plan){.boot = boot, .booted = booted};
     *booted = (struct ashlar_booted){0};
     finish_map(&plan);
     ask_floors(&plan);
-    carve(&plan);
-    lay(&plan);
+    carve_bookkeeping(&plan);
+    lay_kernel_half(&plan);
     init_frames(&plan);
     init_spaces(&plan);
     init_heap(&plan);
-    report(&plan);
+    log_layout(&plan);
     sealed = true;
 }
 

@@ -9,7 +9,7 @@
  *
  * Cost: O(entries of all tables in use).
  */
-#include "boot/internal.h"
+#include "boot/reserve.h"
 
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
@@ -17,35 +17,35 @@
 #include "base/check.h"
 
 /* Frames that were found in use, not yet told to the map. */
-struct run {
+struct in_use {
     struct ashlar_memmap *map;
     ashlar_pfn first;
     size_t frames;
     const struct ashlar_boot *boot;
 };
 
-static void flush_run(struct run *run)
+static void flush_found(struct in_use *found)
 {
-    if (run->frames != 0) {
-        ashlar_memmap_reserve(run->map, (ashlar_phys)run->first << ASHLAR_PAGE_SHIFT,
-                              (ashlar_phys)run->frames << ASHLAR_PAGE_SHIFT, ASHLAR_MEMMAP_KERNEL);
+    if (found->frames != 0) {
+        ashlar_memmap_reserve(found->map, (ashlar_phys)found->first << ASHLAR_PAGE_SHIFT,
+                              (ashlar_phys)found->frames << ASHLAR_PAGE_SHIFT, ASHLAR_MEMMAP_KERNEL);
     }
-    run->frames = 0;
+    found->frames = 0;
 }
 
-static void add_frame(struct run *run, ashlar_pfn frame)
+static void add_frame(struct in_use *found, ashlar_pfn frame)
 {
     ashlar_phys address = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT;
-    if (address - run->boot->image_base < run->boot->image_bytes) {
+    if (address - found->boot->image_base < found->boot->image_bytes) {
         return;
     }
-    if (run->frames != 0 && frame == run->first + run->frames) {
-        run->frames++;
+    if (found->frames != 0 && frame == found->first + found->frames) {
+        found->frames++;
         return;
     }
-    flush_run(run);
-    run->first = frame;
-    run->frames = 1;
+    flush_found(found);
+    found->first = frame;
+    found->frames = 1;
 }
 
 /* The next present entry of a table from *index on, which moves past it; false at the table's end. */
@@ -64,20 +64,20 @@ static bool next_present(const struct ashlar_paging *paging, ashlar_phys table, 
     return found;
 }
 
-static void reserve_tables(const struct ashlar_paging *paging, struct run *run)
+static void reserve_tables(const struct ashlar_paging *paging, struct in_use *found)
 {
     ashlar_phys table[PAGING_LEVELS_MAX + 1u];
     unsigned index[PAGING_LEVELS_MAX + 1u];
     unsigned top = ashlar_paging_levels(paging), level = top;
     table[level] = ashlar_port_get_root();
     index[level] = 0;
-    add_frame(run, (ashlar_pfn)(table[level] >> ASHLAR_PAGE_SHIFT));
+    add_frame(found, (ashlar_pfn)(table[level] >> ASHLAR_PAGE_SHIFT));
     while (level <= top) {
         uint64_t entry;
         if (!next_present(paging, table[level], level, &index[level], &entry)) {
             level++;
         } else if (ashlar_entry_is_link(paging, level, entry)) {
-            add_frame(run, ashlar_entry_frame(paging, entry));
+            add_frame(found, ashlar_entry_frame(paging, entry));
             if (level > 2) {
                 level--;
                 table[level] = (ashlar_phys)ashlar_entry_frame(paging, entry) << ASHLAR_PAGE_SHIFT;
@@ -87,25 +87,25 @@ static void reserve_tables(const struct ashlar_paging *paging, struct run *run)
     }
 }
 
-static void reserve_stack(const struct ashlar_boot *boot, struct run *run)
+static void reserve_stack(const struct ashlar_boot *boot, struct in_use *found)
 {
     uintptr_t address = boot->stack_address & ~(uintptr_t)(ASHLAR_PAGE_BYTES - 1u);
     size_t pages = (boot->stack_address - address + boot->stack_bytes + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT;
     for (size_t i = 0; i < pages; i++, address += ASHLAR_PAGE_BYTES) {
         ashlar_phys physical;
         if (ashlar_walk_translate(boot->paging, ashlar_port_get_root(), address, &physical)) {
-            add_frame(run, (ashlar_pfn)(physical >> ASHLAR_PAGE_SHIFT));
+            add_frame(found, (ashlar_pfn)(physical >> ASHLAR_PAGE_SHIFT));
         }
     }
 }
 
 void ashlar_boot_reserve(const struct ashlar_boot *boot)
 {
-    struct run run = {boot->map, 0, 0, boot};
+    struct in_use found = {boot->map, 0, 0, boot};
     ashlar_memmap_reserve(boot->map, boot->image_base, boot->image_bytes, ASHLAR_MEMMAP_KERNEL);
     ashlar_port_pin();
-    reserve_tables(boot->paging, &run);
-    reserve_stack(boot, &run);
+    reserve_tables(boot->paging, &found);
+    reserve_stack(boot, &found);
     ashlar_port_unpin();
-    flush_run(&run);
+    flush_found(&found);
 }

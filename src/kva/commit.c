@@ -4,7 +4,6 @@
  * All frames and tables are there before the first entry is written; then
  * nothing fails.
  */
-
 #include "base/check.h"
 #include "kva/arena.h"
 #include "kva/supply.h"

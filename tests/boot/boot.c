@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
 /* boot.c - ashlar_boot_up on a simulated machine, in every format: sizes, what is kept out of the pool, what is refused. */
-#include "boot/internal.h"
+#include "boot/unseal.h"
 #include "kva/world.h"
 
+#include <ashlar/boot.h>
 #include <ashlar/kmalloc.h>
 
 static struct ashlar_boot boot;
