@@ -11,6 +11,8 @@
  * on. What is left at multiples of the size are blocks (Warren, Hacker's
  * Delight, 6-2). Larger blocks are words whose conjunction is all ones.
  */
+#include "frames/bitmap.h"
+
 #include "frames/internal.h"
 
 /* Bits of the run that lie in the word of its first bit; *steps is how many. count is not 0. */

@@ -20,9 +20,12 @@
  * Cost per GiB: 32 KiB of bits, 1 KiB of counters, 1 KiB of slot numbers, 256
  * bytes of class maps; 64 bytes for each mixed chunk.
  */
-#include "frames/internal.h"
-
 #include "base/mem.h"
+#include "frames/admission.h"
+#include "frames/bitmap.h"
+#include "frames/classes.h"
+#include "frames/frames_cursor.h"
+#include "frames/regions.h"
 
 #define ALIGN_BYTES 64u
 #define KEPT_SHARE 256u
@@ -298,7 +301,7 @@ COLD static bool is_any_ram(const struct ashlar_frames *pool, const struct piece
 }
 
 /* Is any frame of the run RAM already? */
-COLD static bool overlaps(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
+COLD static bool overlaps_ram(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
 {
     struct piece piece;
     for (; frames != 0; first += piece.frames, frames -= piece.frames) {
@@ -344,7 +347,7 @@ COLD ashlar_status ashlar_frames_add_memory(struct ashlar_frames *pool, ashlar_p
     }
     memset(storage, 0, bytes);
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
-    if (overlaps(pool, first, frames)) {
+    if (overlaps_ram(pool, first, frames)) {
         status = ASHLAR_EXISTS;
     } else if (pool->slots->first + pool->slots->count + 2u > SLOTS_MAX) {
         status = ASHLAR_NO_STORAGE;

@@ -1,78 +1,15 @@
 /* SPDX-License-Identifier: 0BSD */
-/* frames_audit.c - what the pool knows of itself: states, statistics, and whether its invariants hold.
+/* frames_audit.c - whether the pool's invariants hold.
  *
  * The audit counts every bit again. A bit that flipped shows as a count that is
  * wrong, as a free frame that is no RAM, or as a gap in a chunk taken whole; in
  * debug builds also as a free frame that has a shape.
  */
-#include "frames/internal.h"
+#include "frames/classes.h"
+#include "frames/regions.h"
+#include "frames/shape.h"
 
-#include "base/atomic.h"
-
-static bool is_ram(const struct ashlar_frames *pool, const struct region *region, size_t index)
-{
-    unsigned state = region->chunks[index >> CHUNK_ORDER];
-    if ((state & CHUNK_MIXED) == 0) {
-        return (state & CHUNK_RAM) != 0;
-    }
-    const uintptr_t *ram = ashlar_frames_ram_words(pool, region, index >> CHUNK_ORDER);
-    return (ram[index % CHUNK_FRAMES / WORD_BITS] >> index % WORD_BITS & 1u) != 0;
-}
-
-static bool is_free(const struct region *region, size_t index)
-{
-    return (region->chunks[index >> CHUNK_ORDER] & CHUNK_HUGE) == 0 &&
-           (region->words[index / WORD_BITS] >> index % WORD_BITS & 1u) != 0;
-}
-
-COLD ashlar_frame_state ashlar_frames_state(struct ashlar_frames *pool, ashlar_pfn frame)
-{
-    ashlar_frame_state state = ASHLAR_FRAME_FOREIGN;
-    uintptr_t interrupts = ashlar_lock_take(&pool->lock);
-    const struct region *region = region_of(pool, frame);
-    if (region != NULL && is_ram(pool, region, frame - region->base)) {
-        state = is_free(region, frame - region->base) ? ASHLAR_FRAME_FREE : ASHLAR_FRAME_TAKEN;
-    }
-    ashlar_lock_give(&pool->lock, interrupts);
-    return state;
-}
-
-static size_t low_watermark(const struct ashlar_frames *pool)
-{
-    return 2u * pool->kept_frames;
-}
-
-/* Two looks without the lock: the answer is a hint, and old as soon as it is given. */
-int ashlar_frames_is_short(const struct ashlar_frames *pool)
-{
-    return atomic_load(&pool->free_frames) < low_watermark(pool) + atomic_load(&pool->promised_frames);
-}
-
-COLD void ashlar_frames_stats(struct ashlar_frames *pool, struct ashlar_frames_stats *stats)
-{
-    uintptr_t interrupts = ashlar_lock_take(&pool->lock);
-    stats->total_frames = pool->total_frames;
-    stats->free_frames = pool->free_frames;
-    stats->reserved_frames = pool->promised_frames;
-    stats->kept_frames = pool->kept_frames;
-    stats->low_watermark_frames = low_watermark(pool);
-    stats->metadata_bytes = pool->metadata_bytes;
-    stats->takes = pool->takes;
-    stats->gives = pool->gives;
-    stats->failures = pool->failures;
-    stats->free_2mib_blocks = 0;
-    for (const struct region *region = pool->regions; region != NULL; region = region->next) {
-        stats->free_2mib_blocks += region->in_class[CLASS_WHOLE];
-    }
-    if (pool->cursor.region != NULL && (*pool->cursor.chunk & CHUNK_COUNT) == CHUNK_FRAMES) {
-        stats->free_2mib_blocks++;
-    }
-    ashlar_lock_give(&pool->lock, interrupts);
-}
-
-/* --- audit ------------------------------------------------------------------ */
-
-struct tally {
+struct frame_tally {
     size_t free_frames;
     size_t ram_frames;
 };
@@ -87,7 +24,7 @@ COLD static size_t bits_in(const uintptr_t *words, size_t count)
 }
 
 COLD static const char *audit_bits(const struct ashlar_frames *pool, const struct region *region, size_t chunk,
-                                   struct tally *tally)
+                                   struct frame_tally *tally)
 {
     const uintptr_t *words = chunk_words(region, chunk);
     unsigned state = region->chunks[chunk];
@@ -125,7 +62,7 @@ COLD static const char *audit_class(const struct ashlar_frames *pool, const stru
 {
     unsigned state = region->chunks[chunk];
     bool owned = (state & CHUNK_OWN) != 0;
-    unsigned right = owned || (state & CHUNK_COUNT) == 0 ? CLASSES : class_of(state & CHUNK_COUNT);
+    unsigned right = owned || (state & CHUNK_COUNT) == 0 ? CLASSES : fill_class(state & CHUNK_COUNT);
     for (unsigned class = 0; class < CLASSES; class ++) {
         uintptr_t word = region->maps[class * region->map_words + chunk / WORD_BITS];
         bool filed = (word >> chunk % WORD_BITS & 1u) != 0;
@@ -145,7 +82,7 @@ COLD static const char *audit_class(const struct ashlar_frames *pool, const stru
 COLD static const char *audit_states(const struct ashlar_frames *pool, const struct region *region, size_t chunk)
 {
     for (size_t index = chunk * CHUNK_FRAMES; index < (chunk + 1u) * CHUNK_FRAMES; index++) {
-        bool taken = is_ram(pool, region, index) && !is_free(region, index);
+        bool taken = is_ram_frame(pool, region, index) && !is_free_frame(region, index);
         if (taken != ((region->states[index] & SHAPE_MASK) != 0)) {
             return taken ? "frames: a taken frame has no shape" : "frames: a free frame has a shape";
         }
@@ -163,7 +100,8 @@ COLD static const char *audit_maps(const struct region *region)
     return NULL;
 }
 
-COLD static const char *audit_region(const struct ashlar_frames *pool, const struct region *region, struct tally *tally)
+COLD static const char *audit_region(const struct ashlar_frames *pool, const struct region *region,
+                                     struct frame_tally *tally)
 {
     const char *broken = audit_maps(region);
     if (region->next != NULL && region->next->base + region->next->span_frames > region->base) {
@@ -181,7 +119,7 @@ COLD static const char *audit_region(const struct ashlar_frames *pool, const str
     return broken;
 }
 
-COLD static const char *audit_sums(const struct ashlar_frames *pool, const struct tally *tally)
+COLD static const char *audit_sums(const struct ashlar_frames *pool, const struct frame_tally *tally)
 {
     size_t gate = pool->fail_in != 0 ? ~(size_t)0 : pool->kept_frames + pool->promised_frames;
     if (tally->free_frames != pool->free_frames) {
@@ -198,7 +136,7 @@ COLD static const char *audit_sums(const struct ashlar_frames *pool, const struc
 
 COLD const char *ashlar_frames_audit(struct ashlar_frames *pool)
 {
-    struct tally tally = {0, 0};
+    struct frame_tally tally = {0, 0};
     const char *broken = NULL;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     for (const struct region *region = pool->regions; broken == NULL && region != NULL; region = region->next) {

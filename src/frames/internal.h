@@ -1,6 +1,23 @@
 /* SPDX-License-Identifier: 0BSD */
 /* internal.h - the structures behind ashlar/frames.h, for this folder and its tests.
  *
+ * A pool is a list of *regions*, runs of RAM without a wide hole. A region has
+ * a bitmap, 1 = free, and divides it into *chunks* of 512 frames, 2 MiB:
+ *
+ *     pool -> region 4..16 GiB -> region 0..3 GiB          (highest first)
+ *               |  words   ..1101 0000 1111 1111..         a bit for each frame
+ *               |  chunks  {312} {512} {HUGE} {0, OWN}..   16 bits for each chunk
+ *               |  maps    FEW SOME MANY WHOLE             a bit for each chunk, by fill
+ *               `  slots                                   what is RAM in chunks that are not all RAM
+ *
+ * Invariants (frames_audit.c checks them): free is the number of bits set
+ * outside of HUGE chunks; each chunk's count is its share; a chunk with free
+ * frames is in the class of its count, or under the cursor; only RAM has bits;
+ * promised is at most free.
+ *
+ * Words are native, and all that a later, finer lock needs is here: counts that
+ * decide before bits do, one chunk owned by who takes from it.
+ *
  * Letters: L: under the pool's lock. I: written at init only. A: atomic.
  */
 #ifndef ASHLAR_FRAMES_INTERNAL_H
@@ -94,14 +111,6 @@ struct ashlar_frames {
     volatile uintptr_t reliefs;                 /* A: times that one gave something */
 };
 
-/* States of debug builds: bits 0 to 4. 0: free or not RAM. 1 + order: head of a block. Bits 5 to 7: how often mapped,
- * SHAPE_MAPPED_MANY once it was that often. */
-#define SHAPE_RANGE 20u
-#define SHAPE_TAIL 21u
-#define SHAPE_MASK 0x1fu
-#define SHAPE_MAPPED_ONE 0x20u
-#define SHAPE_MAPPED_MANY 0xe0u
-
 /* The part of a run that lies in the chunk of its first frame. */
 struct piece {
     struct region *region;
@@ -119,84 +128,5 @@ struct need {
     ashlar_pfn limit_pfn; /* never 0 */
     unsigned node;        /* ASHLAR_FRAMES_ANY_NODE: every one */
 };
-
-/* Where the zone of a frame ends. */
-static inline ashlar_pfn zone_end(ashlar_pfn frame)
-{
-    return frame < ZONE_16MIB_FRAMES  ? ZONE_16MIB_FRAMES
-           : frame < ZONE_4GIB_FRAMES ? ZONE_4GIB_FRAMES
-                                      : ASHLAR_PFN_NONE;
-}
-
-static inline uintptr_t *chunk_words(const struct region *region, size_t chunk)
-{
-    return region->words + chunk * CHUNK_WORDS;
-}
-
-static inline struct region *region_of(const struct ashlar_frames *pool, ashlar_pfn frame)
-{
-    struct region *region = pool->regions;
-    while (region != NULL && frame - region->base >= region->span_frames) {
-        region = region->next;
-    }
-    return region;
-}
-
-/* The class of a count over 0. */
-static inline unsigned class_of(unsigned count)
-{
-    unsigned log2 = u32_log2(count);
-    return log2 < 8u ? log2 >> 2u : log2 - 6u;
-}
-
-/* chunk.c */
-void ashlar_frames_refile(struct region *region, size_t chunk, unsigned old_count, unsigned count);
-
-/* Counts whose highest bits differ have an exclusive or above their conjunction; only they may differ in class. */
-static inline void set_count(struct region *region, size_t chunk, unsigned count)
-{
-    unsigned old = region->chunks[chunk];
-    unsigned old_count = old & CHUNK_COUNT;
-    region->chunks[chunk] = (uint16_t)((old & ~CHUNK_COUNT) | count);
-    if ((old_count ^ count) > (old_count & count) && (old & CHUNK_OWN) == 0) {
-        ashlar_frames_refile(region, chunk, old_count, count);
-    }
-}
-
-/* bitmap.c. Runs of bits [first, first + count). */
-void ashlar_frames_bits_flip(uintptr_t *words, size_t first, size_t count);
-/* The lowest bit of the run that is set (wanted: all ones: that is clear), or first + count. */
-size_t ashlar_frames_bits_find(const uintptr_t *words, size_t first, size_t count, uintptr_t flip);
-/* One past the highest clear bit of the run, or first. */
-size_t ashlar_frames_bits_last_clear(const uintptr_t *words, size_t first, size_t count);
-/* The first aligned block of 2^order set bits within [first, end) of a chunk, or CHUNK_FRAMES. */
-unsigned ashlar_frames_bits_block(const uintptr_t *words, unsigned order, unsigned first, unsigned end);
-
-/* chunk.c. */
-void ashlar_frames_set_count(struct region *region, size_t chunk, unsigned count);
-bool ashlar_frames_find(struct ashlar_frames *pool, unsigned order, const struct need *need, struct piece *piece);
-bool ashlar_frames_take_chunk(struct ashlar_frames *pool, const struct need *need, ashlar_pfn *first);
-bool ashlar_frames_give_chunk(struct ashlar_frames *pool, ashlar_pfn first);
-void ashlar_frames_cursor_drop(struct ashlar_frames *pool);
-bool ashlar_frames_cursor_refill(struct ashlar_frames *pool);
-uintptr_t *ashlar_frames_ram_words(const struct ashlar_frames *pool, const struct region *region, size_t chunk);
-bool ashlar_frames_piece(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames, struct piece *piece);
-void ashlar_frames_claim_piece(const struct piece *piece);
-void ashlar_frames_claim(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape);
-void ashlar_frames_release(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape,
-                           const void *caller);
-
-/* range.c. */
-bool ashlar_frames_find_run(const struct ashlar_frames *pool, const struct need *need, ashlar_pfn *first);
-
-/* frames_take.c. */
-void ashlar_frames_set_gate(struct ashlar_frames *pool);
-bool ashlar_frames_admit(struct ashlar_frames *pool, size_t frames, unsigned flags);
-ashlar_status ashlar_frames_book(struct ashlar_frames *pool, bool taken, size_t frames, unsigned flags);
-
-/* shape.c. Empty in release builds. */
-void ashlar_frames_mark(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape);
-void ashlar_frames_check_shape(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape,
-                               const void *caller);
 
 #endif

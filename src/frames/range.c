@@ -17,10 +17,13 @@
  * and whole chunks only by their counters. O(frames / 32) at worst; for ranges
  * shorter than a word O(frames).
  */
-#include "frames/internal.h"
+#include "frames/range.h"
+
+#include "frames/bitmap.h"
+#include "frames/regions.h"
 
 /* The highest start that meets all but freedom, in *start. */
-COLD static bool place(const struct need *need, ashlar_pfn end, ashlar_pfn *start)
+COLD static bool place_below(const struct need *need, ashlar_pfn end, ashlar_pfn *start)
 {
     if (end < need->frames) {
         return false;
@@ -102,7 +105,7 @@ COLD bool ashlar_frames_find_run(const struct ashlar_frames *pool, const struct 
 {
     ashlar_pfn end = need->limit_pfn; /* without one, the first obstacle is all that lies above RAM */
     ashlar_pfn start;
-    while (place(need, end, &start)) {
+    while (place_below(need, end, &start)) {
         ashlar_pfn after = after_obstacle(pool, start, start + need->frames, need->node);
         if (after == start) {
             *first = start;

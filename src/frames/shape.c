@@ -6,9 +6,10 @@
  * given back in parts. The count of mappings stops at seven and stays there:
  * such a frame is no longer watched until it is given back.
  */
-#include "frames/internal.h"
+#include "frames/shape.h"
 
 #include "base/mem.h"
+#include "frames/regions.h"
 
 static uint8_t *state_of(const struct ashlar_frames *pool, ashlar_pfn frame)
 {
@@ -16,7 +17,6 @@ static uint8_t *state_of(const struct ashlar_frames *pool, ashlar_pfn frame)
     return region == NULL ? NULL : region->states + (frame - region->base);
 }
 
-/* shape: 1 + order, SHAPE_RANGE, or 0 for frames that become free. */
 void ashlar_frames_mark(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape)
 {
     struct piece piece;
@@ -33,7 +33,7 @@ void ashlar_frames_mark(struct ashlar_frames *pool, ashlar_pfn first, size_t fra
 }
 
 /* May a frame in this state be given as number index of a block or range of this shape? */
-static bool fits(unsigned state, unsigned shape, size_t index)
+static bool fits_shape(unsigned state, unsigned shape, size_t index)
 {
     if (state == SHAPE_RANGE) {
         return true;
@@ -52,7 +52,7 @@ void ashlar_frames_check_shape(struct ashlar_frames *pool, ashlar_pfn first, siz
         ASHLAR_CHECK(mapped == 0 || mapped == SHAPE_MAPPED_MANY,
                      "frames: give of frame 0x%lx, still mapped %u times, by %p", frame, mapped / SHAPE_MAPPED_ONE,
                      caller);
-        if (!fits(taken, shape, i)) {
+        if (!fits_shape(taken, shape, i)) {
             ASHLAR_CHECK(taken > ASHLAR_FRAMES_ORDER_MAX + 1u,
                          "frames: give of frame 0x%lx, taken as order %u: the wrong order, by %p", frame, taken - 1u,
                          caller);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* bitmap.c - runs and blocks of bits against one bit after the other. */
+#include "frames/bitmap.h"
 #include "frames/internal.h"
 #include "tap.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* chunk.c - which chunk is taken from: free 2 MiB blocks survive, and come back. */
+#include "frames/admission.h"
 #include "pool.h"
 
 #define CHUNKS 256u

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* frames_audit.c - the audit sees every single damage: bits, counts, classes, sums. Each is done, seen, and undone. */
+#include "frames/regions.h"
 #include "pool.h"
 
 static struct ashlar_frames *pool;

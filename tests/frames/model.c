@@ -6,6 +6,7 @@
  * as wrong as a frame handed out twice. The pool is filled and emptied in
  * turns, and audited as it goes. A failure prints its seed.
  */
+#include "frames/regions.h"
 #include "pool.h"
 
 #define END ((ashlar_pfn)0x104000) /* of all layouts: 64 MiB above 4 GiB */

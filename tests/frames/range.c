@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* range.c - large blocks and ranges in pools that are nearly what they need: what fails must not free what lives. */
+#include "frames/admission.h"
 #include "pool.h"
 
 static struct ashlar_frames *pool;
