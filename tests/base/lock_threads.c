@@ -4,10 +4,8 @@
 #include "base/lock.h"
 #include "sim.h"
 #include "tap.h"
+#include "threads.h"
 
-#include <pthread.h>
-
-#define THREADS 4u
 #define ROUNDS 20000u
 
 static struct ashlar_lock outer;
@@ -46,17 +44,9 @@ static void *work(void *argument)
 
 int main(void)
 {
-    pthread_t threads[THREADS];
     ashlar_lock_init(&outer, ASHLAR_RANK_HEAP, "outer");
     ashlar_lock_init(&inner, ASHLAR_RANK_FRAMES, "inner");
-    for (uintptr_t i = 0; i < THREADS; i++) {
-        if (pthread_create(&threads[i], NULL, work, (void *)i) != 0) {
-            return 1;
-        }
-    }
-    for (unsigned i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    run_threads(work);
     is_u(clashes, 0, "never two CPUs within one lock");
     is_u(outer_count, THREADS * ROUNDS, "no count of the outer lock is lost");
     is_u(inner_count, THREADS * ROUNDS, "nor of the inner one");

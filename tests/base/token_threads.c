@@ -3,10 +3,8 @@
 #include "base/token.h"
 #include "sim.h"
 #include "tap.h"
+#include "threads.h"
 
-#include <pthread.h>
-
-#define THREADS 4u
 #define ROUNDS 20000u
 
 static struct ashlar_token token;
@@ -37,15 +35,7 @@ static void *work(void *argument)
 
 int main(void)
 {
-    pthread_t threads[THREADS];
-    for (uintptr_t i = 0; i < THREADS; i++) {
-        if (pthread_create(&threads[i], NULL, work, (void *)i) != 0) {
-            return 1;
-        }
-    }
-    for (unsigned i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    run_threads(work);
     is_u(clashes, 0, "never two with the token");
     is_u(taken, THREADS * ROUNDS / 2u, "each who waits gets it");
     ok(tried <= THREADS * ROUNDS / 2u, "who does not wait gets it at times: %lu", tried);

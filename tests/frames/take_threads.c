@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* take_threads.c - real threads as CPUs on one pool: no frame is with two of them, and none is lost. */
 #include "pool.h"
+#include "threads.h"
 
-#include <pthread.h>
-
-#define THREADS 4u
 #define ROUNDS 20000u
 #define FIRST 4096u
 #define FRAMES 6000u
@@ -26,7 +24,7 @@ static void own(ashlar_pfn first, size_t frames, uint32_t from, uint32_t to)
 
 static void *work(void *argument)
 {
-    uint32_t me = (uint32_t)(uintptr_t)argument;
+    uint32_t me = (uint32_t)(uintptr_t)argument + 1u;
     uint64_t seed = me * 77u;
     sim_set_cpu(me - 1u);
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -54,16 +52,8 @@ static void test_rest(void)
 
 int main(void)
 {
-    pthread_t threads[THREADS];
     pool = pool_at(FIRST, FRAMES);
-    for (uintptr_t i = 0; i < THREADS; i++) {
-        if (pthread_create(&threads[i], NULL, work, (void *)(i + 1u)) != 0) {
-            return 1;
-        }
-    }
-    for (unsigned i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    run_threads(work);
     is_u(clashes, 0, "no frame was with two CPUs");
     is_u(stats_of(pool).free_frames, FRAMES, "none was lost");
     test_rest();

@@ -8,7 +8,7 @@ undefined one belongs to the floor whose object defines it. Callbacks that a flo
 import os
 import tempfile
 
-from house import FREESTANDING_HEADERS, INCLUDE, KERNELS, Tap, floors, objects, resolve, run, sources, symbols
+from house import FREESTANDING_HEADERS, INCLUDE, KERNELS, Tap, floors, objects, plant, resolve, run, sources, symbols
 
 FLOORS = floors()
 # Adapters stand beside the floors, on memmap; their headers are for kernels and for each other, and no floor includes them.
@@ -73,11 +73,7 @@ def own_test(tap):
     """Would it be noticed? A small tree with an upward include and an upward call."""
     home = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
-        for path, text in BAD_TREE.items():
-            os.makedirs(os.path.join(folder, os.path.dirname(path)), exist_ok=True)
-            with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
-                file.write(text)
-        os.chdir(folder)
+        plant(folder, BAD_TREE)
         tap.ok([] if len(include_problems("src/base/up.c", "base")) == 3 else "it was not", "an upward include is noticed")
         for name in ("base/call", "heap/x"):
             os.makedirs("build/sample/src/" + os.path.dirname(name))

@@ -82,6 +82,15 @@ def our_c():
     return [path for path in files if not path.startswith("tests/must_fail/")]
 
 
+def plant(folder, tree):
+    """Write {path: text} below the folder, and go there: the small trees in which a test sees whether it would notice."""
+    for path, text in tree.items():
+        os.makedirs(os.path.join(folder, os.path.dirname(path)), exist_ok=True)
+        with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
+            file.write(text)
+    os.chdir(folder)
+
+
 def resolve(path, include):
     """The file that an include means, or None where it is no file of ours."""
     for base in (os.path.dirname(path), "src", "include", "sim", "kernel", "tests", "port", "."):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-from house import Tap, floors, note, sources
+from house import Tap, floors, note, plant, sources
 
 LIMIT = 60
 FLOOR_LINES = 4000
@@ -36,11 +36,8 @@ def own_test(tap):
     """Would it be noticed? A floor of two files, of which one is too long, and together they are too much."""
     home = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
-        os.makedirs(folder + "/src/base")
-        os.chdir(folder)
-        for path, lines in (("src/FLOORS", 0), ("src/base/a.c", FILE_LINES), ("src/base/b.h", FLOOR_LINES - FILE_LINES)):
-            with open(path, "w", encoding="utf-8") as file:
-                file.write("base\n" if lines == 0 else "\n" * lines)
+        plant(folder, {"src/FLOORS": "base\n", "src/base/a.c": "\n" * FILE_LINES,
+                       "src/base/b.h": "\n" * (FLOOR_LINES - FILE_LINES)})
         problems = over(FILE_LINES, sources("src/*/*.[ch]"))
         tap.ok([] if problems == ["src/base/b.h has 3500 lines"] else problems, "a file that is too long is noticed")
         tap.ok(large_floors(floor_lines()), "a floor of %d lines is not too large" % FLOOR_LINES)

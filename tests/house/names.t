@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import tempfile
 
-from house import KERNELS, Tap, library, run, sources
+from house import KERNELS, Tap, library, plant, run, sources
 
 TAGS = {"struct", "union", "enum"}
 
@@ -89,11 +89,7 @@ def own_test(tap):
     """Would it be noticed? A small tree with names that mean two things."""
     home = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
-        for path, text in BAD_TREE.items():
-            os.makedirs(os.path.join(folder, os.path.dirname(path)), exist_ok=True)
-            with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
-                file.write(text)
-        os.chdir(folder)
+        plant(folder, BAD_TREE)
         for ending in "ch":
             problems = same_names(sources("src/*/*." + ending))
             tap.ok([] if problems == ["a.%s is in src/base, src/heap" % ending] else problems,

@@ -9,7 +9,7 @@ The simulated machine's files have no list, but no circle either. There is no ex
 import os
 import tempfile
 
-from house import INCLUDE, KERNELS, Tap, floor_files, floors, objects, resolve, run, sources, symbols
+from house import INCLUDE, KERNELS, Tap, floor_files, floors, objects, plant, resolve, run, sources, symbols
 
 # 64-bit code of a release build, 32-bit code of a debug build.
 SIM_BUILDS = ["clang64", "gcc32"]
@@ -98,11 +98,7 @@ BAD_TREE = {
 
 
 def build_bad_tree(folder):
-    for path, text in BAD_TREE.items():
-        os.makedirs(os.path.join(folder, os.path.dirname(path)), exist_ok=True)
-        with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
-            file.write(text)
-    os.chdir(folder)
+    plant(folder, BAD_TREE)
     for path in sources("src/*/*.c", "sim/*.c"):
         output = "build/sample/" + path[:-1] + "o"
         os.makedirs(os.path.dirname(output), exist_ok=True)

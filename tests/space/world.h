@@ -19,12 +19,11 @@
 #include "space/cursor.h"
 #include "space/half.h"
 #include "tap.h"
+#include "world_formats.h"
 
 #define MIB ((size_t)1 << 20)
 #define GIB ((size_t)1 << 30)
 #define PAGES_OF(bytes) ((size_t)((bytes) >> ASHLAR_PAGE_SHIFT))
-#define WORLD_FEATURES                                                                                                 \
-    (ASHLAR_FEATURE_NX | ASHLAR_FEATURE_GLOBAL | ASHLAR_FEATURE_LARGE | ASHLAR_FEATURE_GIB | ASHLAR_FEATURE_PAT)
 #define WORLD_CPUS 2u
 
 #define IMAGE_FRAME 0x100u
@@ -34,25 +33,6 @@
 #define STACK_FRAMES 4u
 #define STACK_OFFSET_PAGES 0x180u
 #define LOADER_FRAME 0x300u
-
-struct world_format {
-    const struct ashlar_paging *paging;
-    enum sim_format sim;
-    unsigned physical_bits;
-};
-
-static const struct world_format world_formats[] = {
-    {&ashlar_paging_two_level, SIM_TWO_LEVEL, 32},
-    {&ashlar_paging_pae, SIM_PAE, 36},
-    {&ashlar_paging_4level, SIM_FOUR_LEVEL, 46},
-    {&ashlar_paging_5level, SIM_FIVE_LEVEL, 52},
-};
-#define WORLD_FORMATS (sizeof world_formats / sizeof world_formats[0])
-
-/* The formats whose page numbers this build's words hold: two on a 32-bit host. */
-#define FOR_EACH_FORMAT(format)                                                                                        \
-    for (const struct world_format *format = world_formats; format < world_formats + WORLD_FORMATS; format++)          \
-        if (ashlar_paging_fits(format->paging))
 
 /* What a test may choose; zero is the usual. */
 struct world_options {
