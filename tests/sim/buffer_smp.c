@@ -1,66 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* buffer_smp.c - the simulated store buffers: what x86 allows happens, and what it forbids does not.
- *
- * Litmus tests, as in the papers: a few accesses on each CPU, many seeds, and a
- * look at which outcomes there were. Accesses are those of the library
- * (base/atomic.h, arch/access.h); a plain read is a look at memory, where other
- * CPUs and page walks read.
- */
-#include "arch/access.h"
-#include "base/lock.h"
-#include "machine.h"
-#include "schedule.h"
-#include "sim.h"
-#include "tap.h"
-#include <ashlar/port.h>
-
-#define CPUS 4u
-#define SEEDS 300u
-#define LATE 40u       /* one in: a buffer seldom drains */
-#define NEVER 1000000u /* only what drains it, or a full buffer */
-
-static struct {
-    volatile uintptr_t word[CPUS];
-    volatile uintptr_t other;
-    uintptr_t seen[CPUS];
-    unsigned handled[CPUS];
-    unsigned arrived;
-    unsigned long bad;  /* must not be */
-    unsigned long late; /* a store that memory had not yet */
-    struct ashlar_lock lock;
-} run;
-
-static void handle(void);
-
-static void run_on(unsigned cpus, void (*body)(void *), uint64_t seed, unsigned drain_one_in)
-{
-    const struct sim_schedule_options options = {.seed = seed,
-                                                 .kick_one_in = 2,
-                                                 .drain_one_in = drain_one_in,
-                                                 .interrupt = handle};
-    memset((void *)&run.word, 0, sizeof run.word);
-    memset(run.seen, 0, sizeof run.seen);
-    memset(run.handled, 0, sizeof run.handled);
-    run.arrived = 0;
-    ashlar_lock_init(&run.lock, ASHLAR_RANK_SPACE, "lock");
-    const char *why = sim_schedule(cpus, body, NULL, &options);
-    if (why != NULL) {
-        run.bad++;
-        printf("# seed %u: %s\n", (unsigned)seed, why);
-    }
-}
-
-/* Seeds that had this outcome. */
-static unsigned count(unsigned cpus, void (*body)(void *), unsigned drain_one_in, bool (*outcome)(void))
-{
-    unsigned found = 0;
-    run.bad = run.late = 0;
-    for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        run_on(cpus, body, seed, drain_one_in);
-        found += outcome();
-    }
-    return found;
-}
+/* buffer_smp.c - the simulated store buffers: what x86 allows happens, and what it forbids does not. */
+#include "sim/litmus.h"
 
 /* Goes on when both CPUs are here, for the first or second time: so none drains its buffer at its end before. */
 static void meet(unsigned times)
@@ -367,101 +307,6 @@ static void test_interrupts(void)
     ok(run.bad == 0 && run.late > SEEDS, "interrupts, and the return from them, drain the buffer");
 }
 
-/* --- page walks ------------------------------------------------------------------------------------ */
-
-#define ADDRESS UINT64_C(0x5000)
-#define ALIAS UINT64_C(0x6000) /* the table itself */
-#define ENTRY(frame) (UINT64_C(frame) << 12 | 0x63u)
-
-static volatile uint64_t *entry_of(uint64_t frame, unsigned index)
-{
-    return (volatile uint64_t *)sim_ram_frame(frame) + index;
-}
-
-/* Tables 1, 2, ... in a row, the last one mapped at ALIAS; 64-bit entries on both. */
-static void make_tables(void)
-{
-    const struct sim_mmu_options options = {.features = SIM_CPU_USUAL,
-                                            .kernel_first = 0,
-                                            .kernel_bytes = UINT64_C(1) << 21};
-    unsigned levels = sizeof(uintptr_t) == 8 ? 4u : 3u;
-    sim_ram_init(UINT64_C(1) << 24);
-    sim_mmu_init(sizeof(uintptr_t) == 8 ? SIM_FOUR_LEVEL : SIM_PAE, CPUS, &options);
-    for (uint64_t table = 1; table < levels; table++) {
-        *entry_of(table, 0) = levels == 3u && table == 1 ? UINT64_C(2) << 12 | 1u : (table + 1u) << 12 | 0x63u;
-    }
-    *entry_of(levels, 6) = (uint64_t)levels << 12 | 0x23u;
-    for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-        sim_mmu_set_root(cpu, 0x1000);
-    }
-}
-
-static uint64_t last_table(void)
-{
-    return sizeof(uintptr_t) == 8 ? 4u : 3u;
-}
-
-static bool reaches(unsigned cpu)
-{
-    uint32_t value;
-    return sim_load(cpu, ADDRESS, &value, sizeof value, 0) == 0;
-}
-
-static void map_and_look(void *context)
-{
-    (void)context;
-    if (ashlar_port_cpu() == 0) {
-        entry_store_present_64(entry_of(last_table(), 5), ENTRY(9));
-        sim_tlb_fill(0, ADDRESS);
-        run.late += !sim_tlb_has(0, ADDRESS);
-        run.seen[0] = 1;
-        for (unsigned i = 0; i < 20; i++) {
-            sim_yield();
-        }
-        run.bad += !reaches(0);
-        return;
-    }
-    while (run.seen[0] == 0) {
-        (void)sim_wait();
-    }
-    run.seen[1] = reaches(1);
-    while (!reaches(1)) {
-        (void)sim_wait();
-    }
-}
-
-static bool was_late(void)
-{
-    *entry_of(last_table(), 5) = 0;
-    sim_mmu_flush_all(0);
-    sim_mmu_flush_all(1);
-    return run.seen[1] == 0;
-}
-
-static void store_by_alias(void *context)
-{
-    volatile uint64_t *alias = (volatile uint64_t *)sim_pointer(ALIAS) + 5;
-    volatile uint64_t *direct = entry_of(last_table(), 5);
-    (void)context;
-    entry_store_present_64(alias, ENTRY(9));
-    run.bad += entry_load_64(direct) != ENTRY(9) || entry_load_64(alias) != ENTRY(9);
-    run.late += *direct == 0 && *alias == 0;
-    entry_store_absent_64(direct, 0);
-    run.bad += entry_load_64(alias) != 0;
-}
-
-static void test_walks(void)
-{
-    make_tables();
-    unsigned found = count(2, map_and_look, LATE, was_late);
-    ok(found > SEEDS / 10u && found < SEEDS, "another CPU's walk finds an entry late, in %u seeds", found);
-    ok(run.bad == 0 && run.late > SEEDS / 10u, "the CPU's own access does at once, a walk unasked does not");
-    is_u(count(2, map_and_look, 0, was_late), 0, "without store buffers all do");
-    (void)count(1, store_by_alias, LATE, was_late);
-    ok(run.bad == 0 && run.late > SEEDS / 10u, "a frame's two pointers are one memory to the buffer");
-    ok((*entry_of(last_table(), 6) & 0x40u) != 0, "what was stored to is dirty");
-}
-
 /* --- sooner or later ----------------------------------------------------------------------------- */
 
 static void store_and_yield(void *context)
@@ -537,11 +382,11 @@ static void test_repeatable(void)
 int main(void)
 {
     make_tables();
+    interrupt = handle;
     test_overtaking();
     test_order();
     test_own();
     test_interrupts();
-    test_walks();
     test_fairness();
     test_repeatable();
     return done_testing();
