@@ -72,6 +72,12 @@ kernel_test() {
     ok $? "$name: the kernel ended well ($*)"
 }
 
+# host_has GIB: memory to spare, for a machine that is large.
+host_has() {
+    available=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+    [ "${available:-0}" -ge $(($1 * 1024 * 1024)) ]
+}
+
 done_testing() {
     echo "1..$count"
     [ "$failures" -eq 0 ]

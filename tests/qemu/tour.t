@@ -6,10 +6,9 @@
 boots 0 "the tour with 64 MiB" --mem 64M "$KERNEL" tour
 says 'The tour is over' "it says so"
 boots 0 "the tour with 16 MiB" --mem 16M "$KERNEL" tour
-available=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
-if [ "${available:-0}" -ge $((5 * 1024 * 1024)) ]; then
+if host_has 5; then
     boots 0 "the tour with 3 GiB" --mem 3G --timeout 180 "$KERNEL" tour
-elif [ "${available:-0}" -ge $((2 * 1024 * 1024)) ]; then
+elif host_has 2; then
     boots 0 "the tour with 1 GiB" --mem 1G --timeout 120 "$KERNEL" tour
     skip "the tour with 3 GiB" "the host has less than 5 GiB to spare"
 else
