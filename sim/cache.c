@@ -11,7 +11,6 @@
 #include "machine.h"
 #include "ram.h"
 #include <stdlib.h>
-#include <string.h>
 
 static struct {
     uint32_t *counts; /* by frame */

@@ -10,7 +10,6 @@
 #include <ashlar/port.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define MESSAGE_BYTES 512
 

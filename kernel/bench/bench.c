@@ -20,7 +20,6 @@
 #include "memory/memory.h"
 #include "x86/cpu.h"
 #include <ashlar/kmalloc.h>
-#include <ashlar/port.h>
 
 #define ROUNDS 1024u
 #define SPACES_MAX 1000u

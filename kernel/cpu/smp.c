@@ -17,7 +17,6 @@
 #include "cpu/lapic.h"
 #include "cpu/percpu.h"
 #include "cpu/timer.h"
-#include "cpu/trap.h"
 #include "io/print.h"
 #include "io/string.h"
 #include "memory/image.h"

@@ -7,7 +7,6 @@
 #include "memory/loader.h"
 
 #include "io/print.h"
-#include "io/string.h"
 #include "memory/memory.h"
 #include <ashlar/multiboot1.h>
 #include <ashlar/multiboot2.h>

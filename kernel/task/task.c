@@ -21,7 +21,6 @@
 #include "cpu/spin.h"
 #include "cpu/timer.h"
 #include "cpu/trap.h"
-#include "memory/image.h"
 #include "x86/cpu.h"
 #include <ashlar/kmalloc.h>
 #include <ashlar/kva.h>

@@ -3,7 +3,6 @@
 #include "cpu/timer.h"
 #include "cpu/trap.h"
 #include "io/string.h"
-#include "memory/image.h"
 #include "memory/memory.h"
 #include "task/process.h"
 #include "tests/tap.h"

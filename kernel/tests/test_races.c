@@ -5,7 +5,6 @@
  * host's. With one CPU, the same between threads.
  */
 #include "cpu/smp.h"
-#include "cpu/timer.h"
 #include "cpu/trap.h"
 #include "io/print.h"
 #include "memory/image.h"

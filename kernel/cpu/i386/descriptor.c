@@ -14,7 +14,6 @@
 #include "cpu/descriptor.h"
 
 #include "cpu/trap.h"
-#include "x86/cpu.h"
 
 #define SELECTOR_MAIN_TASK 0x18u
 #define SELECTOR_FAULT_TASK 0x20u

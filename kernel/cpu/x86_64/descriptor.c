@@ -7,7 +7,6 @@
  */
 #include "cpu/descriptor.h"
 
-#include "cpu/trap.h"
 #include "x86/cpu.h"
 
 #define SELECTOR_TASK 0x20u
