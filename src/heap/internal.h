@@ -423,7 +423,7 @@ void ashlar_heap_keep_fewer(struct owner *owner, const struct slab *slab);
 void ashlar_heap_bin_init(struct bin *bins, size_t count);
 void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct slab *slab);
 
-/* --- heap.c -------------------------------------------------------------- */
+/* --- take.c -------------------------------------------------------------- */
 
 /* Is this the allocation that ashlar_heap_fail_nth wants to fail? */
 bool ashlar_heap_fail_now(struct ashlar_heap *heap);
@@ -437,7 +437,7 @@ size_t ashlar_heap_usable(struct ashlar_heap *heap, const void *object, const vo
 void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags, const void *caller);
 void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *caller);
 
-/* --- large.c ------------------------------------------------------------- */
+/* --- heap_large.c ------------------------------------------------------------- */
 
 /* A run in RUN_MOVING, grown for if need be; NULL. */
 struct slab *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags);
@@ -446,7 +446,7 @@ void *ashlar_heap_large(struct ashlar_heap *heap, size_t bytes, size_t align_byt
 bool ashlar_heap_large_free_locked(struct ashlar_heap *heap, uintptr_t object);
 bool ashlar_heap_large_resize(struct ashlar_heap *heap, struct slab *run, uint32_t units);
 
-/* --- report.c ------------------------------------------------------------ */
+/* --- heap_explain.c ------------------------------------------------------------ */
 
 /* The run that this address lies in; one in RUN_NONE if there is none. */
 struct slab *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address);

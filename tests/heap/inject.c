@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* fail.c - each commit of the source and each allocation fails in turn, once and from then on: what was returned is told,
+/* inject.c - each commit of the source and each allocation fails in turn, once and from then on: what was returned is told,
  * nothing is lost, and all can be had afterwards.
  */
 #include "source.h"

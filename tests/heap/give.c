@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* heap.c - sizes, alignment, zeroes, realloc, sized frees; and each misuse of a pointer with its message. */
+/* give.c - sizes, alignment, zeroes, realloc, sized frees; and each misuse of a pointer with its message. */
 #include "source.h"
 
 #include <ashlar/heap.h>

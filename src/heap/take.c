@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* heap.c - the calls that take and give objects of any size, and their slow paths.
+/* take.c - the calls that take and give objects of any size, and their slow paths.
  *
  * take:  pop -> drain, other slabs, a slab from empty runs -> grow -> kept slabs
  *        and reclaimers -> an object of a larger class -> NULL

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* offline.c - a CPU goes offline: what it kept, and what was on its way to it, can be had by the others. */
+/* work.c - a CPU goes offline: what it kept, and what was on its way to it, can be had by the others. */
 #include "source.h"
 
 #include <ashlar/heap.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* report.c - what an address is, which objects are live, how much there is of what; and fatal reports about pointers.
+/* heap_explain.c - what an address is, which objects are live, how much there is of what; and fatal reports about pointers.
  *
  * Nothing here takes a lock, so all of it works in a stopped kernel and in
  * fault handlers. The map leads from an address to a descriptor; as a run's

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* large.c - blocks over 32 KiB, or aligned to more than 4 KiB: each a run of its own.
+/* heap_large.c - blocks over 32 KiB, or aligned to more than 4 KiB: each a run of its own.
  *
  * Its first allocated bit says that the block is live, as for any object. It is
  * read and cleared under the lock, so that of two frees at once one is found.

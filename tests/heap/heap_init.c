@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* range.c - heaps over plain ranges: how much of them is payload, any alignment, the least, and what is borrowed. */
+/* heap_init.c - heaps over plain ranges: how much of them is payload, any alignment, the least, and what is borrowed. */
 #include "source.h"
 
 #include <ashlar/heap.h>

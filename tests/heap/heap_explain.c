@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* report.c - what an address is, in values and in words; the walk over live objects; statistics. */
+/* heap_explain.c - what an address is, in values and in words; the walk over live objects; statistics. */
 #include "source.h"
 
 #include <ashlar/heap.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* audit.c - every invariant that can be looked at, while nobody uses the heap.
+/* heap_audit.c - every invariant that can be looked at, while nobody uses the heap.
  *
  * The runs in order of address first (tiling, map, merging, totals), each by its
  * state; then what hangs together by lists: bins of runs, bins of owners and

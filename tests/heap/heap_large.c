@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* large.c - blocks that are a run of their own: growing and shrinking in place, moving by the source, alignment. */
+/* heap_large.c - blocks that are a run of their own: growing and shrinking in place, moving by the source, alignment. */
 #include "source.h"
 
 #include <ashlar/heap.h>

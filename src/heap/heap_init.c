@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* init.c - laying out a heap over a source's range, or within a plain one.
+/* heap_init.c - laying out a heap over a source's range, or within a plain one.
  *
  *   source:  storage: | heap | owners |      range: | map | descriptors | bits | units ... |
  *   plain:   range:   | heap | owners | map | descriptors | bits | units ... |
