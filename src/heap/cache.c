@@ -44,7 +44,7 @@ COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *nam
         (align_bytes & (align_bytes - 1u)) != 0 || (flags & ~ASHLAR_CACHE_CANARY) != 0) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    struct slab *run =
+    struct run *run =
         ashlar_heap_fail_now(heap) ? NULL : ashlar_heap_run_obtain(heap, cache_bytes(heap), GRANULE_BYTES, 0);
     if (run == NULL) {
         return ASHLAR_NO_FRAMES;
@@ -53,9 +53,9 @@ COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *nam
     set_up(heap, cache, object_bytes, align_bytes, flags);
     cache->name = name;
     cache->run = run;
-    ashlar_heap_map_run(heap, run, offset_of(heap, run));
+    ashlar_heap_map_run(heap, run, run_offset(heap, run));
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    poke(&run->state, RUN_META);
+    store_relaxed(&run->state, RUN_META);
     cache->next = heap->caches;
     heap->caches = cache;
     heap->cache_count++;
@@ -81,8 +81,8 @@ void *ashlar_cache_alloc(struct ashlar_cache *cache, unsigned flags)
 {
     void *object = NULL;
     struct owner *owner;
-    if (LIKELY(enter_fast(cache->heap, &owner))) {
-        object = slab_pop(cache->bin[owner->index].current);
+    if (__builtin_expect(enter_fast(cache->heap, &owner), 1)) {
+        object = pop_free(cache->bin[owner->index].current);
         leave_fast(owner);
     }
     if (__builtin_expect(object == NULL, 0)) {
@@ -92,9 +92,9 @@ void *ashlar_cache_alloc(struct ashlar_cache *cache, unsigned flags)
 }
 
 /* The slab of this object, which has to be the cache's. */
-static struct slab *slab_of(struct ashlar_cache *cache, const void *object, const void *caller)
+static struct run *slab_of(struct ashlar_cache *cache, const void *object, const void *caller)
 {
-    struct slab *slab = ashlar_heap_find(cache->heap, (uintptr_t)object);
+    struct run *slab = ashlar_heap_find(cache->heap, (uintptr_t)object);
     if (__builtin_expect(slab->cache != cache || !is_slab(slab), 0)) {
         slab = ashlar_heap_find_live(cache->heap, object, "cache free", caller);
         ashlar_panic("heap: free of %p to cache %s: it is an object of %s%s, %zu bytes; called from %p", object,
@@ -121,7 +121,7 @@ static size_t take_some(struct ashlar_cache *cache, void **objects, size_t count
         return 0;
     }
     const struct bin *bin = &cache->bin[owner->index];
-    for (void *object; taken < count && (object = slab_pop(bin->current)) != NULL; taken++) {
+    for (void *object; taken < count && (object = pop_free(bin->current)) != NULL; taken++) {
         objects[taken] = object;
     }
     leave_fast(owner);
@@ -162,7 +162,7 @@ static size_t give_some(struct ashlar_cache *cache, void *const *objects, size_t
     }
     for (; given < count; given++) {
         uintptr_t object = (uintptr_t)objects[given];
-        struct slab *slab = ashlar_heap_find(heap, object);
+        struct run *slab = ashlar_heap_find(heap, object);
         enum pushed pushed = slab->cache == cache ? push_own(heap, owner, object, &slab) : PUSH_REFUSED;
         if (pushed == PUSH_REFUSED) {
             break;
@@ -189,7 +189,7 @@ void ashlar_cache_free_bulk(struct ashlar_cache *cache, void *const *objects, si
 
 /* --- canaries ------------------------------------------------------------ */
 
-COLD void ashlar_heap_canary_check(const struct slab *slab, const void *object, const void *caller)
+COLD void ashlar_heap_canary_check(const struct run *slab, const void *object, const void *caller)
 {
     const struct ashlar_cache *cache = slab->cache;
     if (cache == NULL || (cache->flags & ASHLAR_CACHE_CANARY) == 0) {
@@ -205,24 +205,24 @@ COLD void ashlar_heap_canary_check(const struct slab *slab, const void *object, 
 
 /* --- destroying, listing ------------------------------------------------- */
 
-COLD static struct slab *slab_number(const struct ashlar_heap *heap, uint32_t number)
+COLD static struct run *slab_number(const struct ashlar_heap *heap, uint32_t number)
 {
-    return slab_at(heap, number * (uint32_t)sizeof(struct slab));
+    return run_at(heap, number * (uint32_t)sizeof(struct run));
 }
 
-COLD static bool is_of(const struct slab *slab, const struct ashlar_cache *cache)
+COLD static bool is_of(const struct run *slab, const struct ashlar_cache *cache)
 {
     return is_slab(slab) && slab->cache == cache;
 }
 
 /* Objects of a slab that are on their way back. */
-COLD static size_t count_pending(const struct ashlar_heap *heap, const struct slab *slab)
+COLD static size_t count_pending(const struct ashlar_heap *heap, const struct run *slab)
 {
     size_t count = 0;
     for (uint32_t i = 0; i < slab->capacity; i++) {
         uintptr_t object = slab->base + (uintptr_t)i * slab->stride;
         count += has_bit(heap->bits, (object - heap->base) >> GRANULE_SHIFT) &&
-                 peek(&words_at(object)[1]) == pending_mark(object);
+                 load_relaxed(&object_words(object)[1]) == pending_mark(object);
     }
     return count;
 }
@@ -232,12 +232,12 @@ COLD static void count_all(const struct ashlar_cache *cache, size_t *live, size_
     const struct ashlar_heap *heap = cache->heap;
     *live = 0;
     *pending = 0;
-    for (uint32_t i = 1; i < heap->slabs_begun; i++) {
-        const struct slab *slab = slab_number(heap, i);
+    for (uint32_t i = 1; i < heap->runs_begun; i++) {
+        const struct run *slab = slab_number(heap, i);
         if (is_of(slab, cache)) {
             size_t on_way = count_pending(heap, slab);
             *pending += on_way;
-            *live += slab->capacity - free_count(slab) - on_way;
+            *live += slab->capacity - free_in_slab(slab) - on_way;
         }
     }
 }
@@ -263,8 +263,8 @@ COLD static void release_all(struct ashlar_cache *cache)
     }
     *link = cache->next;
     heap->cache_count--;
-    for (uint32_t i = 1; i < heap->slabs_begun; i++) {
-        struct slab *slab = slab_number(heap, i);
+    for (uint32_t i = 1; i < heap->runs_begun; i++) {
+        struct run *slab = slab_number(heap, i);
         if (is_of(slab, cache)) {
             if (slab->state == RUN_KEPT) {
                 ashlar_heap_keep_fewer(&heap->owners[slab->owner], slab);
@@ -273,7 +273,7 @@ COLD static void release_all(struct ashlar_cache *cache)
         }
     }
     cache->run->clean = 0;
-    poke(&cache->run->state, RUN_MOVING);
+    store_relaxed(&cache->run->state, RUN_MOVING);
     ashlar_heap_run_file_locked(heap, cache->run, RUN_EMPTY);
     ashlar_lock_give(&heap->lock, interrupts);
 }
@@ -307,12 +307,12 @@ COLD static void describe(const struct ashlar_cache *cache, struct ashlar_cache_
     info->name = cache->name;
     info->object_bytes = cache->object_bytes;
     info->stride_bytes = cache->stride;
-    for (uint32_t i = 1; i < heap->slabs_begun; i++) {
-        const struct slab *slab = slab_number(heap, i);
+    for (uint32_t i = 1; i < heap->runs_begun; i++) {
+        const struct run *slab = slab_number(heap, i);
         if (is_of(slab, cache)) {
             info->slabs++;
             info->capacity += slab->capacity;
-            info->live += slab->capacity - free_count(slab);
+            info->live += slab->capacity - free_in_slab(slab);
             info->slab_bytes += (size_t)slab->units << heap->unit_shift;
         }
     }

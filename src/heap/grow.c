@@ -59,7 +59,7 @@ COLD static void token_take(struct ashlar_heap *heap)
 
 COLD static void token_give(struct ashlar_heap *heap)
 {
-    size_t pages = heap->backed_units + heap->map_pages + heap->slab_pages + heap->bit_pages;
+    size_t pages = heap->backed_units + heap->map_pages + heap->run_pages + heap->bit_pages;
     if (pages > heap->peak_bytes >> ASHLAR_PAGE_SHIFT) {
         heap->peak_bytes = pages << ASHLAR_PAGE_SHIFT;
     }
@@ -88,16 +88,16 @@ COLD static bool ensure_descriptors(struct ashlar_heap *heap)
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     uint32_t spares = ashlar_heap_spares_locked(heap);
     ashlar_lock_give(&heap->lock, interrupts);
-    if (spares >= SPARES_WANTED || heap->slabs_backed == heap->slabs_most) {
+    if (spares >= SPARES_WANTED || heap->runs_backed == heap->runs_most) {
         return spares >= SPARES_NEEDED;
     }
-    if (!back_metadata(heap, heap->slabs, heap->slab_pages, 1)) {
+    if (!back_metadata(heap, heap->runs, heap->run_pages, 1)) {
         return spares >= SPARES_NEEDED;
     }
-    size_t most = (size_t)(heap->slab_pages + 1u) * ASHLAR_PAGE_BYTES / sizeof(struct slab);
+    size_t most = (size_t)(heap->run_pages + 1u) * ASHLAR_PAGE_BYTES / sizeof(struct run);
     interrupts = ashlar_lock_take(&heap->lock);
-    heap->slab_pages++;
-    heap->slabs_backed = most < heap->slabs_most ? (uint32_t)most : heap->slabs_most;
+    heap->run_pages++;
+    heap->runs_backed = most < heap->runs_most ? (uint32_t)most : heap->runs_most;
     ashlar_lock_give(&heap->lock, interrupts);
     return true;
 }
@@ -126,7 +126,7 @@ COLD static bool extend_limit(struct ashlar_heap *heap, uint32_t units, uint32_t
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     bool described = ashlar_heap_spares_locked(heap) != 0; /* others may have used them up meanwhile */
     if (described) {
-        struct slab *run = ashlar_heap_describe_locked(heap, heap->limit, more);
+        struct run *run = ashlar_heap_describe_locked(heap, heap->limit, more);
         heap->limit += more;
         ashlar_heap_run_file_locked(heap, run, RUN_BARE);
         atomic_store(&heap->granules, (uintptr_t)heap->limit << heap->unit_granule_shift);
@@ -135,27 +135,27 @@ COLD static bool extend_limit(struct ashlar_heap *heap, uint32_t units, uint32_t
     return described;
 }
 
-COLD static struct slab *take_run(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units, uint32_t align_bytes)
+COLD static struct run *take_run(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units, uint32_t align_bytes)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    struct slab *run = ashlar_heap_run_take_locked(heap, pool, units, align_bytes);
+    struct run *run = ashlar_heap_run_take_locked(heap, pool, units, align_bytes);
     ashlar_lock_give(&heap->lock, interrupts);
     return run;
 }
 
-COLD static void file_run(struct ashlar_heap *heap, struct slab *run, enum run_state state)
+COLD static void file_run(struct ashlar_heap *heap, struct run *run, enum run_state state)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     ashlar_heap_run_file_locked(heap, run, state);
     ashlar_lock_give(&heap->lock, interrupts);
 }
 
-COLD static struct slab *take_bare(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
+COLD static struct run *take_bare(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
     if (!ensure_descriptors(heap)) {
         return NULL;
     }
-    struct slab *run = take_run(heap, &heap->bare, units, align_bytes);
+    struct run *run = take_run(heap, &heap->bare, units, align_bytes);
     if (run == NULL && extend_limit(heap, units, align_bytes)) {
         run = take_run(heap, &heap->bare, units, align_bytes);
     }
@@ -163,18 +163,18 @@ COLD static struct slab *take_bare(struct ashlar_heap *heap, uint32_t units, uin
 }
 
 /* The zones that are all bare if this run is. */
-COLD static struct zones zones_of(struct ashlar_heap *heap, const struct slab *run)
+COLD static struct zones zones_of(struct ashlar_heap *heap, const struct run *run)
 {
     uint32_t low = run->first;
     uint32_t end = run->first + run->units;
     uint32_t high = end;
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    const struct slab *before = ashlar_heap_run_before_locked(heap, run);
-    const struct slab *after = ashlar_heap_run_after_locked(heap, run);
-    if (peek(&before->state) == RUN_BARE) {
+    const struct run *before = ashlar_heap_run_before_locked(heap, run);
+    const struct run *after = ashlar_heap_run_after_locked(heap, run);
+    if (load_relaxed(&before->state) == RUN_BARE) {
         low = before->first;
     }
-    if (peek(&after->state) == RUN_BARE) {
+    if (load_relaxed(&after->state) == RUN_BARE) {
         high = after->first + after->units;
     }
     if (high == heap->limit) {
@@ -219,7 +219,7 @@ COLD static void decommit_units(struct ashlar_heap *heap, uint32_t first, uint32
 
 COLD static bool grow_by(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
-    struct slab *run = take_bare(heap, units, align_bytes);
+    struct run *run = take_bare(heap, units, align_bytes);
     if (run == NULL) {
         return false;
     }
@@ -243,7 +243,7 @@ COLD static bool grow_by(struct ashlar_heap *heap, uint32_t units, uint32_t alig
 /* While this thread waited for the token, somebody may have grown the heap. */
 COLD static bool is_there(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
 {
-    struct slab *run = take_run(heap, &heap->empty, units, align_bytes);
+    struct run *run = take_run(heap, &heap->empty, units, align_bytes);
     if (run != NULL) {
         file_run(heap, run, RUN_EMPTY);
     }
@@ -276,22 +276,22 @@ COLD bool ashlar_heap_reclaim(struct ashlar_heap *heap, size_t bytes)
 }
 
 /* Units of the run that are kept, if at least so many have to be: what is given back begins where the source likes it. */
-COLD static uint32_t kept_units(const struct ashlar_heap *heap, const struct slab *run, uint32_t least)
+COLD static uint32_t kept_units(const struct ashlar_heap *heap, const struct run *run, uint32_t least)
 {
     uintptr_t address = heap->base + ((uintptr_t)(run->first + least) << heap->unit_shift);
     return least + (uint32_t)((round_up(address, heap->grow_align_bytes) - address) >> heap->unit_shift);
 }
 
 /* An empty run, or the end of one, that is more than is to be kept; the map says nobody. */
-COLD static struct slab *take_excess(struct ashlar_heap *heap, size_t keep_units)
+COLD static struct run *take_excess(struct ashlar_heap *heap, size_t keep_units)
 {
-    struct slab *run = NULL;
+    struct run *run = NULL;
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     size_t empty = heap->empty_units;
     if (empty > keep_units) {
         run = ashlar_heap_run_largest_locked(heap);
         if (run->units > empty - keep_units && ashlar_heap_spares_locked(heap) != 0) {
-            struct slab *kept = run;
+            struct run *kept = run;
             uint32_t units = kept_units(heap, run, run->units - (uint32_t)(empty - keep_units));
             run = units < run->units ? ashlar_heap_run_split_locked(heap, run, units) : NULL;
             ashlar_heap_run_file_locked(heap, kept, RUN_EMPTY);
@@ -304,7 +304,7 @@ COLD static struct slab *take_excess(struct ashlar_heap *heap, size_t keep_units
     return run;
 }
 
-COLD static void unback(struct ashlar_heap *heap, struct slab *run)
+COLD static void unback(struct ashlar_heap *heap, struct run *run)
 {
     struct zones zones = zones_of(heap, run);
     decommit_units(heap, run->first, run->units);
@@ -324,8 +324,8 @@ COLD size_t ashlar_heap_purge(struct ashlar_heap *heap, size_t keep_units)
     if (!ashlar_heap_may_grow(heap, 0) || !token_try(heap)) {
         return 0;
     }
-    for (unsigned i = 0; i < BOUND; i++) {
-        struct slab *run = take_excess(heap, keep_units);
+    for (unsigned i = 0; i < STEPS_MOST; i++) {
+        struct run *run = take_excess(heap, keep_units);
         if (run == NULL) {
             break;
         }
@@ -337,8 +337,7 @@ COLD size_t ashlar_heap_purge(struct ashlar_heap *heap, size_t keep_units)
 }
 
 /* The bare run gets what is behind the block, and new memory behind that. */
-COLD static bool move_pages(struct ashlar_heap *heap, const struct slab *from, const struct slab *to,
-                            struct zones zones)
+COLD static bool move_pages(struct ashlar_heap *heap, const struct run *from, const struct run *to, struct zones zones)
 {
     uint32_t more = to->units - from->units;
     if (!back_zones(heap, zones)) {
@@ -356,7 +355,7 @@ COLD static bool move_pages(struct ashlar_heap *heap, const struct slab *from, c
 }
 
 /* to is the block now; from's memory is gone. */
-COLD static void exchange_blocks(struct ashlar_heap *heap, struct slab *from, struct slab *to)
+COLD static void exchange_blocks(struct ashlar_heap *heap, struct run *from, struct run *to)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     uint32_t more = to->units - from->units;
@@ -366,25 +365,25 @@ COLD static void exchange_blocks(struct ashlar_heap *heap, struct slab *from, st
     to->base = heap->base + ((uintptr_t)to->first << heap->unit_shift);
     to->bits = &heap->bits[((uintptr_t)to->first << heap->unit_granule_shift) / 32u];
     to->cache = NULL;
-    poke(to->bits, 1u);
-    poke(from->bits, 0);
-    ashlar_heap_map_run(heap, to, offset_of(heap, to));
+    store_relaxed(to->bits, 1u);
+    store_relaxed(from->bits, 0);
+    ashlar_heap_map_run(heap, to, run_offset(heap, to));
     ashlar_heap_map_run(heap, from, 0);
-    poke(&to->state, RUN_LARGE);
-    poke(&from->state, RUN_MOVING);
+    store_relaxed(&to->state, RUN_LARGE);
+    store_relaxed(&from->state, RUN_MOVING);
     ashlar_lock_give(&heap->lock, interrupts);
     unback_zones(heap, zones_of(heap, from));
     file_run(heap, from, RUN_BARE);
 }
 
-COLD void *ashlar_heap_move_large(struct ashlar_heap *heap, struct slab *run, uint32_t units)
+COLD void *ashlar_heap_move_large(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
     void *moved = NULL;
     if (heap->source.move == NULL || !ashlar_heap_may_grow(heap, 0)) {
         return NULL;
     }
     token_take(heap);
-    struct slab *to = take_bare(heap, units, ASHLAR_PAGE_BYTES);
+    struct run *to = take_bare(heap, units, ASHLAR_PAGE_BYTES);
     if (to != NULL) {
         if (move_pages(heap, run, to, zones_of(heap, to))) {
             exchange_blocks(heap, run, to);

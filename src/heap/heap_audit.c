@@ -28,9 +28,9 @@ COLD static size_t bits_set(const struct ashlar_heap *heap, uint32_t unit, uint3
     return count;
 }
 
-COLD static const char *audit_list(struct ashlar_heap *heap, const struct slab *slab)
+COLD static const char *audit_list(struct ashlar_heap *heap, const struct run *slab)
 {
-    uint32_t linked = free_count(slab) - (slab->capacity - (uint32_t)slab->fresh);
+    uint32_t linked = free_in_slab(slab) - (slab->capacity - (uint32_t)slab->fresh);
     uint32_t offset = slab->word & 0xffffu;
     for (; linked != 0; linked--) {
         REQUIRE(offset % slab->stride == 0 && offset / slab->stride < slab->fresh, "a free list leaves its slab");
@@ -42,10 +42,10 @@ COLD static const char *audit_list(struct ashlar_heap *heap, const struct slab *
     return NULL;
 }
 
-COLD static const char *audit_slab(struct ashlar_heap *heap, const struct slab *slab)
+COLD static const char *audit_slab(struct ashlar_heap *heap, const struct run *slab)
 {
     uint32_t live = 0;
-    uint32_t free_objects = free_count(slab);
+    uint32_t free_objects = free_in_slab(slab);
     REQUIRE(slab->capacity != 0 && slab->fresh <= slab->capacity, "a slab's capacity is wrong");
     REQUIRE((uint32_t)slab->capacity * slab->stride <= slab->units << heap->unit_shift,
             "a slab is larger than its run");
@@ -62,9 +62,9 @@ COLD static const char *audit_slab(struct ashlar_heap *heap, const struct slab *
     return audit_list(heap, slab);
 }
 
-COLD static const char *audit_map(const struct ashlar_heap *heap, const struct slab *run)
+COLD static const char *audit_map(const struct ashlar_heap *heap, const struct run *run)
 {
-    uint32_t offset = offset_of(heap, run);
+    uint32_t offset = run_offset(heap, run);
     bool filled = run->state >= RUN_META;
     REQUIRE(heap->map[run->first + run->units - 1u] == offset, "a run's last unit names another");
     for (uint32_t i = 1; i + 1u < run->units; i++) {
@@ -75,7 +75,7 @@ COLD static const char *audit_map(const struct ashlar_heap *heap, const struct s
     return NULL;
 }
 
-COLD static const char *audit_run(struct ashlar_heap *heap, const struct slab *run, struct tally *tally)
+COLD static const char *audit_run(struct ashlar_heap *heap, const struct run *run, struct tally *tally)
 {
     tally->runs++;
     tally->backed_units += run->state != RUN_BARE ? run->units : 0;
@@ -112,7 +112,7 @@ COLD static const char *audit_runs(struct ashlar_heap *heap, struct tally *tally
 {
     uint32_t before = RUN_NONE;
     for (uint32_t unit = 0; unit < heap->limit;) {
-        const struct slab *run = slab_at(heap, heap->map[unit]);
+        const struct run *run = run_at(heap, heap->map[unit]);
         REQUIRE(heap->map[unit] != 0 && run->first == unit && run->units != 0, "the runs do not tile the range");
         REQUIRE(run->units <= heap->limit - unit, "a run passes the limit");
         REQUIRE(run->state > RUN_EMPTY || run->state != before, "neighbours were not merged");
@@ -132,8 +132,8 @@ COLD static const char *audit_pool(struct ashlar_heap *heap, const struct run_po
         uint32_t before = 0;
         bool marked = (pool->mask[bin / 32u] >> (bin % 32u)) & 1u;
         REQUIRE(marked == (pool->heads[bin] != 0), "a bin's mask bit is wrong");
-        for (uint32_t at = pool->heads[bin]; at != 0; at = slab_at(heap, at)->next) {
-            const struct slab *run = slab_at(heap, at);
+        for (uint32_t at = pool->heads[bin]; at != 0; at = run_at(heap, at)->next) {
+            const struct run *run = run_at(heap, at);
             REQUIRE(run->state == state && run->previous == before, "a bin of runs is not linked");
             REQUIRE(ashlar_heap_bin_of_units(run->units) == bin, "a run is in the wrong bin");
             REQUIRE(++tally->filed <= tally->runs, "a bin of runs has a cycle");
@@ -150,18 +150,18 @@ COLD static const char *audit_bin(struct ashlar_heap *heap, const struct owner *
     uint32_t before = 0;
     uint32_t kept = 0;
     uint32_t count = 0;
-    const struct slab *slab = bin->current;
+    const struct run *slab = bin->current;
     while (slab != &ashlar_heap_nobody) {
         REQUIRE(slab->state == RUN_LISTED || slab->state == RUN_KEPT, "a slab in a list is not marked so");
         REQUIRE(slab->previous == before && slab->owner == owner->index, "a bin of slabs is not linked");
         REQUIRE(++count <= bin->slabs, "a bin has more slabs than it counts");
-        before = offset_of(heap, slab);
+        before = run_offset(heap, slab);
         if (slab->state == RUN_KEPT) {
             REQUIRE(kept == 0, "a bin keeps two slabs");
             kept = before;
             *kept_units += slab->units;
         }
-        slab = slab->next != 0 ? slab_at(heap, slab->next) : &ashlar_heap_nobody;
+        slab = slab->next != 0 ? run_at(heap, slab->next) : &ashlar_heap_nobody;
     }
     REQUIRE(kept == bin->kept, "a bin keeps another slab than it says");
     *listed += count;
@@ -195,8 +195,8 @@ COLD static const char *audit_owners(struct ashlar_heap *heap)
         const char *broken = audit_owner(heap, &heap->owners[i], &listed, &slabs);
         REQUIRE(broken == NULL, broken);
     }
-    for (uint32_t i = 1; i < heap->slabs_begun; i++) {
-        const struct slab *slab = slab_at(heap, i * (uint32_t)sizeof *slab);
+    for (uint32_t i = 1; i < heap->runs_begun; i++) {
+        const struct run *slab = run_at(heap, i * (uint32_t)sizeof *slab);
         marked += slab->state == RUN_LISTED || slab->state == RUN_KEPT;
     }
     REQUIRE(slabs == heap->slab_count, "the bins have not as many slabs as there are");
@@ -215,7 +215,7 @@ COLD static const char *audit_totals(const struct ashlar_heap *heap, const struc
             "the slabs are not counted right");
     REQUIRE(tally->large_units == heap->large_units && tally->large == heap->large_count,
             "the large blocks are not counted right");
-    REQUIRE(heap->limit == 0 || tally->runs + heap->spare_count + 1u == heap->slabs_begun, "a descriptor was lost");
+    REQUIRE(heap->limit == 0 || tally->runs + heap->spare_count + 1u == heap->runs_begun, "a descriptor was lost");
     REQUIRE(heap->granules == (uintptr_t)heap->limit << heap->unit_granule_shift,
             "the limit is not what was published");
     REQUIRE(heap->growing == 0, "the growth token was not given back");

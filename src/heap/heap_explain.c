@@ -11,18 +11,18 @@
 #include "base/format.h"
 #include "base/mem.h"
 
-COLD struct slab *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address)
+COLD struct run *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address)
 {
     uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
     if (address < heap->base || granule >= atomic_load(&heap->granules)) {
         return &ashlar_heap_nobody;
     }
     uint32_t unit = (uint32_t)(granule >> heap->unit_granule_shift);
-    struct slab *slab = slab_at(heap, peek(&heap->map[unit]));
+    struct run *slab = run_at(heap, load_relaxed(&heap->map[unit]));
     return unit - slab->first < slab->units ? slab : &ashlar_heap_nobody;
 }
 
-COLD size_t ashlar_heap_object_bytes(const struct ashlar_heap *heap, const struct slab *slab)
+COLD size_t ashlar_heap_object_bytes(const struct ashlar_heap *heap, const struct run *slab)
 {
     if (is_slab(slab)) {
         return slab->cache != NULL ? slab->cache->object_bytes : slab->stride;
@@ -37,10 +37,10 @@ COLD static bool is_live(const struct ashlar_heap *heap, uintptr_t base)
 
 COLD static bool is_pending(uintptr_t base)
 {
-    return peek(&words_at(base)[1]) == pending_mark(base);
+    return load_relaxed(&object_words(base)[1]) == pending_mark(base);
 }
 
-COLD static void explain_slab(struct ashlar_heap *heap, const struct slab *slab, uintptr_t address,
+COLD static void explain_slab(struct ashlar_heap *heap, const struct run *slab, uintptr_t address,
                               struct ashlar_heap_place *place)
 {
     uint32_t index = (uint32_t)(address - slab->base) / slab->stride;
@@ -56,7 +56,7 @@ COLD static void explain_slab(struct ashlar_heap *heap, const struct slab *slab,
     }
 }
 
-COLD static void explain_run(struct ashlar_heap *heap, const struct slab *run, uintptr_t address,
+COLD static void explain_run(struct ashlar_heap *heap, const struct run *run, uintptr_t address,
                              struct ashlar_heap_place *place)
 {
     place->base = heap->base + ((uintptr_t)run->first << heap->unit_shift);
@@ -76,7 +76,7 @@ COLD static void explain_run(struct ashlar_heap *heap, const struct slab *run, u
 COLD void ashlar_heap_explain(struct ashlar_heap *heap, const void *address, struct ashlar_heap_place *place)
 {
     uintptr_t at = (uintptr_t)address;
-    const struct slab *slab = ashlar_heap_find(heap, at);
+    const struct run *slab = ashlar_heap_find(heap, at);
     memset(place, 0, sizeof *place);
     if (slab != &ashlar_heap_nobody && is_slab(slab)) {
         explain_slab(heap, slab, at, place);
@@ -160,11 +160,11 @@ COLD void ashlar_heap_bad_pointer(struct ashlar_heap *heap, const void *object, 
     ashlar_panic("heap: %s of %p: %s: %s; called from %p", verb, object, blame(&place), text, caller);
 }
 
-COLD struct slab *ashlar_heap_find_live(struct ashlar_heap *heap, const void *object, const char *verb,
-                                        const void *caller)
+COLD struct run *ashlar_heap_find_live(struct ashlar_heap *heap, const void *object, const char *verb,
+                                       const void *caller)
 {
     uintptr_t address = (uintptr_t)object;
-    struct slab *slab = ashlar_heap_find(heap, address);
+    struct run *slab = ashlar_heap_find(heap, address);
     bool may_be = (is_slab(slab) || slab->state == RUN_LARGE) && address % GRANULE_BYTES == 0;
     if (!may_be || !is_live(heap, address) || is_pending(address)) {
         ashlar_heap_bad_pointer(heap, object, verb, caller);
@@ -178,7 +178,7 @@ COLD struct slab *ashlar_heap_find_live(struct ashlar_heap *heap, const void *ob
 COLD static uintptr_t next_bit(const struct ashlar_heap *heap, uintptr_t granule, uintptr_t end)
 {
     while (granule < end) {
-        uint32_t word = peek(&heap->bits[granule / 32u]) >> (granule % 32u);
+        uint32_t word = load_relaxed(&heap->bits[granule / 32u]) >> (granule % 32u);
         if (word != 0) {
             granule += u32_ctz(word);
             return granule < end ? granule : end;
@@ -188,7 +188,7 @@ COLD static uintptr_t next_bit(const struct ashlar_heap *heap, uintptr_t granule
     return end;
 }
 
-COLD static int walk_run(struct ashlar_heap *heap, const struct slab *run, ashlar_heap_visitor visit, void *context)
+COLD static int walk_run(struct ashlar_heap *heap, const struct run *run, ashlar_heap_visitor visit, void *context)
 {
     struct ashlar_heap_place place;
     uintptr_t granule = (uintptr_t)run->first << heap->unit_granule_shift;
@@ -211,7 +211,7 @@ COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, 
 {
     uint32_t unit = 0;
     while (unit < heap->limit) {
-        const struct slab *run = slab_at(heap, peek(&heap->map[unit]));
+        const struct run *run = run_at(heap, load_relaxed(&heap->map[unit]));
         if (unit - run->first >= run->units) {
             return; /* being cut or merged by somebody */
         }
@@ -224,10 +224,10 @@ COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, 
 
 COLD static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
 {
-    for (uint32_t i = 1; i < heap->slabs_begun; i++) {
-        const struct slab *slab = slab_at(heap, i * (uint32_t)sizeof *slab);
+    for (uint32_t i = 1; i < heap->runs_begun; i++) {
+        const struct run *slab = run_at(heap, i * (uint32_t)sizeof *slab);
         if (is_slab(slab)) {
-            size_t live = slab->capacity - free_count(slab);
+            size_t live = slab->capacity - free_in_slab(slab);
             stats->live_objects += live;
             stats->live_bytes += live * slab->stride;
         }
@@ -239,13 +239,13 @@ COLD static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *
 COLD void ashlar_heap_stats(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
 {
     memset(stats, 0, sizeof *stats);
-    size_t metadata_pages = (size_t)heap->map_pages + heap->slab_pages + heap->bit_pages;
+    size_t metadata_pages = (size_t)heap->map_pages + heap->run_pages + heap->bit_pages;
     stats->range_bytes = heap->range_bytes;
     stats->metadata_bytes = heap->source.pages != 0 ? metadata_pages * ASHLAR_PAGE_BYTES
                                                     : heap->range_bytes - (heap->backed_units << heap->unit_shift);
     stats->backed_bytes = stats->metadata_bytes + (heap->backed_units << heap->unit_shift);
     stats->peak_bytes = heap->peak_bytes;
-    stats->empty_bytes = peek(&heap->empty_units) << heap->unit_shift;
+    stats->empty_bytes = load_relaxed(&heap->empty_units) << heap->unit_shift;
     stats->slab_bytes = heap->slab_units << heap->unit_shift;
     stats->large_bytes = heap->large_units << heap->unit_shift;
     stats->slabs = heap->slab_count;
@@ -253,7 +253,7 @@ COLD void ashlar_heap_stats(struct ashlar_heap *heap, struct ashlar_heap_stats *
     stats->caches = heap->cache_count;
     stats->grows = heap->grows;
     stats->shrinks = heap->shrinks;
-    stats->failures = peek(&heap->failures);
-    stats->borrows = peek(&heap->borrows);
+    stats->failures = load_relaxed(&heap->failures);
+    stats->borrows = load_relaxed(&heap->borrows);
     count_live(heap, stats);
 }

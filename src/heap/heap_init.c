@@ -74,8 +74,8 @@ COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_he
     heap->grow_align_bytes = align_of(options);
     heap->keep_units = units_or(options != NULL ? options->keep_bytes : 0, KEEP_BYTES_USUAL, unit_shift);
     heap->keep_units = heap->keep_units > heap->grow_units ? heap->keep_units : heap->grow_units;
-    heap->slabs_begun = 1u; /* number 0 is nobody's */
-    heap->slabs_backed = 1u;
+    heap->runs_begun = 1u; /* number 0 is nobody's */
+    heap->runs_backed = 1u;
     ashlar_lock_init(&heap->lock, ASHLAR_RANK_HEAP, "heap");
     for (uint32_t i = 0; i < 2u * cpus; i++) {
         heap->owners[i].index = i;
@@ -98,7 +98,7 @@ COLD static bool is_source_usable(const struct ashlar_heap_source *source)
 
 COLD static uint32_t most_descriptors(size_t units)
 {
-    size_t most = UINT32_MAX / sizeof(struct slab);
+    size_t most = UINT32_MAX / sizeof(struct run);
     return (uint32_t)(units + 1u < most ? units + 1u : most);
 }
 
@@ -114,7 +114,7 @@ COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const s
     }
     size_t map_pages = pages_of(source->pages * sizeof(uint32_t));
     uint32_t descriptors = most_descriptors(source->pages);
-    size_t slab_pages = pages_of(descriptors * sizeof(struct slab));
+    size_t slab_pages = pages_of(descriptors * sizeof(struct run));
     size_t bit_pages = pages_of(source->pages * (ASHLAR_PAGE_BYTES / GRANULE_BYTES / 8u));
     size_t metadata = map_pages + slab_pages + bit_pages;
     struct ashlar_heap *heap = lay_owners(storage, options, ASHLAR_PAGE_SHIFT);
@@ -122,12 +122,12 @@ COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const s
     heap->range_base = source->base;
     heap->range_bytes = source->pages * ASHLAR_PAGE_BYTES;
     heap->map = (uint32_t *)source->base;
-    heap->slabs = (char *)source->base + map_pages * ASHLAR_PAGE_BYTES;
-    heap->bits = (uint32_t *)(void *)(heap->slabs + slab_pages * ASHLAR_PAGE_BYTES);
+    heap->runs = (char *)source->base + map_pages * ASHLAR_PAGE_BYTES;
+    heap->bits = (uint32_t *)(void *)(heap->runs + slab_pages * ASHLAR_PAGE_BYTES);
     heap->payload_page = (uint32_t)metadata;
     heap->base = source->base + metadata * ASHLAR_PAGE_BYTES;
     heap->total = (uint32_t)(source->pages - metadata);
-    heap->slabs_most = descriptors;
+    heap->runs_most = descriptors;
     *heap_out = heap;
     return ASHLAR_OK;
 }
@@ -151,7 +151,7 @@ COLD static uint32_t plain_descriptors(uint32_t units)
 COLD static size_t plain_metadata_bytes(uint32_t units, uint32_t unit_shift)
 {
     size_t bits = (size_t)units << (unit_shift - GRANULE_SHIFT - 3u);
-    return (size_t)units * sizeof(uint32_t) + GRANULE_BYTES + plain_descriptors(units) * sizeof(struct slab) + bits;
+    return (size_t)units * sizeof(uint32_t) + GRANULE_BYTES + plain_descriptors(units) * sizeof(struct run) + bits;
 }
 
 /* The most units whose bookkeeping fits as well. */
@@ -178,17 +178,17 @@ COLD static void lay_plain(struct ashlar_heap *heap, uintptr_t begin, uint32_t u
     size_t metadata = plain_metadata_bytes(units, heap->unit_shift);
     memset((void *)begin, 0, metadata);
     heap->map = (uint32_t *)begin;
-    heap->slabs = (char *)round_up(begin + units * sizeof(uint32_t), GRANULE_BYTES);
-    heap->slabs_most = plain_descriptors(units);
-    heap->slabs_backed = heap->slabs_most;
-    heap->bits = (uint32_t *)(void *)(heap->slabs + heap->slabs_most * sizeof(struct slab));
+    heap->runs = (char *)round_up(begin + units * sizeof(uint32_t), GRANULE_BYTES);
+    heap->runs_most = plain_descriptors(units);
+    heap->runs_backed = heap->runs_most;
+    heap->bits = (uint32_t *)(void *)(heap->runs + heap->runs_most * sizeof(struct run));
     heap->base = round_up(begin + metadata, (uintptr_t)1 << heap->unit_shift);
     heap->total = units;
     heap->limit = units;
     heap->granules = (uintptr_t)units << heap->unit_granule_shift;
     heap->backed_units = units;
     heap->peak_bytes = heap->range_bytes;
-    struct slab *run = ashlar_heap_describe_locked(heap, 0, units);
+    struct run *run = ashlar_heap_describe_locked(heap, 0, units);
     ashlar_heap_run_file_locked(heap, run, RUN_EMPTY);
 }
 

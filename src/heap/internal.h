@@ -3,8 +3,6 @@
  *
  * Letters: I: written at init only. L: under the heap's lock. T: by the holder of the growth token. O: by the owner
  * alone, while it is claimed; others may peek. A: atomic.
- *
- * A `struct slab` describes a run of units, whatever is in it; its name is that of its commonest use.
  */
 #ifndef ASHLAR_HEAP_INTERNAL_H
 #define ASHLAR_HEAP_INTERNAL_H
@@ -16,7 +14,6 @@
 #include <ashlar/heap.h>
 
 #define NOINLINE __attribute__((noinline))
-#define LIKELY(condition) __builtin_expect((condition), 1)
 
 #define GRANULE_SHIFT 4u
 #define GRANULE_BYTES 16u
@@ -25,7 +22,7 @@
 #define SLAB_MOST_UNITS 16u
 #define SLAB_MOST_BYTES 65536u /* offsets in a slab have 16 bits */
 #define ALIGN_MOST_BYTES 4096u /* by class; more is a large block's */
-#define BOUND 32u              /* objects drained, links made, in one call */
+#define STEPS_MOST 32u         /* objects drained, links made, in one call */
 #define UNIT_SHIFT_LEAST 9u
 #define RUN_BINS 64u
 #define RECLAIMERS 4u
@@ -45,7 +42,7 @@ enum run_state {
     RUN_KEPT    /* the same, and the one that this bin may keep when it is empty */
 };
 
-struct slab {
+struct run {
     struct owner *fast;         /* A: whose frees may take the fast path; NULL: nobody's */
     uintptr_t base;             /* address of the first object */
     uint32_t *bits;             /* allocated bits of the first 32 granules */
@@ -70,9 +67,9 @@ struct slab {
 
 /* Slabs of one kind with free objects. */
 struct bin {
-    struct slab *current; /* O: the first; never NULL: ashlar_heap_nobody gives nothing */
-    uint32_t kept;        /* O: descriptor of the slab in RUN_KEPT, or 0 */
-    uint32_t slabs;       /* O: listed or full */
+    struct run *current; /* O: the first; never NULL: ashlar_heap_nobody gives nothing */
+    uint32_t kept;       /* O: descriptor of the slab in RUN_KEPT, or 0 */
+    uint32_t slabs;      /* O: listed or full */
 };
 
 #define OWNER_BUSY 1u
@@ -97,8 +94,8 @@ struct ashlar_heap {
     uintptr_t base;              /* I: address of unit 0 */
     uintptr_t granules;          /* A: limit: units below it have their map backed */
     uint32_t *bits;              /* I */
-    uint32_t *map;               /* I: descriptor of each unit, as offset from slabs */
-    char *slabs;                 /* I: descriptors; the first is nobody's */
+    uint32_t *map;               /* I: descriptor of each unit, as offset from runs */
+    char *runs;                  /* I: descriptors; the first is nobody's */
     struct owner *owners;        /* I: of CPUs, then of their interrupts */
     uint32_t fast_cpus;          /* A: CPUs that may take the fast paths; 0 while failures are injected */
     uint32_t unit_granule_shift; /* I */
@@ -117,12 +114,12 @@ struct ashlar_heap {
 
     uint32_t growing;   /* A: the token: whoever has it commits and decommits */
     uint32_t map_pages; /* T: backed; as are the next ones */
-    uint32_t slab_pages;
+    uint32_t run_pages;
     uint32_t bit_pages;
     uint32_t payload_page; /* I: page of the source that is unit 0 */
-    uint32_t slabs_most;   /* I: descriptors that there is room for */
-    uint32_t slabs_backed; /* L, T */
-    uint32_t slabs_begun;  /* L: descriptors ever used, number 0 included */
+    uint32_t runs_most;    /* I: descriptors that there is room for */
+    uint32_t runs_backed;  /* L, T */
+    uint32_t runs_begun;   /* L: descriptors ever used, number 0 included */
     uint32_t spare;        /* L: list of descriptors given back */
     uint32_t spare_count;  /* L */
 
@@ -149,7 +146,7 @@ struct ashlar_cache {
     struct ashlar_heap *heap;
     struct ashlar_cache *next; /* L */
     const char *name;
-    struct slab *run; /* that this structure lies in */
+    struct run *run; /* that this structure lies in */
     uint32_t object_bytes;
     uint16_t stride;
     uint16_t align;
@@ -165,16 +162,16 @@ struct want {
     uint32_t class;
 };
 
-extern struct slab ashlar_heap_nobody;
+extern struct run ashlar_heap_nobody;
 
 /* --- words that others peek at ------------------------------------------- */
 
-#define peek(pointer) __atomic_load_n((pointer), __ATOMIC_RELAXED)
-#define poke(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELAXED)
+#define load_relaxed(pointer) __atomic_load_n((pointer), __ATOMIC_RELAXED)
+#define store_relaxed(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELAXED)
 
 static inline void count_up(size_t *counter)
 {
-    poke(counter, peek(counter) + 1u);
+    store_relaxed(counter, load_relaxed(counter) + 1u);
 }
 
 /* --- classes ------------------------------------------------------------- */
@@ -185,7 +182,7 @@ uint32_t ashlar_heap_class_bytes(uint32_t class);
 static inline uint32_t class_of(size_t bytes)
 {
     uint32_t last = (uint32_t)bytes - 1u;
-    if (LIKELY(last < 1024u)) {
+    if (__builtin_expect(last < 1024u, 1)) {
         return last >> 4;
     }
     unsigned log = u32_log2(last);
@@ -199,29 +196,29 @@ static inline uint32_t natural_align(uint32_t bytes)
 
 /* --- descriptors --------------------------------------------------------- */
 
-static inline struct slab *slab_at(const struct ashlar_heap *heap, uint32_t offset)
+static inline struct run *run_at(const struct ashlar_heap *heap, uint32_t offset)
 {
-    return (struct slab *)(void *)(heap->slabs + offset);
+    return (struct run *)(void *)(heap->runs + offset);
 }
 
-static inline uint32_t offset_of(const struct ashlar_heap *heap, const struct slab *slab)
+static inline uint32_t run_offset(const struct ashlar_heap *heap, const struct run *slab)
 {
-    return (uint32_t)((const char *)slab - heap->slabs);
+    return (uint32_t)((const char *)slab - heap->runs);
 }
 
-static inline bool is_slab(const struct slab *slab)
+static inline bool is_slab(const struct run *slab)
 {
-    return peek(&slab->state) >= RUN_FULL;
+    return load_relaxed(&slab->state) >= RUN_FULL;
 }
 
-static inline uint32_t free_count(const struct slab *slab)
+static inline uint32_t free_in_slab(const struct run *slab)
 {
-    return ((peek(&slab->word) >> 16) + slab->capacity) & 0xffffu;
+    return ((load_relaxed(&slab->word) >> 16) + slab->capacity) & 0xffffu;
 }
 
 static inline bool has_bit(const uint32_t *bits, uintptr_t granule)
 {
-    return (peek(&bits[granule / 32u]) >> (granule % 32u)) & 1u;
+    return (load_relaxed(&bits[granule / 32u]) >> (granule % 32u)) & 1u;
 }
 
 static inline struct bin *bin_of(struct owner *owner, struct ashlar_cache *cache, uint32_t class)
@@ -235,7 +232,7 @@ static inline uintptr_t pending_mark(uintptr_t address)
     return ~address * 0x9e3779b1u;
 }
 
-static inline uintptr_t *words_at(uintptr_t address)
+static inline uintptr_t *object_words(uintptr_t address)
 {
     return (uintptr_t *)address;
 }
@@ -248,7 +245,7 @@ static inline uintptr_t rotate(uintptr_t offset)
 }
 
 /* The first free object, or NULL: none is linked, or the link is broken (ashlar_heap_refill tells). */
-static inline void *slab_pop(struct slab *slab)
+static inline void *pop_free(struct run *slab)
 {
     uint32_t word = slab->word;
     uint32_t offset = word & 0xffffu;
@@ -257,32 +254,32 @@ static inline void *slab_pop(struct slab *slab)
         return NULL;
     }
     uint32_t *bits = &slab->bits[granule / 32u];
-    uint32_t old = peek(bits);
+    uint32_t old = load_relaxed(bits);
     uint32_t bit = (uint32_t)1 << (granule % 32u);
     if (__builtin_expect((old & bit) != 0, 0)) {
         return NULL;
     }
     uint16_t *object = (uint16_t *)(slab->base + offset);
-    poke(bits, old | bit);
-    poke(&slab->word, ((word - 0x10000u) & 0xffff0000u) | *object);
+    store_relaxed(bits, old | bit);
+    store_relaxed(&slab->word, ((word - 0x10000u) & 0xffff0000u) | *object);
     return object;
 }
 
 enum pushed { PUSH_REFUSED, PUSH_DONE, PUSH_EMPTIED };
 
 /* Refused: it is not allocated. */
-static inline enum pushed slab_push(uint32_t *bits, struct slab *slab, uintptr_t granule, uintptr_t object)
+static inline enum pushed push_free(uint32_t *bits, struct run *slab, uintptr_t granule, uintptr_t object)
 {
-    uint32_t old = peek(&bits[granule / 32u]);
+    uint32_t old = load_relaxed(&bits[granule / 32u]);
     uint32_t bit = (uint32_t)1 << (granule % 32u);
     if (__builtin_expect((old & bit) == 0, 0)) {
         return PUSH_REFUSED;
     }
     uint32_t word = slab->word;
-    poke(&bits[granule / 32u], old & ~bit);
+    store_relaxed(&bits[granule / 32u], old & ~bit);
     *(uint16_t *)object = (uint16_t)word;
     uint32_t count = (word | 0xffffu) + 1u; /* one more free object, no offset; 0: with a carry */
-    poke(&slab->word, count | (uint32_t)(object - slab->base));
+    store_relaxed(&slab->word, count | (uint32_t)(object - slab->base));
     return count == 0 ? PUSH_EMPTIED : PUSH_DONE;
 }
 
@@ -290,10 +287,10 @@ static inline enum pushed slab_push(uint32_t *bits, struct slab *slab, uintptr_t
 static inline bool enter_fast(struct ashlar_heap *heap, struct owner **owner)
 {
     unsigned cpu = ashlar_port_pin();
-    if (LIKELY(cpu < peek(&heap->fast_cpus))) {
+    if (__builtin_expect(cpu < load_relaxed(&heap->fast_cpus), 1)) {
         *owner = &heap->owners[cpu];
-        if (LIKELY(peek(&(*owner)->state) == 0)) {
-            poke(&(*owner)->state, OWNER_BUSY);
+        if (__builtin_expect(load_relaxed(&(*owner)->state) == 0, 1)) {
+            store_relaxed(&(*owner)->state, OWNER_BUSY);
             compiler_barrier();
             return true;
         }
@@ -309,7 +306,7 @@ static inline void leave_fast(struct owner *owner)
 }
 
 /* True: a run went back, settle afterwards. */
-bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner, struct slab *slab);
+bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner, struct run *slab);
 void ashlar_heap_settle(struct ashlar_heap *heap);
 void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t bytes, unsigned flags);
 void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const void *caller);
@@ -320,16 +317,16 @@ static inline void *take_class(struct ashlar_heap *heap, uint32_t class)
     if (!enter_fast(heap, &owner)) {
         return NULL;
     }
-    void *object = slab_pop(owner->bin[class].current);
+    void *object = pop_free(owner->bin[class].current);
     leave_fast(owner);
     return object;
 }
 
 static inline void *take_fast(struct ashlar_heap *heap, size_t bytes)
 {
-    if (LIKELY(bytes - 1u < SMALL_MOST_BYTES)) {
+    if (__builtin_expect(bytes - 1u < SMALL_MOST_BYTES, 1)) {
         void *object = take_class(heap, class_of(bytes));
-        if (LIKELY(object != NULL)) {
+        if (__builtin_expect(object != NULL, 1)) {
             return object;
         }
     }
@@ -337,24 +334,24 @@ static inline void *take_fast(struct ashlar_heap *heap, size_t bytes)
 }
 
 /* By the owner, which is claimed. */
-static inline enum pushed push_own(struct ashlar_heap *heap, struct owner *owner, uintptr_t object, struct slab **slab)
+static inline enum pushed push_own(struct ashlar_heap *heap, struct owner *owner, uintptr_t object, struct run **slab)
 {
     uintptr_t granule = rotate(object - heap->base);
-    if (__builtin_expect(granule >= peek(&heap->granules), 0)) {
+    if (__builtin_expect(granule >= load_relaxed(&heap->granules), 0)) {
         return PUSH_REFUSED;
     }
-    *slab = slab_at(heap, peek(&heap->map[granule >> heap->unit_granule_shift]));
-    if (__builtin_expect(peek(&(*slab)->fast) != owner || peek(&owner->mailbox) != 0, 0)) {
+    *slab = run_at(heap, load_relaxed(&heap->map[granule >> heap->unit_granule_shift]));
+    if (__builtin_expect(load_relaxed(&(*slab)->fast) != owner || load_relaxed(&owner->mailbox) != 0, 0)) {
         return PUSH_REFUSED;
     }
-    return slab_push(heap->bits, *slab, granule, object);
+    return push_free(heap->bits, *slab, granule, object);
 }
 
 /* False: the slow path has to look. */
 static inline bool give_fast(struct ashlar_heap *heap, uintptr_t object)
 {
     struct owner *owner;
-    struct slab *slab = NULL;
+    struct run *slab = NULL;
     if (!enter_fast(heap, &owner)) {
         return false;
     }
@@ -377,18 +374,18 @@ void ashlar_heap_give(struct ashlar_heap *heap, void *object, const void *caller
 /* --- runs.c: runs of units; all under the lock --------------------------- */
 
 uint32_t ashlar_heap_spares_locked(const struct ashlar_heap *heap);
-struct slab *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units);
-struct slab *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
-                                         uint32_t align_bytes);
-void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run, enum run_state state);
-void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct slab *run);
-struct slab *ashlar_heap_run_largest_locked(struct ashlar_heap *heap);
-struct slab *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct slab *run, uint32_t units);
-struct slab *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct slab *run);
-struct slab *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct slab *run);
-void ashlar_heap_map_run(struct ashlar_heap *heap, const struct slab *run, uint32_t value);
+struct run *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units);
+struct run *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
+                                        uint32_t align_bytes);
+void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct run *run, enum run_state state);
+void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct run *run);
+struct run *ashlar_heap_run_largest_locked(struct ashlar_heap *heap);
+struct run *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct run *run, uint32_t units);
+struct run *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct run *run);
+struct run *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct run *run);
+void ashlar_heap_map_run(struct ashlar_heap *heap, const struct run *run, uint32_t value);
 /* The descriptor is spare from now on. */
-void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct slab *run);
+void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct run *run);
 uint32_t ashlar_heap_bin_of_units(uint32_t units);
 
 /* --- grow.c: asking the source ------------------------------------------- */
@@ -399,7 +396,7 @@ bool ashlar_heap_grow(struct ashlar_heap *heap, uint32_t units, uint32_t align_b
 bool ashlar_heap_reclaim(struct ashlar_heap *heap, size_t bytes);
 size_t ashlar_heap_purge(struct ashlar_heap *heap, size_t keep_units);
 /* Moves a large block to a longer run of addresses, if the source can; NULL: nothing changed. */
-void *ashlar_heap_move_large(struct ashlar_heap *heap, struct slab *run, uint32_t units);
+void *ashlar_heap_move_large(struct ashlar_heap *heap, struct run *run, uint32_t units);
 
 /* --- slab.c: owners ------------------------------------------------------ */
 
@@ -412,16 +409,16 @@ void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct b
 void *ashlar_heap_borrow_claimed(struct ashlar_heap *heap, struct owner *owner, const struct want *want,
                                  uint32_t most_bytes);
 bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want);
-void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, uintptr_t object);
+void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct run *slab, uintptr_t object);
 void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner);
 void ashlar_heap_drain_deferred(struct ashlar_heap *heap);
 void ashlar_heap_push(uintptr_t *mailbox, uintptr_t object);
 /* Empty slabs that the owner keeps go to the runs. */
 void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner);
 /* One of its slabs is no longer kept. */
-void ashlar_heap_keep_fewer(struct owner *owner, const struct slab *slab);
+void ashlar_heap_keep_fewer(struct owner *owner, const struct run *slab);
 void ashlar_heap_bin_init(struct bin *bins, size_t count);
-void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct slab *slab);
+void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct run *slab);
 
 /* --- take.c -------------------------------------------------------------- */
 
@@ -440,26 +437,26 @@ void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *calle
 /* --- heap_large.c ------------------------------------------------------------- */
 
 /* A run in RUN_MOVING, grown for if need be; NULL. */
-struct slab *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags);
+struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags);
 void *ashlar_heap_large(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags);
 /* False: not a live large block. */
 bool ashlar_heap_large_free_locked(struct ashlar_heap *heap, uintptr_t object);
-bool ashlar_heap_large_resize(struct ashlar_heap *heap, struct slab *run, uint32_t units);
+bool ashlar_heap_large_resize(struct ashlar_heap *heap, struct run *run, uint32_t units);
 
 /* --- heap_explain.c ------------------------------------------------------------ */
 
 /* The run that this address lies in; one in RUN_NONE if there is none. */
-struct slab *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address);
+struct run *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address);
 /* The live object that begins there; else fatal. verb: "free", ... */
-struct slab *ashlar_heap_find_live(struct ashlar_heap *heap, const void *object, const char *verb, const void *caller);
+struct run *ashlar_heap_find_live(struct ashlar_heap *heap, const void *object, const char *verb, const void *caller);
 ASHLAR_NORETURN COLD void ashlar_heap_bad_pointer(struct ashlar_heap *heap, const void *object, const char *verb,
                                                   const void *caller);
 /* Also for objects of caches. */
-size_t ashlar_heap_object_bytes(const struct ashlar_heap *heap, const struct slab *slab);
+size_t ashlar_heap_object_bytes(const struct ashlar_heap *heap, const struct run *slab);
 
 /* --- cache.c ------------------------------------------------------------- */
 
-void ashlar_heap_canary_check(const struct slab *slab, const void *object, const void *caller);
+void ashlar_heap_canary_check(const struct run *slab, const void *object, const void *caller);
 
 static inline struct want want_of(struct ashlar_cache *cache, size_t bytes)
 {

@@ -33,50 +33,50 @@ COLD uint32_t ashlar_heap_bin_of_units(uint32_t units)
 
 COLD uint32_t ashlar_heap_spares_locked(const struct ashlar_heap *heap)
 {
-    return heap->spare_count + (heap->slabs_backed - heap->slabs_begun);
+    return heap->spare_count + (heap->runs_backed - heap->runs_begun);
 }
 
-COLD void ashlar_heap_map_run(struct ashlar_heap *heap, const struct slab *run, uint32_t value)
+COLD void ashlar_heap_map_run(struct ashlar_heap *heap, const struct run *run, uint32_t value)
 {
     uint32_t *map = &heap->map[run->first];
     for (uint32_t i = 0; i < run->units; i++) {
-        poke(&map[i], value);
+        store_relaxed(&map[i], value);
     }
 }
 
-COLD static void mark_ends(struct ashlar_heap *heap, const struct slab *run)
+COLD static void mark_ends(struct ashlar_heap *heap, const struct run *run)
 {
-    uint32_t offset = offset_of(heap, run);
-    poke(&heap->map[run->first], offset);
-    poke(&heap->map[run->first + run->units - 1u], offset);
+    uint32_t offset = run_offset(heap, run);
+    store_relaxed(&heap->map[run->first], offset);
+    store_relaxed(&heap->map[run->first + run->units - 1u], offset);
 }
 
 /* A descriptor in RUN_MOVING, ends marked. There is a spare one. */
-COLD struct slab *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units)
+COLD struct run *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units)
 {
-    struct slab *run;
+    struct run *run;
     if (heap->spare != 0) {
-        run = slab_at(heap, heap->spare);
+        run = run_at(heap, heap->spare);
         heap->spare = run->next;
         heap->spare_count--;
     } else {
-        run = slab_at(heap, heap->slabs_begun++ * (uint32_t)sizeof *run);
+        run = run_at(heap, heap->runs_begun++ * (uint32_t)sizeof *run);
     }
     run->first = first;
     run->units = units;
     run->clean = 0;
-    poke(&run->fast, NULL);
-    poke(&run->state, RUN_MOVING);
+    store_relaxed(&run->fast, NULL);
+    store_relaxed(&run->state, RUN_MOVING);
     mark_ends(heap, run);
     return run;
 }
 
-COLD void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct slab *run)
+COLD void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct run *run)
 {
-    poke(&run->state, RUN_NONE);
+    store_relaxed(&run->state, RUN_NONE);
     run->units = 0;
     run->next = heap->spare;
-    heap->spare = offset_of(heap, run);
+    heap->spare = run_offset(heap, run);
     heap->spare_count++;
 }
 
@@ -85,7 +85,7 @@ COLD static struct run_pool *pool_of(struct ashlar_heap *heap, uint32_t state)
     return state == RUN_EMPTY ? &heap->empty : &heap->bare;
 }
 
-COLD static void insert_locked(struct ashlar_heap *heap, struct slab *run, enum run_state state)
+COLD static void insert_locked(struct ashlar_heap *heap, struct run *run, enum run_state state)
 {
     struct run_pool *pool = pool_of(heap, state);
     uint32_t bin = ashlar_heap_bin_of_units(run->units);
@@ -93,26 +93,26 @@ COLD static void insert_locked(struct ashlar_heap *heap, struct slab *run, enum 
     run->next = next;
     run->previous = 0;
     if (next != 0) {
-        slab_at(heap, next)->previous = offset_of(heap, run);
+        run_at(heap, next)->previous = run_offset(heap, run);
     }
-    pool->heads[bin] = offset_of(heap, run);
+    pool->heads[bin] = run_offset(heap, run);
     pool->mask[bin / 32u] |= (uint32_t)1 << (bin % 32u);
-    poke(&run->state, (uint8_t)state);
+    store_relaxed(&run->state, (uint8_t)state);
     if (state == RUN_EMPTY) {
-        poke(&heap->empty_units, heap->empty_units + run->units);
+        store_relaxed(&heap->empty_units, heap->empty_units + run->units);
     }
 }
 
 /* Out of its bin: into RUN_MOVING. */
-COLD void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct slab *run)
+COLD void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct run *run)
 {
     struct run_pool *pool = pool_of(heap, run->state);
     uint32_t bin = ashlar_heap_bin_of_units(run->units);
     if (run->next != 0) {
-        slab_at(heap, run->next)->previous = run->previous;
+        run_at(heap, run->next)->previous = run->previous;
     }
     if (run->previous != 0) {
-        slab_at(heap, run->previous)->next = run->next;
+        run_at(heap, run->previous)->next = run->next;
     } else {
         pool->heads[bin] = run->next;
         if (run->next == 0) {
@@ -120,47 +120,47 @@ COLD void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct slab *r
         }
     }
     if (run->state == RUN_EMPTY) {
-        poke(&heap->empty_units, heap->empty_units - run->units);
+        store_relaxed(&heap->empty_units, heap->empty_units - run->units);
     }
-    poke(&run->state, RUN_MOVING);
+    store_relaxed(&run->state, RUN_MOVING);
 }
 
 /* The neighbours, or number 0, which is in no state. A neighbour may be a slab whose owner is just changing it, but not
  * into an empty or bare run: so only the state is read of it, and that atomically. */
-COLD struct slab *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct slab *run)
+COLD struct run *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct run *run)
 {
-    return slab_at(heap, run->first != 0 ? peek(&heap->map[run->first - 1u]) : 0);
+    return run_at(heap, run->first != 0 ? load_relaxed(&heap->map[run->first - 1u]) : 0);
 }
 
-COLD struct slab *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct slab *run)
+COLD struct run *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct run *run)
 {
     uint32_t end = run->first + run->units;
-    return slab_at(heap, end < heap->limit ? peek(&heap->map[end]) : 0);
+    return run_at(heap, end < heap->limit ? load_relaxed(&heap->map[end]) : 0);
 }
 
 /* Give a run in RUN_MOVING to a pool, merged with its neighbours there. */
-COLD void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run, enum run_state state)
+COLD void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct run *run, enum run_state state)
 {
-    struct slab *before = ashlar_heap_run_before_locked(heap, run);
-    struct slab *after = ashlar_heap_run_after_locked(heap, run);
-    poke(&run->fast, NULL);
-    if (peek(&before->state) == state) {
+    struct run *before = ashlar_heap_run_before_locked(heap, run);
+    struct run *after = ashlar_heap_run_after_locked(heap, run);
+    store_relaxed(&run->fast, NULL);
+    if (load_relaxed(&before->state) == state) {
         ashlar_heap_run_unfile_locked(heap, before);
         before->units += run->units;
         before->clean &= run->clean;
         if (state == RUN_BARE) {
-            poke(&heap->map[run->first], 0);
-            poke(&heap->map[run->first - 1u], 0);
+            store_relaxed(&heap->map[run->first], 0);
+            store_relaxed(&heap->map[run->first - 1u], 0);
         }
         ashlar_heap_forget_locked(heap, run);
         run = before;
     }
-    if (peek(&after->state) == state) {
+    if (load_relaxed(&after->state) == state) {
         ashlar_heap_run_unfile_locked(heap, after);
         run->clean &= after->clean;
         if (state == RUN_BARE) {
-            poke(&heap->map[after->first], 0);
-            poke(&heap->map[after->first - 1u], 0);
+            store_relaxed(&heap->map[after->first], 0);
+            store_relaxed(&heap->map[after->first - 1u], 0);
         }
         run->units += after->units;
         ashlar_heap_forget_locked(heap, after);
@@ -170,18 +170,18 @@ COLD void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct slab *run
 }
 
 /* Cut a run in RUN_MOVING: it keeps `units`, the rest is returned, in RUN_MOVING as well. There is a spare descriptor. */
-COLD struct slab *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct slab *run, uint32_t units)
+COLD struct run *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
     uint32_t rest_units = run->units - units;
     run->units = units;
     mark_ends(heap, run);
-    struct slab *rest = ashlar_heap_describe_locked(heap, run->first + units, rest_units);
+    struct run *rest = ashlar_heap_describe_locked(heap, run->first + units, rest_units);
     rest->clean = run->clean;
     return rest;
 }
 
 /* Units to skip at the start of this run to be aligned. */
-COLD static uint32_t skip_units(const struct ashlar_heap *heap, const struct slab *run, uint32_t align_bytes)
+COLD static uint32_t skip_units(const struct ashlar_heap *heap, const struct run *run, uint32_t align_bytes)
 {
     uintptr_t address = heap->base + ((uintptr_t)run->first << heap->unit_shift);
     return (uint32_t)((round_up(address, align_bytes) - address) >> heap->unit_shift);
@@ -201,37 +201,37 @@ COLD static uint32_t next_bin(const struct run_pool *pool, uint32_t bin)
     return RUN_BINS;
 }
 
-COLD static bool fits(const struct ashlar_heap *heap, const struct slab *run, uint32_t units, uint32_t align_bytes)
+COLD static bool fits(const struct ashlar_heap *heap, const struct run *run, uint32_t units, uint32_t align_bytes)
 {
     uint32_t skip = skip_units(heap, run, align_bytes);
     return run->units >= units && run->units - units >= skip;
 }
 
 /* A run that fits, of the smallest bin that has one among the first 32 looked at. */
-COLD static struct slab *search_locked(struct ashlar_heap *heap, const struct run_pool *pool, uint32_t units,
-                                       uint32_t align_bytes)
+COLD static struct run *search_locked(struct ashlar_heap *heap, const struct run_pool *pool, uint32_t units,
+                                      uint32_t align_bytes)
 {
     unsigned looked = 0;
     uint32_t bin = next_bin(pool, ashlar_heap_bin_of_units(units));
-    while (bin < RUN_BINS && looked < BOUND) {
-        for (uint32_t at = pool->heads[bin]; at != 0 && looked < BOUND; at = slab_at(heap, at)->next) {
+    while (bin < RUN_BINS && looked < STEPS_MOST) {
+        for (uint32_t at = pool->heads[bin]; at != 0 && looked < STEPS_MOST; at = run_at(heap, at)->next) {
             looked++;
-            if (fits(heap, slab_at(heap, at), units, align_bytes)) {
-                return slab_at(heap, at);
+            if (fits(heap, run_at(heap, at), units, align_bytes)) {
+                return run_at(heap, at);
             }
         }
         bin = bin + 1u < RUN_BINS ? next_bin(pool, bin + 1u) : RUN_BINS;
     }
     uint64_t sure = (uint64_t)units + (align_bytes >> heap->unit_shift);
     bin = sure <= heap->total ? next_bin(pool, ashlar_heap_bin_of_units((uint32_t)sure) + 1u) : RUN_BINS;
-    return bin < RUN_BINS ? slab_at(heap, pool->heads[bin]) : NULL;
+    return bin < RUN_BINS ? run_at(heap, pool->heads[bin]) : NULL;
 }
 
 /* NULL: none, or no descriptors for what is cut off. The run comes in RUN_MOVING. */
-COLD struct slab *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
-                                              uint32_t align_bytes)
+COLD struct run *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
+                                             uint32_t align_bytes)
 {
-    struct slab *run = search_locked(heap, pool, units, align_bytes);
+    struct run *run = search_locked(heap, pool, units, align_bytes);
     if (run == NULL) {
         return NULL;
     }
@@ -242,7 +242,7 @@ COLD struct slab *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct r
         return NULL;
     }
     ashlar_heap_run_unfile_locked(heap, run);
-    struct slab *taken = skip != 0 ? ashlar_heap_run_split_locked(heap, run, skip) : run;
+    struct run *taken = skip != 0 ? ashlar_heap_run_split_locked(heap, run, skip) : run;
     if (taken->units != units) {
         insert_locked(heap, ashlar_heap_run_split_locked(heap, taken, units), state);
     }
@@ -253,11 +253,11 @@ COLD struct slab *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct r
 }
 
 /* One of the largest empty runs, taken out of its bin; NULL: there is none. */
-COLD struct slab *ashlar_heap_run_largest_locked(struct ashlar_heap *heap)
+COLD struct run *ashlar_heap_run_largest_locked(struct ashlar_heap *heap)
 {
     for (uint32_t word = RUN_BINS / 32u; word-- != 0;) {
         if (heap->empty.mask[word] != 0) {
-            struct slab *run = slab_at(heap, heap->empty.heads[word * 32u + u32_log2(heap->empty.mask[word])]);
+            struct run *run = run_at(heap, heap->empty.heads[word * 32u + u32_log2(heap->empty.mask[word])]);
             ashlar_heap_run_unfile_locked(heap, run);
             return run;
         }

@@ -36,7 +36,7 @@
 #define THRIFTY_TIMES 2u
 
 /* What every bin points at that has no slab. Never written: its state is no slab's, and its list is at its end. */
-struct slab ashlar_heap_nobody = {.word = LIST_END};
+struct run ashlar_heap_nobody = {.word = LIST_END};
 
 COLD void ashlar_heap_bin_init(struct bin *bins, size_t count)
 {
@@ -54,11 +54,11 @@ COLD bool ashlar_heap_is_nmi(void)
 
 static bool try_busy(struct owner *owner)
 {
-    uint32_t state = peek(&owner->state);
+    uint32_t state = load_relaxed(&owner->state);
     if ((state & OWNER_BUSY) != 0) {
         return false;
     }
-    poke(&owner->state, state | OWNER_BUSY);
+    store_relaxed(&owner->state, state | OWNER_BUSY);
     compiler_barrier();
     return true;
 }
@@ -84,52 +84,52 @@ void ashlar_heap_unclaim(struct owner *owner)
 
 /* --- lists --------------------------------------------------------------- */
 
-static void list_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct slab *slab)
+static void list_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
 {
-    struct slab *next = bin->current;
+    struct run *next = bin->current;
     slab->previous = 0;
     slab->next = 0;
     if (next != &ashlar_heap_nobody) {
-        slab->next = offset_of(heap, next);
-        next->previous = offset_of(heap, slab);
+        slab->next = run_offset(heap, next);
+        next->previous = run_offset(heap, slab);
     }
     bin->current = slab;
-    poke(&slab->state, RUN_LISTED);
+    store_relaxed(&slab->state, RUN_LISTED);
     bool checked = slab->cache != NULL && (slab->cache->flags & ASHLAR_CACHE_CANARY) != 0;
-    poke(&slab->fast, checked ? NULL : owner);
+    store_relaxed(&slab->fast, checked ? NULL : owner);
 }
 
-COLD void ashlar_heap_keep_fewer(struct owner *owner, const struct slab *slab)
+COLD void ashlar_heap_keep_fewer(struct owner *owner, const struct run *slab)
 {
     atomic_fetch_add(&owner->kept_units, 0u - (uintptr_t)slab->units);
 }
 
-static void unlist_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct slab *slab)
+static void unlist_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
 {
     if (slab->next != 0) {
-        slab_at(heap, slab->next)->previous = slab->previous;
+        run_at(heap, slab->next)->previous = slab->previous;
     }
     if (slab->previous != 0) {
-        slab_at(heap, slab->previous)->next = slab->next;
+        run_at(heap, slab->previous)->next = slab->next;
     } else {
-        bin->current = slab->next != 0 ? slab_at(heap, slab->next) : &ashlar_heap_nobody;
+        bin->current = slab->next != 0 ? run_at(heap, slab->next) : &ashlar_heap_nobody;
     }
     if (slab->state == RUN_KEPT) {
         bin->kept = 0;
         ashlar_heap_keep_fewer(owner, slab);
     }
-    poke(&slab->fast, NULL);
-    poke(&slab->state, RUN_FULL);
+    store_relaxed(&slab->fast, NULL);
+    store_relaxed(&slab->state, RUN_FULL);
 }
 
 /* --- taking -------------------------------------------------------------- */
 
 /* Link the next objects that never were: at most 32, or 4 KiB, so that memory stays untouched until it is needed. */
-static void link_fresh(struct slab *slab)
+static void link_fresh(struct run *slab)
 {
     uint32_t count = slab->stride >= ASHLAR_PAGE_BYTES ? 1u : ASHLAR_PAGE_BYTES / slab->stride;
     uint32_t left = (uint32_t)slab->capacity - slab->fresh;
-    count = count < BOUND ? count : BOUND;
+    count = count < STEPS_MOST ? count : STEPS_MOST;
     count = count < left ? count : left;
     uint32_t head = (uint32_t)slab->fresh * slab->stride;
     uint32_t offset = head;
@@ -138,10 +138,10 @@ static void link_fresh(struct slab *slab)
     }
     *(uint16_t *)(slab->base + offset) = LIST_END;
     slab->fresh = (uint16_t)(slab->fresh + count);
-    poke(&slab->word, (slab->word & 0xffff0000u) | head);
+    store_relaxed(&slab->word, (slab->word & 0xffff0000u) | head);
 }
 
-COLD static void broken_list(struct owner *owner, const struct slab *slab)
+COLD static void broken_list(struct owner *owner, const struct run *slab)
 {
     uintptr_t base = slab->base;
     unsigned stride = slab->stride;
@@ -156,12 +156,12 @@ COLD static void broken_list(struct owner *owner, const struct slab *slab)
 void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
 {
     for (;;) {
-        struct slab *slab = bin->current;
-        void *object = slab_pop(slab);
+        struct run *slab = bin->current;
+        void *object = pop_free(slab);
         if (object != NULL || slab == &ashlar_heap_nobody) {
             return object;
         }
-        uint32_t count = free_count(slab);
+        uint32_t count = free_in_slab(slab);
         if ((slab->word & 0xffffu) != LIST_END || count != (uint32_t)slab->capacity - slab->fresh) {
             broken_list(owner, slab);
         }
@@ -192,7 +192,7 @@ COLD static uint32_t slab_units(const struct ashlar_heap *heap, uint32_t stride,
     return units;
 }
 
-COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, const struct want *want)
+COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct run *slab, const struct want *want)
 {
     uint32_t bytes = slab->units << heap->unit_shift;
     uint32_t capacity = (bytes < SLAB_MOST_BYTES ? bytes : SLAB_MOST_BYTES) / want->stride;
@@ -205,8 +205,8 @@ COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct 
     slab->capacity = (uint16_t)capacity;
     slab->owner = (uint16_t)owner->index;
     slab->class = (uint8_t)want->class;
-    poke(&slab->word, LIST_END); /* all are free */
-    ashlar_heap_map_run(heap, slab, offset_of(heap, slab));
+    store_relaxed(&slab->word, LIST_END); /* all are free */
+    ashlar_heap_map_run(heap, slab, run_offset(heap, slab));
 }
 
 /* A slab from the empty runs: neither grows nor waits for long. */
@@ -219,7 +219,7 @@ COLD bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, co
     uint32_t least = slab_units(heap, want->stride, 0);
     uint32_t units = slab_units(heap, want->stride, bin->slabs);
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    struct slab *slab = ashlar_heap_run_take_locked(heap, &heap->empty, units, want->align);
+    struct run *slab = ashlar_heap_run_take_locked(heap, &heap->empty, units, want->align);
     if (slab == NULL && units > least) {
         slab = ashlar_heap_run_take_locked(heap, &heap->empty, least, want->align);
     }
@@ -273,24 +273,24 @@ COLD void *ashlar_heap_take_claimed(struct ashlar_heap *heap, struct owner *owne
 
 /* --- giving -------------------------------------------------------------- */
 
-COLD void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct slab *slab)
+COLD void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct run *slab)
 {
     heap->slab_units -= slab->units;
     heap->slab_count--;
-    poke(&slab->fast, NULL);
-    poke(&slab->state, RUN_MOVING);
+    store_relaxed(&slab->fast, NULL);
+    store_relaxed(&slab->state, RUN_MOVING);
     slab->clean = 0;
     ashlar_heap_run_file_locked(heap, slab, RUN_EMPTY);
 }
 
 /* The last live object of a listed slab came back. */
-NOINLINE bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner, struct slab *slab)
+NOINLINE bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner, struct run *slab)
 {
     struct bin *bin = bin_of(owner, slab->cache, slab->class);
-    if (bin->kept == 0 && peek(&owner->kept_units) + slab->units <= heap->keep_units / 4u) {
-        bin->kept = offset_of(heap, slab);
+    if (bin->kept == 0 && load_relaxed(&owner->kept_units) + slab->units <= heap->keep_units / 4u) {
+        bin->kept = run_offset(heap, slab);
         atomic_fetch_add(&owner->kept_units, slab->units);
-        poke(&slab->state, RUN_KEPT);
+        store_relaxed(&slab->state, RUN_KEPT);
         return false;
     }
     if (ashlar_heap_is_nmi()) {
@@ -305,21 +305,21 @@ NOINLINE bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner,
 }
 
 /* object is live, in a slab of this owner. */
-COLD void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct slab *slab, uintptr_t object)
+COLD void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct run *slab, uintptr_t object)
 {
     if (slab->state == RUN_FULL) {
         list_slab(heap, owner, bin_of(owner, slab->cache, slab->class), slab);
     }
     uintptr_t granule = (object - heap->base) >> GRANULE_SHIFT;
-    if (slab_push(heap->bits, slab, granule, object) == PUSH_EMPTIED && slab->state != RUN_KEPT) {
+    if (push_free(heap->bits, slab, granule, object) == PUSH_EMPTIED && slab->state != RUN_KEPT) {
         ashlar_heap_emptied(heap, owner, slab);
     }
 }
 
 COLD static void release_kept_locked(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
 {
-    struct slab *slab = slab_at(heap, bin->kept);
-    if (bin->kept != 0 && free_count(slab) == slab->capacity) {
+    struct run *slab = run_at(heap, bin->kept);
+    if (bin->kept != 0 && free_in_slab(slab) == slab->capacity) {
         unlist_slab(heap, owner, bin, slab);
         bin->slabs--;
         ashlar_heap_slab_release_locked(heap, slab);
@@ -344,11 +344,11 @@ COLD void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner
 COLD void ashlar_heap_push(uintptr_t *mailbox, uintptr_t object)
 {
     uintptr_t head;
-    uintptr_t *words = words_at(object);
-    poke(&words[1], pending_mark(object));
+    uintptr_t *words = object_words(object);
+    store_relaxed(&words[1], pending_mark(object));
     do {
         head = atomic_load(mailbox);
-        poke(&words[0], head);
+        store_relaxed(&words[0], head);
     } while (!atomic_cas(mailbox, head, object));
 }
 
@@ -368,12 +368,12 @@ COLD NOINLINE static void broken_mailbox(struct ashlar_heap *heap, struct owner 
 }
 
 /* Is this an object of the owner's that was pushed, and not drained yet? */
-COLD static bool is_pending(struct ashlar_heap *heap, const struct owner *owner, const struct slab *slab,
+COLD static bool is_pending(struct ashlar_heap *heap, const struct owner *owner, const struct run *slab,
                             uintptr_t object)
 {
     return is_slab(slab) && slab->owner == owner->index && (object & (GRANULE_BYTES - 1u)) == 0 &&
            has_bit(heap->bits, (object - heap->base) >> GRANULE_SHIFT) &&
-           peek(&words_at(object)[1]) == pending_mark(object);
+           load_relaxed(&object_words(object)[1]) == pending_mark(object);
 }
 
 /* At most 32 objects; the rest waits. */
@@ -381,18 +381,18 @@ COLD void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner)
 {
     uintptr_t object = owner->leftover;
     if (object == 0) {
-        if (peek(&owner->mailbox) == 0) {
+        if (load_relaxed(&owner->mailbox) == 0) {
             return;
         }
         object = atomic_exchange(&owner->mailbox, 0);
     }
-    for (unsigned i = 0; object != 0 && i < BOUND; i++) {
-        struct slab *slab = ashlar_heap_find(heap, object);
+    for (unsigned i = 0; object != 0 && i < STEPS_MOST; i++) {
+        struct run *slab = ashlar_heap_find(heap, object);
         if (!is_pending(heap, owner, slab, object)) {
             broken_mailbox(heap, owner, object);
         }
-        uintptr_t next = peek(&words_at(object)[0]);
-        poke(&words_at(object)[1], 0);
+        uintptr_t next = load_relaxed(&object_words(object)[0]);
+        store_relaxed(&object_words(object)[1], 0);
         ashlar_heap_give_claimed(heap, owner, slab, object);
         object = next;
     }
@@ -402,17 +402,17 @@ COLD void ashlar_heap_drain(struct ashlar_heap *heap, struct owner *owner)
 /* Large blocks that an NMI freed. Only the lock's holder pops, so the list's head cannot come back behind its back. */
 COLD void ashlar_heap_drain_deferred(struct ashlar_heap *heap)
 {
-    if (LIKELY(peek(&heap->deferred) == 0) || ashlar_heap_is_nmi()) {
+    if (__builtin_expect(load_relaxed(&heap->deferred) == 0, 1) || ashlar_heap_is_nmi()) {
         return;
     }
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    for (unsigned i = 0; i < BOUND; i++) {
+    for (unsigned i = 0; i < STEPS_MOST; i++) {
         uintptr_t object = atomic_load(&heap->deferred);
         if (object == 0) {
             break;
         }
-        if (atomic_cas(&heap->deferred, object, peek(&words_at(object)[0]))) {
-            poke(&words_at(object)[1], 0);
+        if (atomic_cas(&heap->deferred, object, load_relaxed(&object_words(object)[0]))) {
+            store_relaxed(&object_words(object)[1], 0);
             ashlar_heap_large_free_locked(heap, object);
         }
     }

@@ -30,20 +30,20 @@ COLD void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *
 
 COLD bool ashlar_heap_fail_now(struct ashlar_heap *heap)
 {
-    if (LIKELY(peek(&heap->fail_in) == 0)) {
+    if (__builtin_expect(load_relaxed(&heap->fail_in) == 0, 1)) {
         return false;
     }
     if (atomic_fetch_add((uintptr_t *)&heap->fail_in, ~(uintptr_t)0) != 1u) {
         return false;
     }
-    poke(&heap->fast_cpus, heap->max_cpus);
+    store_relaxed(&heap->fast_cpus, heap->max_cpus);
     return true;
 }
 
 COLD void ashlar_heap_fail_nth(struct ashlar_heap *heap, size_t nth)
 {
-    poke(&heap->fast_cpus, nth != 0 ? 0 : heap->max_cpus);
-    poke(&heap->fail_in, nth);
+    store_relaxed(&heap->fast_cpus, nth != 0 ? 0 : heap->max_cpus);
+    store_relaxed(&heap->fail_in, nth);
 }
 
 /* --- work left by others ------------------------------------------------- */
@@ -53,18 +53,18 @@ COLD static struct owner *claim_second(struct ashlar_heap *heap)
 {
     unsigned cpu = ashlar_port_pin();
     struct owner *owner = &heap->owners[cpu + heap->max_cpus];
-    if ((peek(&owner->state) & OWNER_BUSY) != 0) {
+    if ((load_relaxed(&owner->state) & OWNER_BUSY) != 0) {
         ashlar_port_unpin();
         return NULL;
     }
-    poke(&owner->state, peek(&owner->state) | OWNER_BUSY);
+    store_relaxed(&owner->state, load_relaxed(&owner->state) | OWNER_BUSY);
     compiler_barrier();
     return owner;
 }
 
 COLD static bool has_mail(const struct owner *owner)
 {
-    return (peek(&owner->mailbox) | peek(&owner->leftover)) != 0;
+    return (load_relaxed(&owner->mailbox) | load_relaxed(&owner->leftover)) != 0;
 }
 
 /* What lies in the mailbox of this CPU's interrupts would wait for an interrupt that comes at a bad time.
@@ -86,7 +86,7 @@ COLD static bool drain_second(struct ashlar_heap *heap)
 /* After something went back: not more than the watermark and a quarter. Nothing is held. */
 COLD void ashlar_heap_settle(struct ashlar_heap *heap)
 {
-    if (peek(&heap->empty_units) > heap->keep_units + heap->keep_units / 4u) {
+    if (load_relaxed(&heap->empty_units) > heap->keep_units + heap->keep_units / 4u) {
         ashlar_heap_purge(heap, heap->keep_units);
     }
 }
@@ -119,12 +119,12 @@ COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t
         return false;
     }
     *desperate = true;
-    size_t before = peek(&heap->empty_units);
+    size_t before = load_relaxed(&heap->empty_units);
     release_own(heap);
     ashlar_heap_drain_deferred(heap);
     bool reclaimed = ashlar_port_context() == ASHLAR_CONTEXT_THREAD && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
                      ashlar_heap_reclaim(heap, bytes);
-    return reclaimed || peek(&heap->empty_units) != before;
+    return reclaimed || load_relaxed(&heap->empty_units) != before;
 }
 
 COLD int ashlar_heap_work(struct ashlar_heap *heap)
@@ -138,12 +138,12 @@ COLD int ashlar_heap_work(struct ashlar_heap *heap)
     }
     more |= drain_second(heap);
     ashlar_heap_drain_deferred(heap);
-    if (peek(&heap->starved) != 0 && ashlar_heap_may_grow(heap, 0)) {
-        poke(&heap->starved, 0);
+    if (load_relaxed(&heap->starved) != 0 && ashlar_heap_may_grow(heap, 0)) {
+        store_relaxed(&heap->starved, 0);
         ashlar_heap_grow(heap, (uint32_t)heap->grow_units, GRANULE_BYTES);
     }
     ashlar_heap_settle(heap);
-    return more || peek(&heap->deferred) != 0;
+    return more || load_relaxed(&heap->deferred) != 0;
 }
 
 COLD size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
@@ -166,7 +166,7 @@ COLD size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
 COLD static void claim_absent(struct owner *owner)
 {
     ashlar_port_pin();
-    while (!atomic_cas_u32(&owner->state, peek(&owner->state) & ~OWNER_BUSY, OWNER_BUSY)) {
+    while (!atomic_cas_u32(&owner->state, load_relaxed(&owner->state) & ~OWNER_BUSY, OWNER_BUSY)) {
         ashlar_port_relax();
     }
 }
@@ -234,7 +234,7 @@ COLD static void note_failure(struct ashlar_heap *heap)
 {
     count_up(&heap->failures);
     if (ashlar_port_context() != ASHLAR_CONTEXT_THREAD) {
-        poke(&heap->starved, 1u);
+        store_relaxed(&heap->starved, 1u);
     }
 }
 
@@ -268,7 +268,7 @@ COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *
 static void *take_flagged(struct ashlar_heap *heap, size_t bytes, unsigned flags)
 {
     void *object = NULL;
-    if (LIKELY(bytes - 1u < SMALL_MOST_BYTES)) {
+    if (__builtin_expect(bytes - 1u < SMALL_MOST_BYTES, 1)) {
         object = take_class(heap, class_of(bytes));
     }
     if (object == NULL) {
@@ -300,7 +300,7 @@ COLD void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_byte
 
 /* --- giving -------------------------------------------------------------- */
 
-COLD static void give_object(struct ashlar_heap *heap, struct slab *slab, uintptr_t object, const void *caller)
+COLD static void give_object(struct ashlar_heap *heap, struct run *slab, uintptr_t object, const void *caller)
 {
     struct owner *owner = ashlar_heap_claim(heap);
     if (owner == NULL || owner->index != slab->owner) {
@@ -337,7 +337,7 @@ COLD static void give_large(struct ashlar_heap *heap, uintptr_t object, const vo
 COLD void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const void *caller)
 {
     ashlar_heap_require_ready(heap, caller);
-    struct slab *slab = ashlar_heap_find_live(heap, object, "free", caller);
+    struct run *slab = ashlar_heap_find_live(heap, object, "free", caller);
     if (is_slab(slab)) {
         ashlar_heap_canary_check(slab, object, caller);
         give_object(heap, slab, (uintptr_t)object, caller);
@@ -362,11 +362,11 @@ void ashlar_heap_free(struct ashlar_heap *heap, void *object)
 }
 
 /* Can an object of this run have been asked for with so many bytes, at some alignment? */
-COLD static bool size_suits(const struct ashlar_heap *heap, const struct slab *slab, size_t bytes)
+COLD static bool size_suits(const struct ashlar_heap *heap, const struct run *slab, size_t bytes)
 {
     size_t have = ashlar_heap_object_bytes(heap, slab);
     bytes = bytes != 0 ? bytes : 1u;
-    if (bytes > have || peek(&heap->borrows) != 0 || slab->cache != NULL) {
+    if (bytes > have || load_relaxed(&heap->borrows) != 0 || slab->cache != NULL) {
         return bytes <= have;
     }
     if (!is_slab(slab)) {
@@ -386,7 +386,7 @@ COLD void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t 
     if (object == NULL) {
         return;
     }
-    const struct slab *slab = ashlar_heap_find_live(heap, object, "sized free", caller);
+    const struct run *slab = ashlar_heap_find_live(heap, object, "sized free", caller);
     ASHLAR_CHECK(size_suits(heap, slab, bytes),
                  "heap: sized free of %p with %zu bytes: the object has %zu; called from %p", object, bytes,
                  ashlar_heap_object_bytes(heap, slab), caller);
@@ -428,7 +428,7 @@ COLD size_t ashlar_heap_size_roundup(const struct ashlar_heap *heap, size_t byte
 /* --- realloc ------------------------------------------------------------- */
 
 /* True if the object has become `bytes` large where it is, or was already. */
-COLD static bool resize_in_place(struct ashlar_heap *heap, struct slab *slab, size_t bytes)
+COLD static bool resize_in_place(struct ashlar_heap *heap, struct run *slab, size_t bytes)
 {
     size_t rounded = ashlar_heap_size_roundup(heap, bytes);
     if (rounded == ashlar_heap_object_bytes(heap, slab)) {
@@ -455,7 +455,7 @@ COLD static void *move_object(struct ashlar_heap *heap, void *object, size_t hav
 
 /* A large block that grows may take its pages along, unless it is large only by its alignment and will be of a class.
  * NULL: nothing changed. */
-COLD static void *move_pages(struct ashlar_heap *heap, struct slab *slab, size_t have, size_t bytes)
+COLD static void *move_pages(struct ashlar_heap *heap, struct run *slab, size_t have, size_t bytes)
 {
     if (slab->state != RUN_LARGE || bytes <= have || bytes <= SMALL_MOST_BYTES || bytes > heap->range_bytes) {
         return NULL;
@@ -470,7 +470,7 @@ COLD void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t byt
         return take_flagged(heap, bytes, flags);
     }
     bytes = bytes != 0 ? bytes : 1u;
-    struct slab *slab = ashlar_heap_find_live(heap, object, "realloc", caller);
+    struct run *slab = ashlar_heap_find_live(heap, object, "realloc", caller);
     ASHLAR_CHECK(slab->cache == NULL, "heap: realloc of %p, an object of cache %s; called from %p", object,
                  slab->cache->name, caller);
     size_t have = ashlar_heap_object_bytes(heap, slab);
@@ -496,10 +496,10 @@ COLD void *ashlar_heap_realloc(struct ashlar_heap *heap, void *object, size_t by
 COLD static size_t free_in_bin(const struct ashlar_heap *heap, const struct bin *bin)
 {
     size_t count = 0;
-    const struct slab *slab = bin->current;
+    const struct run *slab = bin->current;
     while (slab != &ashlar_heap_nobody) {
-        count += free_count(slab);
-        slab = slab->next != 0 ? slab_at(heap, slab->next) : &ashlar_heap_nobody;
+        count += free_in_slab(slab);
+        slab = slab->next != 0 ? run_at(heap, slab->next) : &ashlar_heap_nobody;
     }
     return count;
 }

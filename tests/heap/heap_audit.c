@@ -7,19 +7,19 @@
 static struct ashlar_heap *heap;
 static struct test_source test;
 static char *object, *other, *freed, *full[4], *large;
-static struct slab *slab, *full_slab, *block, *empty, *bare;
+static struct run *slab, *full_slab, *block, *empty, *bare;
 static struct ashlar_cache *cache;
 
-static struct slab *slab_of(const void *address)
+static struct run *slab_of(const void *address)
 {
     return ashlar_heap_find(heap, (uintptr_t)address);
 }
 
-static struct slab *run_in(const struct run_pool *pool)
+static struct run *run_in(const struct run_pool *pool)
 {
     for (unsigned bin = RUN_BINS; bin-- != 0;) {
         if (pool->heads[bin] != 0) {
-            return slab_at(heap, pool->heads[bin]);
+            return run_at(heap, pool->heads[bin]);
         }
     }
     return &ashlar_heap_nobody;
@@ -94,7 +94,7 @@ static void test_runs(void)
     DAMAGE(bare->previous, 64, "a bin of runs is not linked");
     uint32_t bin = ashlar_heap_bin_of_units(bare->units);
     DAMAGE(heap->bare.heads[bin], 0, "a bin's mask bit is wrong");
-    DAMAGE(bare->next, offset_of(heap, bare), "a bin of runs is not linked");
+    DAMAGE(bare->next, run_offset(heap, bare), "a bin of runs is not linked");
 }
 
 static void test_bins(void)
@@ -106,7 +106,7 @@ static void test_bins(void)
     DAMAGE(bin->slabs, 0, "a bin has more slabs than it counts");
     DAMAGE(bin->slabs, 2, "the bins have not as many slabs as there are");
     DAMAGE(slab->previous, 64, "a bin of slabs is not linked");
-    DAMAGE(slab->next, offset_of(heap, slab), "a bin of slabs is not linked");
+    DAMAGE(slab->next, run_offset(heap, slab), "a bin of slabs is not linked");
     DAMAGE(slab->owner, 1, "a bin of slabs is not linked");
     DAMAGE(kept->kept, 0, "a bin keeps another slab than it says");
     DAMAGE(owner->kept_units, 5, "an owner's kept units are wrong");
@@ -123,7 +123,7 @@ static void test_totals(void)
     DAMAGE(heap->slab_units, heap->slab_units + 1, "the slabs are not counted right");
     DAMAGE(heap->large_units, heap->large_units + 1, "the large blocks are not counted right");
     DAMAGE(heap->large_count, heap->large_count + 1, "the large blocks are not counted right");
-    DAMAGE(heap->slabs_begun, heap->slabs_begun + 1, "a descriptor was lost");
+    DAMAGE(heap->runs_begun, heap->runs_begun + 1, "a descriptor was lost");
     DAMAGE(heap->spare_count, heap->spare_count + 1, "a descriptor was lost");
     DAMAGE(heap->granules, heap->granules - 16, "the limit is not what was published");
     DAMAGE(heap->growing, 1, "the growth token was not given back");

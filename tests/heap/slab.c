@@ -62,12 +62,12 @@ static void test_mailbox(void)
     is_u(stats_of(heap).live_objects, 100, "and counted until it is there");
     sim_set_cpu(0);
     ok(ashlar_heap_work(heap) != 0, "work takes a share, and says that there is more");
-    is_u(stats_of(heap).live_objects, 100 - BOUND, "32 objects a call");
+    is_u(stats_of(heap).live_objects, 100 - STEPS_MOST, "32 objects a call");
     ok(heap->owners[0].state == OWNER_ATTENTION, "what is left keeps the fast paths shut");
     void *object = ashlar_heap_alloc(heap, 64, 0);
-    is_u(stats_of(heap).live_objects, 101 - 2 * BOUND, "an allocation takes in 32 more");
+    is_u(stats_of(heap).live_objects, 101 - 2 * STEPS_MOST, "an allocation takes in 32 more");
     ashlar_heap_free(heap, object);
-    is_u(stats_of(heap).live_objects, 100 - 3 * BOUND, "and so does a free");
+    is_u(stats_of(heap).live_objects, 100 - 3 * STEPS_MOST, "and so does a free");
     is_u(ashlar_heap_work(heap), 0, "the last four");
     is_u(stats_of(heap).live_objects, 0, "all are back");
     ok(heap->owners[0].state == 0, "and the fast paths open");
@@ -83,7 +83,7 @@ static void test_mail_first(void)
     give_all(39);
     sim_set_cpu(0);
     ashlar_heap_free(heap, objects[39]);
-    is_u(stats_of(heap).live_objects, 39 - BOUND, "a free looks at the mailbox first");
+    is_u(stats_of(heap).live_objects, 39 - STEPS_MOST, "a free looks at the mailbox first");
     like(SIM_FATAL(ashlar_heap_free(heap, objects[0])), "double free", "[fault 64] also of what is left over");
     end("sound after mail came first");
 }
