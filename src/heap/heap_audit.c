@@ -5,7 +5,15 @@
  * state; then what hangs together by lists: bins of runs, bins of owners and
  * caches, descriptors. The first that is broken is returned as text.
  */
+#include <ashlar/heap.h>
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "heap/find.h"
 #include "heap/internal.h"
+#include "heap/run.h"
+#include "heap/runs.h"
+#include "heap/slab.h"
 
 #define REQUIRE(condition, text)                                                                                       \
     do {                                                                                                               \
@@ -14,7 +22,7 @@
         }                                                                                                              \
     } while (0)
 
-struct tally {
+struct heap_tally {
     size_t empty_units, backed_units, slab_units, large_units, slabs, large, runs, filed;
 };
 
@@ -28,14 +36,14 @@ COLD static size_t bits_set(const struct ashlar_heap *heap, uint32_t unit, uint3
     return count;
 }
 
-COLD static const char *audit_list(struct ashlar_heap *heap, const struct run *slab)
+COLD static const char *audit_free_list(struct ashlar_heap *heap, const struct run *slab)
 {
     uint32_t linked = free_in_slab(slab) - (slab->capacity - (uint32_t)slab->fresh);
     uint32_t offset = slab->word & 0xffffu;
     for (; linked != 0; linked--) {
         REQUIRE(offset % slab->stride == 0 && offset / slab->stride < slab->fresh, "a free list leaves its slab");
         uintptr_t object = slab->base + offset;
-        REQUIRE(!has_bit(heap->bits, (object - heap->base) >> GRANULE_SHIFT), "a live object is in a free list");
+        REQUIRE(!is_allocated(heap, object), "a live object is in a free list");
         offset = *(uint16_t *)object;
     }
     REQUIRE(offset == LIST_END, "a free list is longer than its count");
@@ -50,19 +58,19 @@ COLD static const char *audit_slab(struct ashlar_heap *heap, const struct run *s
     REQUIRE((uint32_t)slab->capacity * slab->stride <= slab->units << heap->unit_shift,
             "a slab is larger than its run");
     REQUIRE(slab->granules == (uint32_t)slab->capacity * slab->stride / GRANULE_BYTES, "a slab's granules are wrong");
-    REQUIRE(slab->base == heap->base + ((uintptr_t)slab->first << heap->unit_shift), "a slab's base is wrong");
+    REQUIRE(slab->base == run_address(heap, slab), "a slab's base is wrong");
     REQUIRE(free_objects <= slab->capacity && (uint32_t)slab->capacity - slab->fresh <= free_objects,
             "a slab's count is wrong");
     for (uint32_t i = 0; i < slab->capacity; i++) {
-        live += has_bit(heap->bits, (slab->base - heap->base + (uintptr_t)i * slab->stride) >> GRANULE_SHIFT);
+        live += is_allocated(heap, slab->base + (uintptr_t)i * slab->stride);
     }
     REQUIRE(live == slab->capacity - free_objects, "a slab's count is not that of its bits");
     REQUIRE(live == bits_set(heap, slab->first, slab->units), "an allocated bit is set inside of an object");
     REQUIRE(slab->state != RUN_FULL || free_objects == 0, "a slab with free objects is in no list");
-    return audit_list(heap, slab);
+    return audit_free_list(heap, slab);
 }
 
-COLD static const char *audit_map(const struct ashlar_heap *heap, const struct run *run)
+COLD static const char *audit_map_of(const struct ashlar_heap *heap, const struct run *run)
 {
     uint32_t offset = run_offset(heap, run);
     bool filled = run->state >= RUN_META;
@@ -75,7 +83,7 @@ COLD static const char *audit_map(const struct ashlar_heap *heap, const struct r
     return NULL;
 }
 
-COLD static const char *audit_run(struct ashlar_heap *heap, const struct run *run, struct tally *tally)
+COLD static const char *audit_one_run(struct ashlar_heap *heap, const struct run *run, struct heap_tally *tally)
 {
     tally->runs++;
     tally->backed_units += run->state != RUN_BARE ? run->units : 0;
@@ -108,7 +116,7 @@ COLD static const char *audit_run(struct ashlar_heap *heap, const struct run *ru
     return audit_slab(heap, run);
 }
 
-COLD static const char *audit_runs(struct ashlar_heap *heap, struct tally *tally)
+COLD static const char *audit_all_runs(struct ashlar_heap *heap, struct heap_tally *tally)
 {
     uint32_t before = RUN_NONE;
     for (uint32_t unit = 0; unit < heap->limit;) {
@@ -116,8 +124,8 @@ COLD static const char *audit_runs(struct ashlar_heap *heap, struct tally *tally
         REQUIRE(heap->map[unit] != 0 && run->first == unit && run->units != 0, "the runs do not tile the range");
         REQUIRE(run->units <= heap->limit - unit, "a run passes the limit");
         REQUIRE(run->state > RUN_EMPTY || run->state != before, "neighbours were not merged");
-        const char *broken = audit_map(heap, run);
-        broken = broken != NULL ? broken : audit_run(heap, run, tally);
+        const char *broken = audit_map_of(heap, run);
+        broken = broken != NULL ? broken : audit_one_run(heap, run, tally);
         REQUIRE(broken == NULL, broken);
         before = run->state;
         unit += run->units;
@@ -125,8 +133,8 @@ COLD static const char *audit_runs(struct ashlar_heap *heap, struct tally *tally
     return NULL;
 }
 
-COLD static const char *audit_pool(struct ashlar_heap *heap, const struct run_pool *pool, enum run_state state,
-                                   struct tally *tally)
+COLD static const char *audit_run_pool(struct ashlar_heap *heap, const struct run_pool *pool, enum run_state state,
+                                       struct heap_tally *tally)
 {
     for (uint32_t bin = 0; bin < RUN_BINS; bin++) {
         uint32_t before = 0;
@@ -161,7 +169,7 @@ COLD static const char *audit_bin(struct ashlar_heap *heap, const struct owner *
             kept = before;
             *kept_units += slab->units;
         }
-        slab = slab->next != 0 ? run_at(heap, slab->next) : &ashlar_heap_nobody;
+        slab = next_in_bin(heap, slab);
     }
     REQUIRE(kept == bin->kept, "a bin keeps another slab than it says");
     *listed += count;
@@ -196,7 +204,7 @@ COLD static const char *audit_owners(struct ashlar_heap *heap)
         REQUIRE(broken == NULL, broken);
     }
     for (uint32_t i = 1; i < heap->runs_begun; i++) {
-        const struct run *slab = run_at(heap, i * (uint32_t)sizeof *slab);
+        const struct run *slab = run_numbered(heap, i);
         marked += slab->state == RUN_LISTED || slab->state == RUN_KEPT;
     }
     REQUIRE(slabs == heap->slab_count, "the bins have not as many slabs as there are");
@@ -205,7 +213,7 @@ COLD static const char *audit_owners(struct ashlar_heap *heap)
     return NULL;
 }
 
-COLD static const char *audit_totals(const struct ashlar_heap *heap, const struct tally *tally)
+COLD static const char *audit_heap_totals(const struct ashlar_heap *heap, const struct heap_tally *tally)
 {
     REQUIRE(tally->filed == tally->runs - tally->slabs - tally->large - heap->cache_count,
             "an empty or bare run is in no bin");
@@ -224,10 +232,10 @@ COLD static const char *audit_totals(const struct ashlar_heap *heap, const struc
 
 COLD const char *ashlar_heap_audit(struct ashlar_heap *heap)
 {
-    struct tally tally = {0, 0, 0, 0, 0, 0, 0, 0};
-    const char *broken = audit_runs(heap, &tally);
-    broken = broken != NULL ? broken : audit_pool(heap, &heap->empty, RUN_EMPTY, &tally);
-    broken = broken != NULL ? broken : audit_pool(heap, &heap->bare, RUN_BARE, &tally);
+    struct heap_tally tally = {0, 0, 0, 0, 0, 0, 0, 0};
+    const char *broken = audit_all_runs(heap, &tally);
+    broken = broken != NULL ? broken : audit_run_pool(heap, &heap->empty, RUN_EMPTY, &tally);
+    broken = broken != NULL ? broken : audit_run_pool(heap, &heap->bare, RUN_BARE, &tally);
     broken = broken != NULL ? broken : audit_owners(heap);
-    return broken != NULL ? broken : audit_totals(heap, &tally);
+    return broken != NULL ? broken : audit_heap_totals(heap, &tally);
 }

@@ -11,9 +11,15 @@
  * descriptors for three units of eight only, as slabs grow with use, and for two
  * more of eight of the first 256, where most slabs are a class's first.
  */
-#include "heap/internal.h"
+#include <ashlar/heap.h>
 
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
 #include "base/mem.h"
+#include "heap/internal.h"
+#include "heap/runs.h"
+#include "heap/slab.h"
 
 #define KEEP_BYTES_USUAL ((size_t)256 << 10)
 #define GROW_BYTES_USUAL ((size_t)64 << 10)
@@ -21,17 +27,7 @@
 #define SOURCE_MOST_PAGES ((size_t)1 << 28)
 #define MANY_UNITS 256u
 
-/* Which class has how many bytes: 16 to 1024 in steps of 16, then eight to a doubling. */
-COLD uint32_t ashlar_heap_class_bytes(uint32_t class)
-{
-    if (class < 64u) {
-        return (class + 1u) << 4;
-    }
-    uint32_t step = class - 64u;
-    return (step % 8u + 9u) << (7u + step / 8u);
-}
-
-COLD static unsigned cpus_of(const struct ashlar_heap_options *options)
+COLD static unsigned cpus_of_options(const struct ashlar_heap_options *options)
 {
     return options != NULL && options->max_cpus != 0 ? options->max_cpus : 1u;
 }
@@ -44,7 +40,7 @@ COLD static size_t owners_bytes(unsigned cpus)
 COLD size_t ashlar_heap_footprint_bytes(const struct ashlar_heap_options *options, size_t source_pages)
 {
     (void)source_pages; /* what depends on the range lies in the range */
-    return (size_t)round_up(owners_bytes(cpus_of(options)), GRANULE_BYTES);
+    return (size_t)round_up(owners_bytes(cpus_of_options(options)), GRANULE_BYTES);
 }
 
 COLD static size_t units_or(size_t bytes, size_t usual, uint32_t unit_shift)
@@ -53,7 +49,7 @@ COLD static size_t units_or(size_t bytes, size_t usual, uint32_t unit_shift)
     return units != 0 ? units : 1u;
 }
 
-COLD static uint32_t align_of(const struct ashlar_heap_options *options)
+COLD static uint32_t growth_align_of(const struct ashlar_heap_options *options)
 {
     return options != NULL && options->grow_align_bytes != 0 ? (uint32_t)options->grow_align_bytes : 1u;
 }
@@ -63,7 +59,7 @@ COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_he
                                            uint32_t unit_shift)
 {
     struct ashlar_heap *heap = storage;
-    unsigned cpus = cpus_of(options);
+    unsigned cpus = cpus_of_options(options);
     memset(heap, 0, owners_bytes(cpus));
     heap->owners = (struct owner *)(void *)((char *)storage + round_up(sizeof *heap, GRANULE_BYTES));
     heap->fast_cpus = cpus;
@@ -71,7 +67,7 @@ COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_he
     heap->unit_shift = unit_shift;
     heap->unit_granule_shift = unit_shift - GRANULE_SHIFT;
     heap->grow_units = units_or(options != NULL ? options->grow_bytes : 0, GROW_BYTES_USUAL, unit_shift);
-    heap->grow_align_bytes = align_of(options);
+    heap->grow_align_bytes = growth_align_of(options);
     heap->keep_units = units_or(options != NULL ? options->keep_bytes : 0, KEEP_BYTES_USUAL, unit_shift);
     heap->keep_units = heap->keep_units > heap->grow_units ? heap->keep_units : heap->grow_units;
     heap->runs_begun = 1u; /* number 0 is nobody's */
@@ -84,7 +80,7 @@ COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_he
     return heap;
 }
 
-COLD static size_t pages_of(size_t bytes)
+COLD static size_t pages_for(size_t bytes)
 {
     return (bytes + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT;
 }
@@ -105,17 +101,17 @@ COLD static uint32_t most_descriptors(size_t units)
 COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const struct ashlar_heap_options *options,
                                     const struct ashlar_heap_source *source, struct ashlar_heap **heap_out)
 {
-    if (!is_source_usable(source) || (uintptr_t)storage % GRANULE_BYTES != 0 || cpus_of(options) > ASHLAR_MAX_CPUS ||
-        !is_power_of_two(align_of(options))) {
+    if (!is_source_usable(source) || (uintptr_t)storage % GRANULE_BYTES != 0 ||
+        cpus_of_options(options) > ASHLAR_MAX_CPUS || !is_power_of_two(growth_align_of(options))) {
         return ASHLAR_BAD_ARGUMENT;
     }
     if (storage_bytes < ashlar_heap_footprint_bytes(options, source->pages)) {
         return ASHLAR_NO_STORAGE;
     }
-    size_t map_pages = pages_of(source->pages * sizeof(uint32_t));
+    size_t map_pages = pages_for(source->pages * sizeof(uint32_t));
     uint32_t descriptors = most_descriptors(source->pages);
-    size_t slab_pages = pages_of(descriptors * sizeof(struct run));
-    size_t bit_pages = pages_of(source->pages * (ASHLAR_PAGE_BYTES / GRANULE_BYTES / 8u));
+    size_t slab_pages = pages_for(descriptors * sizeof(struct run));
+    size_t bit_pages = pages_for(source->pages * (ASHLAR_PAGE_BYTES / GRANULE_BYTES / 8u));
     size_t metadata = map_pages + slab_pages + bit_pages;
     struct ashlar_heap *heap = lay_owners(storage, options, ASHLAR_PAGE_SHIFT);
     heap->source = *source;
@@ -173,7 +169,7 @@ COLD static uint32_t plain_units(uintptr_t begin, uintptr_t end, uint32_t unit_s
     return (uint32_t)units;
 }
 
-COLD static void lay_plain(struct ashlar_heap *heap, uintptr_t begin, uint32_t units)
+COLD static void lay_plain_range(struct ashlar_heap *heap, uintptr_t begin, uint32_t units)
 {
     size_t metadata = plain_metadata_bytes(units, heap->unit_shift);
     memset((void *)begin, 0, metadata);
@@ -197,10 +193,10 @@ COLD ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const
 {
     uintptr_t begin = round_up((uintptr_t)memory, GRANULE_BYTES);
     uintptr_t end = (uintptr_t)memory + bytes;
-    if (memory == NULL || end < (uintptr_t)memory || cpus_of(options) > ASHLAR_MAX_CPUS) {
+    if (memory == NULL || end < (uintptr_t)memory || cpus_of_options(options) > ASHLAR_MAX_CPUS) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    uintptr_t behind = begin + owners_bytes(cpus_of(options));
+    uintptr_t behind = begin + owners_bytes(cpus_of_options(options));
     uint32_t unit_shift = plain_unit_shift(bytes);
     uint32_t units = behind < end ? plain_units(behind, end, unit_shift) : 0;
     if (units < SLAB_MOST_UNITS) {
@@ -210,7 +206,7 @@ COLD ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const
     heap->range_base = begin;
     heap->range_bytes = end - begin;
     heap->keep_units = units / 2u; /* nothing can be given back: what owners may keep is an eighth */
-    lay_plain(heap, behind, units);
+    lay_plain_range(heap, behind, units);
     *heap_out = heap;
     return ASHLAR_OK;
 }

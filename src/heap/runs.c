@@ -20,7 +20,13 @@
  *
  * Cost: O(1), and a store for each unit of a run that is handed out.
  */
-#include "heap/internal.h"
+#include "heap/runs.h"
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "heap/relaxed.h"
+#include "heap/run.h"
 
 COLD uint32_t ashlar_heap_bin_of_units(uint32_t units)
 {
@@ -44,14 +50,13 @@ COLD void ashlar_heap_map_run(struct ashlar_heap *heap, const struct run *run, u
     }
 }
 
-COLD static void mark_ends(struct ashlar_heap *heap, const struct run *run)
+COLD static void mark_run_ends(struct ashlar_heap *heap, const struct run *run)
 {
     uint32_t offset = run_offset(heap, run);
     store_relaxed(&heap->map[run->first], offset);
     store_relaxed(&heap->map[run->first + run->units - 1u], offset);
 }
 
-/* A descriptor in RUN_MOVING, ends marked. There is a spare one. */
 COLD struct run *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units)
 {
     struct run *run;
@@ -60,14 +65,14 @@ COLD struct run *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t 
         heap->spare = run->next;
         heap->spare_count--;
     } else {
-        run = run_at(heap, heap->runs_begun++ * (uint32_t)sizeof *run);
+        run = run_numbered(heap, heap->runs_begun++);
     }
     run->first = first;
     run->units = units;
     run->clean = 0;
     store_relaxed(&run->fast, NULL);
     store_relaxed(&run->state, RUN_MOVING);
-    mark_ends(heap, run);
+    mark_run_ends(heap, run);
     return run;
 }
 
@@ -80,14 +85,14 @@ COLD void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct run *run)
     heap->spare_count++;
 }
 
-COLD static struct run_pool *pool_of(struct ashlar_heap *heap, uint32_t state)
+COLD static struct run_pool *run_pool_of(struct ashlar_heap *heap, uint32_t state)
 {
     return state == RUN_EMPTY ? &heap->empty : &heap->bare;
 }
 
-COLD static void insert_locked(struct ashlar_heap *heap, struct run *run, enum run_state state)
+COLD static void file_in_bin_locked(struct ashlar_heap *heap, struct run *run, enum run_state state)
 {
-    struct run_pool *pool = pool_of(heap, state);
+    struct run_pool *pool = run_pool_of(heap, state);
     uint32_t bin = ashlar_heap_bin_of_units(run->units);
     uint32_t next = pool->heads[bin];
     run->next = next;
@@ -103,10 +108,9 @@ COLD static void insert_locked(struct ashlar_heap *heap, struct run *run, enum r
     }
 }
 
-/* Out of its bin: into RUN_MOVING. */
 COLD void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct run *run)
 {
-    struct run_pool *pool = pool_of(heap, run->state);
+    struct run_pool *pool = run_pool_of(heap, run->state);
     uint32_t bin = ashlar_heap_bin_of_units(run->units);
     if (run->next != 0) {
         run_at(heap, run->next)->previous = run->previous;
@@ -125,7 +129,7 @@ COLD void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct run *ru
     store_relaxed(&run->state, RUN_MOVING);
 }
 
-/* The neighbours, or number 0, which is in no state. A neighbour may be a slab whose owner is just changing it, but not
+/* A neighbour may be a slab whose owner is just changing it, but not
  * into an empty or bare run: so only the state is read of it, and that atomically. */
 COLD struct run *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct run *run)
 {
@@ -138,7 +142,6 @@ COLD struct run *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const st
     return run_at(heap, end < heap->limit ? load_relaxed(&heap->map[end]) : 0);
 }
 
-/* Give a run in RUN_MOVING to a pool, merged with its neighbours there. */
 COLD void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct run *run, enum run_state state)
 {
     struct run *before = ashlar_heap_run_before_locked(heap, run);
@@ -165,16 +168,15 @@ COLD void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct run *run,
         run->units += after->units;
         ashlar_heap_forget_locked(heap, after);
     }
-    mark_ends(heap, run);
-    insert_locked(heap, run, state);
+    mark_run_ends(heap, run);
+    file_in_bin_locked(heap, run, state);
 }
 
-/* Cut a run in RUN_MOVING: it keeps `units`, the rest is returned, in RUN_MOVING as well. There is a spare descriptor. */
 COLD struct run *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
     uint32_t rest_units = run->units - units;
     run->units = units;
-    mark_ends(heap, run);
+    mark_run_ends(heap, run);
     struct run *rest = ashlar_heap_describe_locked(heap, run->first + units, rest_units);
     rest->clean = run->clean;
     return rest;
@@ -183,11 +185,11 @@ COLD struct run *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct r
 /* Units to skip at the start of this run to be aligned. */
 COLD static uint32_t skip_units(const struct ashlar_heap *heap, const struct run *run, uint32_t align_bytes)
 {
-    uintptr_t address = heap->base + ((uintptr_t)run->first << heap->unit_shift);
+    uintptr_t address = run_address(heap, run);
     return (uint32_t)((round_up(address, align_bytes) - address) >> heap->unit_shift);
 }
 
-COLD static uint32_t next_bin(const struct run_pool *pool, uint32_t bin)
+COLD static uint32_t next_run_bin(const struct run_pool *pool, uint32_t bin)
 {
     for (uint32_t word = bin / 32u; word < RUN_BINS / 32u; word++) {
         uint32_t mask = pool->mask[word];
@@ -201,37 +203,36 @@ COLD static uint32_t next_bin(const struct run_pool *pool, uint32_t bin)
     return RUN_BINS;
 }
 
-COLD static bool fits(const struct ashlar_heap *heap, const struct run *run, uint32_t units, uint32_t align_bytes)
+COLD static bool run_fits(const struct ashlar_heap *heap, const struct run *run, uint32_t units, uint32_t align_bytes)
 {
     uint32_t skip = skip_units(heap, run, align_bytes);
     return run->units >= units && run->units - units >= skip;
 }
 
 /* A run that fits, of the smallest bin that has one among the first 32 looked at. */
-COLD static struct run *search_locked(struct ashlar_heap *heap, const struct run_pool *pool, uint32_t units,
-                                      uint32_t align_bytes)
+COLD static struct run *search_pool_locked(struct ashlar_heap *heap, const struct run_pool *pool, uint32_t units,
+                                           uint32_t align_bytes)
 {
     unsigned looked = 0;
-    uint32_t bin = next_bin(pool, ashlar_heap_bin_of_units(units));
+    uint32_t bin = next_run_bin(pool, ashlar_heap_bin_of_units(units));
     while (bin < RUN_BINS && looked < STEPS_MOST) {
         for (uint32_t at = pool->heads[bin]; at != 0 && looked < STEPS_MOST; at = run_at(heap, at)->next) {
             looked++;
-            if (fits(heap, run_at(heap, at), units, align_bytes)) {
+            if (run_fits(heap, run_at(heap, at), units, align_bytes)) {
                 return run_at(heap, at);
             }
         }
-        bin = bin + 1u < RUN_BINS ? next_bin(pool, bin + 1u) : RUN_BINS;
+        bin = bin + 1u < RUN_BINS ? next_run_bin(pool, bin + 1u) : RUN_BINS;
     }
     uint64_t sure = (uint64_t)units + (align_bytes >> heap->unit_shift);
-    bin = sure <= heap->total ? next_bin(pool, ashlar_heap_bin_of_units((uint32_t)sure) + 1u) : RUN_BINS;
+    bin = sure <= heap->total ? next_run_bin(pool, ashlar_heap_bin_of_units((uint32_t)sure) + 1u) : RUN_BINS;
     return bin < RUN_BINS ? run_at(heap, pool->heads[bin]) : NULL;
 }
 
-/* NULL: none, or no descriptors for what is cut off. The run comes in RUN_MOVING. */
 COLD struct run *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
                                              uint32_t align_bytes)
 {
-    struct run *run = search_locked(heap, pool, units, align_bytes);
+    struct run *run = search_pool_locked(heap, pool, units, align_bytes);
     if (run == NULL) {
         return NULL;
     }
@@ -244,15 +245,14 @@ COLD struct run *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct ru
     ashlar_heap_run_unfile_locked(heap, run);
     struct run *taken = skip != 0 ? ashlar_heap_run_split_locked(heap, run, skip) : run;
     if (taken->units != units) {
-        insert_locked(heap, ashlar_heap_run_split_locked(heap, taken, units), state);
+        file_in_bin_locked(heap, ashlar_heap_run_split_locked(heap, taken, units), state);
     }
     if (taken != run) {
-        insert_locked(heap, run, state);
+        file_in_bin_locked(heap, run, state);
     }
     return taken;
 }
 
-/* One of the largest empty runs, taken out of its bin; NULL: there is none. */
 COLD struct run *ashlar_heap_run_largest_locked(struct ashlar_heap *heap)
 {
     for (uint32_t word = RUN_BINS / 32u; word-- != 0;) {
@@ -263,4 +263,20 @@ COLD struct run *ashlar_heap_run_largest_locked(struct ashlar_heap *heap)
         }
     }
     return NULL;
+}
+
+COLD struct run *ashlar_heap_run_take(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
+                                      uint32_t align_bytes)
+{
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    struct run *run = ashlar_heap_run_take_locked(heap, pool, units, align_bytes);
+    ashlar_lock_give(&heap->lock, interrupts);
+    return run;
+}
+
+COLD void ashlar_heap_run_file(struct ashlar_heap *heap, struct run *run, enum run_state state)
+{
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    ashlar_heap_run_file_locked(heap, run, state);
+    ashlar_lock_give(&heap->lock, interrupts);
 }

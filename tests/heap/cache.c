@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* cache.c - object caches: shapes, bulk calls, canaries, objects of others, destruction. */
+/* cache.c - object caches: shapes, bulk calls, objects of others, destruction. */
 #include "source.h"
 
 #include <ashlar/heap.h>
@@ -15,19 +15,7 @@ static void begin(void)
 
 static void end(const char *what)
 {
-    settle_all(heap, 2);
-    is_str(source_audit(heap, &test), NULL, what);
-    source_free(&test);
-}
-
-static struct ashlar_cache *make(const char *name, size_t bytes, size_t align, unsigned flags)
-{
-    struct ashlar_cache *cache = NULL;
-    if (ashlar_cache_create(heap, name, bytes, align, flags, &cache) != ASHLAR_OK) {
-        puts("# no cache");
-        exit(1);
-    }
-    return cache;
+    source_end(heap, &test, 2, what);
 }
 
 static int find_info(void *context, struct ashlar_cache *cache, const struct ashlar_cache_info *info)
@@ -59,7 +47,7 @@ static void test_shapes(void)
     bool fits = true;
     begin();
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct ashlar_cache *cache = make("shape", rows[i].bytes, rows[i].align, rows[i].flags);
+        struct ashlar_cache *cache = make_cache(heap, "shape", rows[i].bytes, rows[i].align, rows[i].flags);
         unsigned char *first = ashlar_cache_alloc(cache, ASHLAR_HEAP_ZERO);
         unsigned char *second = ashlar_cache_alloc(cache, 0);
         size_t align = rows[i].align > 16 ? rows[i].align : 16;
@@ -103,7 +91,7 @@ static void test_bulk(void)
 {
     static void *objects[2000];
     begin();
-    struct ashlar_cache *cache = make("bulk", 200, 0, 0);
+    struct ashlar_cache *cache = make_cache(heap, "bulk", 200, 0, 0);
     ok(ashlar_cache_alloc_bulk(cache, ASHLAR_HEAP_ZERO, objects, 2000) != 0, "2000 objects at once");
     bool zero = true;
     for (unsigned i = 0; i < 2000; i++) {
@@ -132,55 +120,11 @@ static void test_bulk(void)
     end("sound after bulk calls");
 }
 
-static void overrun_by(unsigned char *object, const unsigned char *kept, size_t bytes)
-{
-    memset(object + 100, 0x41, bytes);
-    like(SIM_FATAL(ashlar_heap_free(heap, object)), "byte 100 was written", "[fault 72] an overrun by 1, 8, 12");
-    memcpy(object + 100, kept, 12);
-}
-
-static void test_canary(void)
-{
-    begin();
-    struct ashlar_cache *cache = make("guarded", 100, 0, ASHLAR_CACHE_CANARY);
-    unsigned char *object = ashlar_cache_alloc(cache, 0);
-    unsigned char *next = ashlar_cache_alloc(cache, 0);
-    unsigned char kept[32];
-    memset(object, 0, 100);
-    ashlar_cache_free(cache, object);
-    ok(ashlar_cache_alloc(cache, 0) == object, "an object filled to its end is sound");
-    memcpy(kept, object + 100, 12);
-    object[100] = 0;
-    const char *message = SIM_FATAL(ashlar_cache_free(cache, object));
-    like(message, "overrun of object 0x", "[fault 71] one NUL too many is found on free");
-    like(message, "of 100 bytes, cache guarded: byte 100 was written", "[fault 71] with size, cache and byte");
-    object[100] = kept[0];
-    overrun_by(object, kept, 1);
-    overrun_by(object, kept, 8);
-    overrun_by(object, kept, 12);
-    object[111] = 1;
-    like(SIM_FATAL(ashlar_cache_free(cache, object)), "byte 111 was written",
-         "[fault 72] the last byte of slack alone");
-    object[111] = kept[11];
-    unsigned char *lower = object < next ? object : next;
-    unsigned char *upper = object < next ? next : object;
-    upper[-1] ^= 0xff;
-    like(SIM_FATAL(ashlar_cache_free(cache, lower)), "overrun of object", "[fault 73] an underrun, at its neighbour");
-    upper[-1] ^= 0xff;
-    void *freed = object;
-    ashlar_cache_free(cache, object);
-    like(SIM_FATAL(ashlar_cache_free(cache, freed)), "not live (double free?)",
-         "[fault 61] a double free, with a canary");
-    ashlar_cache_free(cache, next);
-    ok(ashlar_cache_destroy(cache) == ASHLAR_OK, "destroyed");
-    end("sound after overruns");
-}
-
 static void test_wrong_cache(void)
 {
     begin();
-    struct ashlar_cache *inodes = make("inode", 100, 0, 0);
-    struct ashlar_cache *files = make("file", 100, 0, 0);
+    struct ashlar_cache *inodes = make_cache(heap, "inode", 100, 0, 0);
+    struct ashlar_cache *files = make_cache(heap, "file", 100, 0, 0);
     void *inode = ashlar_cache_alloc(inodes, 0);
     void *file = ashlar_cache_alloc(files, 0);
     void *plain = ashlar_heap_alloc(heap, 100, 0);
@@ -213,7 +157,7 @@ static void test_destroy(void)
 {
     void *objects[3];
     begin();
-    struct ashlar_cache *cache = make("doomed", 40, 0, 0);
+    struct ashlar_cache *cache = make_cache(heap, "doomed", 40, 0, 0);
     ok(ashlar_cache_alloc_bulk(cache, 0, objects, 3) != 0, "three objects");
     like(SIM_FATAL((void)!ashlar_cache_destroy(cache)), "cache doomed destroyed with 3 live objects of 40 bytes",
          "[fault 87] destroyed with live objects: the count");
@@ -239,7 +183,6 @@ int main(void)
     test_shapes();
     test_refused();
     test_bulk();
-    test_canary();
     test_wrong_cache();
     test_destroy();
     return done_testing();

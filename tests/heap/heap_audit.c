@@ -2,6 +2,10 @@
 /* heap_audit.c - damage to each structure is found and named; what was damaged is put right, and the audit content again. */
 #include "source.h"
 
+#include "heap/find.h"
+#include "heap/run.h"
+#include "heap/runs.h"
+#include "heap/size.h"
 #include <ashlar/heap.h>
 
 static struct ashlar_heap *heap;
@@ -101,7 +105,7 @@ static void test_bins(void)
 {
     struct owner *owner = &heap->owners[0];
     struct bin *bin = &owner->bin[slab->class];
-    struct bin *kept = &owner->bin[class_of(2048)];
+    struct bin *kept = &owner->bin[size_class_of(2048)];
     DAMAGE(bin->current, &ashlar_heap_nobody, "a slab is marked as listed and is in no list");
     DAMAGE(bin->slabs, 0, "a bin has more slabs than it counts");
     DAMAGE(bin->slabs, 2, "the bins have not as many slabs as there are");

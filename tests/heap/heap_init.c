@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
-/* heap_init.c - heaps over plain ranges: how much of them is payload, any alignment, the least, and what is borrowed. */
+/* heap_init.c - what init refuses; heaps over plain ranges: how much of them is payload, any alignment, the least, and what is borrowed. */
 #include "source.h"
 
+#include <ashlar/config.h>
 #include <ashlar/heap.h>
 
 #define OBJECTS_MOST 300000u
@@ -178,6 +179,31 @@ static void test_two_cpus(void)
     is_str(ashlar_heap_audit(heap), NULL, "sound on two CPUs");
 }
 
+static void test_bad_init(void)
+{
+    static _Alignas(16) char storage[65536];
+    struct ashlar_heap *made = NULL;
+    struct ashlar_heap_options options = {.max_cpus = 1};
+    struct ashlar_heap_source source = {0x10000000, 1024, source_commit, source_decommit, NULL, NULL, 0};
+    size_t bytes = ashlar_heap_footprint_bytes(&options, 1024);
+    ok(ashlar_heap_init(storage, bytes - 1, &options, &source, &made) == ASHLAR_NO_STORAGE, "too little storage");
+    ok(ashlar_heap_init(storage + 8, bytes, &options, &source, &made) == ASHLAR_BAD_ARGUMENT, "storage not aligned");
+    source.base += 16;
+    ok(ashlar_heap_init(storage, bytes, &options, &source, &made) == ASHLAR_BAD_ARGUMENT, "a range not aligned");
+    source.base = 0x10000000;
+    source.pages = 15;
+    ok(ashlar_heap_init(storage, bytes, &options, &source, &made) == ASHLAR_BAD_ARGUMENT, "less than 64 KiB");
+    source.base = UINTPTR_MAX - 4095u;
+    source.pages = 16;
+    ok(ashlar_heap_init(storage, bytes, &options, &source, &made) == ASHLAR_BAD_ARGUMENT, "a range that wraps");
+    source.base = 0x10000000;
+    options.max_cpus = ASHLAR_MAX_CPUS + 1u;
+    ok(ashlar_heap_init(storage, sizeof storage, &options, &source, &made) == ASHLAR_BAD_ARGUMENT, "too many CPUs");
+    ok(made == NULL, "and nothing was made");
+    ok(ashlar_heap_footprint_bytes(NULL, 16) <= ashlar_heap_footprint_bytes(&options, 16),
+       "a footprint grows with CPUs");
+}
+
 int main(void)
 {
     test_payload(65536, 64, 75);
@@ -191,5 +217,6 @@ int main(void)
     test_least();
     test_borrowing();
     test_two_cpus();
+    test_bad_init();
     return done_testing();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* heap_large.c - blocks that are a run of their own: growing and shrinking in place, moving by the source, alignment. */
+/* heap_large.c - blocks that are a run of their own: growing and shrinking in place, alignment. */
 #include "source.h"
 
 #include <ashlar/heap.h>
@@ -7,40 +7,21 @@
 static struct ashlar_heap *heap;
 static struct test_source test;
 
-static void begin(unsigned flags, bool moves)
+static void begin(bool moves)
 {
     sim_set_cpu(0);
-    heap = source_heap(&test, 8192, 1, 4 << 20, flags);
+    heap = source_heap(&test, 8192, 1, 4 << 20, 0);
     heap->source.move = moves ? source_move : NULL;
 }
 
 static void end(const char *what)
 {
-    is_str(source_audit(heap, &test), NULL, what);
-    is_u(stats_of(heap).live_objects, 0, "nothing is live");
-    source_free(&test);
-}
-
-static void paint(unsigned char *block, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        block[i] = (unsigned char)(i * 31u >> 3);
-    }
-}
-
-static bool is_painted(const unsigned char *block, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        if (block[i] != (unsigned char)(i * 31u >> 3)) {
-            return false;
-        }
-    }
-    return true;
+    source_end(heap, &test, 1, what);
 }
 
 static void test_in_place(void)
 {
-    begin(0, false);
+    begin(false);
     unsigned char *wide = ashlar_heap_alloc(heap, 1000000, 0);
     ashlar_heap_free(heap, wide);
     unsigned char *block = ashlar_heap_alloc(heap, 50000, 0);
@@ -66,7 +47,7 @@ static void test_in_place(void)
 
 static void test_exact_fit(void)
 {
-    begin(0, false);
+    begin(false);
     unsigned char *first = ashlar_heap_alloc(heap, 40960, 0);
     unsigned char *second = ashlar_heap_alloc(heap, 40960, 0);
     unsigned char *third = ashlar_heap_alloc(heap, 40960, 0);
@@ -84,38 +65,10 @@ static void test_exact_fit(void)
     source_free(&test);
 }
 
-static void test_move(unsigned flags)
-{
-    begin(flags, true);
-    unsigned char *block = ashlar_heap_alloc(heap, 1000000, 0);
-    void *behind = ashlar_heap_alloc(heap, 40000, 0);
-    unsigned char *guard = ashlar_heap_alloc(heap, 40000, 0);
-    paint(block, 1000000);
-    unsigned char *moved = ashlar_heap_realloc(heap, block, 3000000, ASHLAR_HEAP_ZERO);
-    ok(moved != NULL && test.moves == 1, "the source moves the pages");
-    ok(is_painted(moved, 1000000), "contents came along");
-    bool zero = true;
-    size_t usable = ashlar_heap_usable_size(heap, moved);
-    for (size_t i = 1003520; i < usable; i++) {
-        zero = zero && moved[i] == 0;
-    }
-    ok(zero && usable >= 3000000, "what is new is zero");
-    is_str(source_audit(heap, &test), NULL, "sound after a move");
-    like(SIM_FATAL(ashlar_heap_free(heap, block)), "double free", "the old addresses hold nothing");
-    is_u(stats_of(heap).large_blocks, 3, "as many blocks as before");
-    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
-    ok(ashlar_heap_realloc(heap, moved, 9000000, 0) == NULL && test.moves == 1, "no interrupt moves pages");
-    sim_set_context(ASHLAR_CONTEXT_THREAD);
-    ashlar_heap_free(heap, moved);
-    ashlar_heap_free(heap, behind);
-    ashlar_heap_free(heap, guard);
-    end("sound after moves");
-}
-
 /* A block that is large for its alignment only, and grows to a size that has a class. */
 static void test_aligned_grows(void)
 {
-    begin(0, true);
+    begin(true);
     unsigned char *block = ashlar_heap_alloc_aligned(heap, 65536, 100, 0);
     paint(block, 4096);
     is_u(ashlar_heap_usable_size(heap, block), 4096, "100 bytes aligned to 64 KiB are a page");
@@ -129,8 +82,6 @@ int main(void)
 {
     test_in_place();
     test_exact_fit();
-    test_move(0);
-    test_move(ASHLAR_HEAP_SOURCE_ZEROED);
     test_aligned_grows();
     return done_testing();
 }

@@ -9,6 +9,8 @@
  */
 #include "source.h"
 
+#include "heap/size.h"
+
 #include <ashlar/heap.h>
 
 #define HELD_MAX 600u

@@ -9,6 +9,7 @@
  */
 #include "source.h"
 
+#include "heap/owner.h"
 #include <ashlar/heap.h>
 #include <ashlar/port.h>
 #include <pthread.h>

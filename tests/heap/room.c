@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
-/* room.c - when there is no more memory to be had: what a CPU keeps empty is found for another size, and moves that the
- * source cannot do leave nothing behind.
- */
+/* room.c - when there is no more memory to be had: what a CPU keeps empty is found for another size, and reclaimers are asked. */
 #include "source.h"
 
+#include "heap/owner.h"
 #include <ashlar/heap.h>
 
 #define PAGES 512u
@@ -12,6 +11,7 @@
 static struct ashlar_heap *heap;
 static struct test_source test;
 static void *block[BLOCKS];
+static struct ashlar_cache *cache;
 
 static void begin(void)
 {
@@ -22,9 +22,7 @@ static void begin(void)
 
 static void end(const char *what)
 {
-    settle_all(heap, 2);
-    is_str(source_audit(heap, &test), NULL, what);
-    source_free(&test);
+    source_end(heap, &test, 2, what);
 }
 
 /* All that is left, in pages. */
@@ -60,8 +58,6 @@ static unsigned pages_after(void (*before)(void))
     empty(count);
     return pages;
 }
-
-static struct ashlar_cache *cache;
 
 static void begin_plain(void)
 {
@@ -110,34 +106,64 @@ static void test_kept(void (*without)(void), void (*with)(void), const char *nam
     end("audit after room was made");
 }
 
-static int refuse_to_move(void *context, size_t to, size_t from, size_t pages)
+static void *hoard[8];
+static unsigned asked;
+static size_t asked_bytes;
+
+static int give_hoard(void *context, size_t bytes)
 {
-    struct test_source *source = context;
-    (void)to;
-    (void)from;
-    (void)pages;
-    source->moves++;
+    asked++;
+    asked_bytes = bytes;
+    if (ashlar_heap_alloc(heap, 3000000, 0) != NULL || context != &asked) {
+        asked += 100; /* nested calls must find no memory, and not come here again */
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        if (hoard[i] != NULL) {
+            ashlar_heap_free(heap, hoard[i]);
+            hoard[i] = NULL;
+            return 1;
+        }
+    }
     return 0;
 }
 
-static void test_no_move(void)
+static void test_shortage(void)
 {
-    begin();
-    test.limit = 0;
-    heap->source.move = refuse_to_move;
-    unsigned char *large = ashlar_heap_alloc(heap, 100000, 0);
-    void *behind = ashlar_heap_alloc(heap, 100000, 0);
-    if (!ok(large != NULL && behind != NULL, "two large blocks")) {
-        return;
+    void *objects[8];
+    unsigned count = 0;
+    sim_set_cpu(0);
+    heap = source_heap(&test, 4096, 2, (size_t)128 << 10, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        hoard[i] = ashlar_heap_alloc(heap, 100000, 0);
     }
-    memset(large, 0x77, 100000);
-    large = ashlar_heap_realloc(heap, large, 300000, 0);
-    ok(large != NULL && large[0] == 0x77 && large[99999] == 0x77, "realloc copies where the source will not move");
-    ok(test.moves != 0, "it was asked");
-    is_str(source_audit(heap, &test), NULL, "what was backed for the move was given back");
-    ashlar_heap_free(heap, large);
-    ashlar_heap_free(heap, behind);
-    end("audit after a move that was refused");
+    test.limit = test.backed_pages;
+    (void)!ashlar_heap_on_shortage(heap, give_hoard, &asked);
+    asked = 0;
+    objects[0] = ashlar_heap_alloc(heap, 90000, ASHLAR_HEAP_NO_GROW);
+    ok(asked == 0, "NO_GROW asks nobody");
+    ashlar_heap_free(heap, objects[0]);
+    asked = 0;
+    for (; count < 7 && (objects[count] = ashlar_heap_alloc(heap, 100000, 0)) != NULL; count++) {
+    }
+    is_u(count, 7, "when growth fails, what reclaimers free is used");
+    ok(asked >= 6 && asked < 20, "each was asked as often as needed, never from within (%u)", asked);
+    is_u(asked_bytes, 100000, "and told how much is wanted");
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    asked = 0;
+    ok(ashlar_heap_alloc(heap, 300000, 0) == NULL && asked == 0, "interrupts ask nobody");
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    ok(ashlar_heap_on_shortage(heap, give_hoard, &asked) == ASHLAR_OK &&
+           ashlar_heap_on_shortage(heap, give_hoard, &asked) == ASHLAR_OK &&
+           ashlar_heap_on_shortage(heap, give_hoard, &asked) == ASHLAR_OK &&
+           ashlar_heap_on_shortage(heap, give_hoard, &asked) == ASHLAR_NO_STORAGE,
+       "four reclaimers at most");
+    while (count != 0) {
+        ashlar_heap_free(heap, objects[--count]);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        ashlar_heap_free(heap, hoard[i]);
+    }
+    end("sound after shortage");
 }
 
 int main(void)
@@ -145,6 +171,6 @@ int main(void)
     test_kept(begin_plain, keep_by_class, "a slab that was kept empty is found by who is short");
     test_kept(begin_plain, keep_by_interrupt, "so is one that an interrupt emptied");
     test_kept(begin_cache, keep_by_cache, "and that of a cache");
-    test_no_move();
+    test_shortage();
     return done_testing();
 }

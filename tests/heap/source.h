@@ -195,4 +195,94 @@ __attribute__((unused)) static const char *source_audit(struct ashlar_heap *heap
     return broken;
 }
 
+/* All came home, nothing is live, and all is sound; then the source goes. */
+__attribute__((unused)) static void source_end(struct ashlar_heap *heap, struct test_source *test, unsigned cpus,
+                                               const char *what)
+{
+    settle_all(heap, cpus);
+    const char *broken = source_audit(heap, test);
+    if (broken == NULL && stats_of(heap).live_objects != 0) {
+        broken = "objects are live";
+    }
+    is_str(broken, NULL, what);
+    source_free(test);
+}
+
+/* --- objects ------------------------------------------------------------------ */
+
+__attribute__((unused)) static void *take_one(struct ashlar_heap *heap, size_t bytes)
+{
+    void *object = ashlar_heap_alloc(heap, bytes, 0);
+    if (object == NULL) {
+        puts("# no object");
+        exit(1);
+    }
+    return object;
+}
+
+/* Until there are no more; returns how many. */
+__attribute__((unused)) static unsigned take_objects(struct ashlar_heap *heap, void **objects, unsigned count,
+                                                     size_t bytes)
+{
+    unsigned taken = 0;
+    while (taken < count && (objects[taken] = ashlar_heap_alloc(heap, bytes, 0)) != NULL) {
+        taken++;
+    }
+    return taken;
+}
+
+/* The last one first. */
+__attribute__((unused)) static void give_objects(struct ashlar_heap *heap, void **objects, unsigned count)
+{
+    while (count != 0) {
+        ashlar_heap_free(heap, objects[--count]);
+    }
+}
+
+__attribute__((unused)) static struct ashlar_cache *make_cache(struct ashlar_heap *heap, const char *name, size_t bytes,
+                                                               size_t align, unsigned flags)
+{
+    struct ashlar_cache *cache = NULL;
+    if (ashlar_cache_create(heap, name, bytes, align, flags, &cache) != ASHLAR_OK) {
+        puts("# no cache");
+        exit(1);
+    }
+    return cache;
+}
+
+__attribute__((unused)) static struct ashlar_heap_place place_of(struct ashlar_heap *heap, const void *address)
+{
+    struct ashlar_heap_place place;
+    ashlar_heap_explain(heap, address, &place);
+    return place;
+}
+
+__attribute__((unused)) static bool is_filled_with(const unsigned char *object, int byte, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if (object[i] != byte) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* With bytes that tell their place. */
+__attribute__((unused)) static void paint(unsigned char *block, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        block[i] = (unsigned char)(i * 31u >> 3);
+    }
+}
+
+__attribute__((unused)) static bool is_painted(const unsigned char *block, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if (block[i] != (unsigned char)(i * 31u >> 3)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 #endif

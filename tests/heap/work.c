@@ -2,6 +2,7 @@
 /* work.c - a CPU goes offline: what it kept, and what was on its way to it, can be had by the others. */
 #include "source.h"
 
+#include "heap/owner.h"
 #include <ashlar/heap.h>
 
 #define CPUS 3u

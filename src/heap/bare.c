@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: 0BSD */
+/* bare.c - addresses with nothing behind them, and the bookkeeping that has to be there before there is something.
+ *
+ * A bare run is taken from those that are known, or the limit is extended: the
+ * map is backed before the limit is published. What was backed for a run that did
+ * not come stays, as a reserve: descriptors and map.
+ *
+ * A page of allocated bits serves a *zone* of 32768 granules (512 KiB). It is
+ * backed if and only if some unit of the zone is not bare. As bare neighbours are
+ * always merged, a zone is all bare if and only if it lies within one bare run;
+ * so no count is kept for each zone. Beyond the limit all is bare.
+ */
+#include "heap/bare.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "heap/relaxed.h"
+#include "heap/runs.h"
+#include "heap/supply.h"
+
+#define ZONE_SHIFT 7u /* units of 4 KiB to a zone: 4096 bytes * 8 bits * 16 bytes / 4096 */
+#define ZONE_UNITS (1u << ZONE_SHIFT)
+#define MAP_PAGE_UNITS (ASHLAR_PAGE_BYTES / 4u)
+#define SPARES_WANTED 24u /* what one growth may need, and interrupts after it */
+#define SPARES_NEEDED 4u
+
+COLD static bool ensure_descriptors(struct ashlar_heap *heap)
+{
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uint32_t spares = ashlar_heap_spares_locked(heap);
+    ashlar_lock_give(&heap->lock, interrupts);
+    if (spares >= SPARES_WANTED || heap->runs_backed == heap->runs_most) {
+        return spares >= SPARES_NEEDED;
+    }
+    if (!ashlar_heap_commit_metadata(heap, heap->runs, heap->run_pages, 1)) {
+        return spares >= SPARES_NEEDED;
+    }
+    size_t most = (size_t)(heap->run_pages + 1u) * ASHLAR_PAGE_BYTES / sizeof(struct run);
+    interrupts = ashlar_lock_take(&heap->lock);
+    heap->run_pages++;
+    heap->runs_backed = most < heap->runs_most ? (uint32_t)most : heap->runs_most;
+    ashlar_lock_give(&heap->lock, interrupts);
+    return true;
+}
+
+COLD static bool ensure_map_pages(struct ashlar_heap *heap, uint32_t limit)
+{
+    uint32_t pages = (limit + MAP_PAGE_UNITS - 1u) / MAP_PAGE_UNITS;
+    if (pages > heap->map_pages) {
+        if (!ashlar_heap_commit_metadata(heap, heap->map, heap->map_pages, pages - heap->map_pages)) {
+            return false;
+        }
+        heap->map_pages = pages;
+    }
+    return true;
+}
+
+/* More addresses known to the map, as a bare run. */
+COLD static bool extend_limit(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
+{
+    uint64_t wanted = (uint64_t)units + (align_bytes >> heap->unit_shift) + MAP_PAGE_UNITS - 1u;
+    uint32_t left = heap->total - heap->limit;
+    uint32_t more = wanted < left ? (uint32_t)wanted & ~(MAP_PAGE_UNITS - 1u) : left;
+    if (more == 0 || !ensure_map_pages(heap, heap->limit + more)) {
+        return false;
+    }
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    bool described = ashlar_heap_spares_locked(heap) != 0; /* others may have used them up meanwhile */
+    if (described) {
+        struct run *run = ashlar_heap_describe_locked(heap, heap->limit, more);
+        heap->limit += more;
+        ashlar_heap_run_file_locked(heap, run, RUN_BARE);
+        atomic_store(&heap->granules, (uintptr_t)heap->limit << heap->unit_granule_shift);
+    }
+    ashlar_lock_give(&heap->lock, interrupts);
+    return described;
+}
+
+COLD struct run *ashlar_heap_take_bare(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes)
+{
+    if (!ensure_descriptors(heap)) {
+        return NULL;
+    }
+    struct run *run = ashlar_heap_run_take(heap, &heap->bare, units, align_bytes);
+    if (run == NULL && extend_limit(heap, units, align_bytes)) {
+        run = ashlar_heap_run_take(heap, &heap->bare, units, align_bytes);
+    }
+    return run;
+}
+
+/* --- allocated bits ------------------------------------------------------ */
+
+COLD struct bit_zones ashlar_heap_zones_of(struct ashlar_heap *heap, const struct run *run)
+{
+    uint32_t low = run->first;
+    uint32_t end = run->first + run->units;
+    uint32_t high = end;
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    const struct run *before = ashlar_heap_run_before_locked(heap, run);
+    const struct run *after = ashlar_heap_run_after_locked(heap, run);
+    if (load_relaxed(&before->state) == RUN_BARE) {
+        low = before->first;
+    }
+    if (load_relaxed(&after->state) == RUN_BARE) {
+        high = after->first + after->units;
+    }
+    if (high == heap->limit) {
+        high = (uint32_t)round_up(high, ZONE_UNITS);
+    }
+    ashlar_lock_give(&heap->lock, interrupts);
+    uint32_t first = (low + ZONE_UNITS - 1u) >> ZONE_SHIFT;
+    uint32_t last = high >> ZONE_SHIFT;
+    first = first > run->first >> ZONE_SHIFT ? first : run->first >> ZONE_SHIFT;
+    uint32_t most = (end + ZONE_UNITS - 1u) >> ZONE_SHIFT;
+    last = last < most ? last : most;
+    struct bit_zones zones = {first, last > first ? last - first : 0};
+    return zones;
+}
+
+COLD bool ashlar_heap_back_zones(struct ashlar_heap *heap, struct bit_zones zones)
+{
+    if (zones.count != 0 && !ashlar_heap_commit_metadata(heap, heap->bits, zones.first, zones.count)) {
+        return false;
+    }
+    heap->bit_pages += zones.count;
+    return true;
+}
+
+COLD void ashlar_heap_unback_zones(struct ashlar_heap *heap, struct bit_zones zones)
+{
+    if (zones.count != 0) {
+        ashlar_heap_decommit_metadata(heap, heap->bits, zones.first, zones.count);
+        heap->bit_pages -= zones.count;
+    }
+}

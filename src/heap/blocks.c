@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: 0BSD */
+/* blocks.c - large blocks, under the lock: each a run of its own.
+ *
+ * Its first allocated bit says that the block is live, as for any object. It is
+ * read and cleared under the lock, so that of two frees at once one is found.
+ *
+ * A block shrinks by giving its end to the runs, and grows into an empty run
+ * behind it. Every unit of it is in the map, so that any address tells its block.
+ */
+#include "heap/blocks.h"
+
+#include "base/check.h"
+#include "heap/find.h"
+#include "heap/relaxed.h"
+#include "heap/run.h"
+#include "heap/runs.h"
+
+COLD void ashlar_heap_block_lay(struct ashlar_heap *heap, struct run *run)
+{
+    run->base = run_address(heap, run);
+    run->bits = run_bits(heap, run);
+    run->cache = NULL;
+    ashlar_heap_map_run(heap, run, run_offset(heap, run));
+}
+
+COLD void ashlar_heap_block_open_locked(struct ashlar_heap *heap, struct run *run)
+{
+    heap->large_units += run->units;
+    heap->large_count++;
+    store_relaxed(run->bits, 1u);
+    store_relaxed(&run->state, RUN_LARGE);
+}
+
+COLD void ashlar_heap_block_close_locked(struct ashlar_heap *heap, struct run *run)
+{
+    store_relaxed(run->bits, 0);
+    heap->large_units -= run->units;
+    heap->large_count--;
+    store_relaxed(&run->state, RUN_MOVING);
+}
+
+COLD bool ashlar_heap_block_free_locked(struct ashlar_heap *heap, uintptr_t object)
+{
+    struct run *run = ashlar_heap_find(heap, object);
+    if (run->state != RUN_LARGE || run->base != object || load_relaxed(run->bits) == 0) {
+        return false;
+    }
+    ashlar_heap_block_close_locked(heap, run);
+    run->clean = 0;
+    ashlar_heap_run_file_locked(heap, run, RUN_EMPTY);
+    return true;
+}
+
+COLD static bool shrink_block_locked(struct ashlar_heap *heap, struct run *run, uint32_t units)
+{
+    if (ashlar_heap_spares_locked(heap) == 0) {
+        return false;
+    }
+    heap->large_units -= run->units - units;
+    struct run *rest = ashlar_heap_run_split_locked(heap, run, units);
+    rest->clean = 0;
+    ashlar_heap_run_file_locked(heap, rest, RUN_EMPTY);
+    return true;
+}
+
+COLD static bool extend_block_locked(struct ashlar_heap *heap, struct run *run, uint32_t units)
+{
+    struct run *after = ashlar_heap_run_after_locked(heap, run);
+    uint32_t more = units - run->units;
+    if (load_relaxed(&after->state) != RUN_EMPTY || after->units < more || ashlar_heap_spares_locked(heap) == 0) {
+        return false;
+    }
+    ashlar_heap_run_unfile_locked(heap, after);
+    if (after->units > more) {
+        ashlar_heap_run_file_locked(heap, ashlar_heap_run_split_locked(heap, after, more), RUN_EMPTY);
+    }
+    ashlar_heap_map_run(heap, after, run_offset(heap, run));
+    ashlar_heap_forget_locked(heap, after);
+    run->units = units;
+    heap->large_units += more;
+    return true;
+}
+
+COLD bool ashlar_heap_block_resize_locked(struct ashlar_heap *heap, struct run *run, uint32_t units)
+{
+    return units < run->units ? shrink_block_locked(heap, run, units) : extend_block_locked(heap, run, units);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: 0BSD */
+/* heap_walk.c - all of the heap, read without a lock: each live object in order of address, and how much there is of what. */
+#include <ashlar/heap.h>
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "heap/internal.h"
+#include "heap/relaxed.h"
+#include "heap/run.h"
+
+/* Next granule whose bit is set in [granule, end), or end. */
+COLD static uintptr_t next_allocated(const struct ashlar_heap *heap, uintptr_t granule, uintptr_t end)
+{
+    while (granule < end) {
+        uint32_t word = load_relaxed(&heap->bits[granule / 32u]) >> (granule % 32u);
+        if (word != 0) {
+            granule += u32_ctz(word);
+            return granule < end ? granule : end;
+        }
+        granule = (granule | 31u) + 1u;
+    }
+    return end;
+}
+
+COLD static int walk_objects(struct ashlar_heap *heap, const struct run *run, ashlar_heap_visitor visit, void *context)
+{
+    struct ashlar_heap_place place;
+    uintptr_t granule = (uintptr_t)run->first << heap->unit_granule_shift;
+    uintptr_t end = granule + ((uintptr_t)run->units << heap->unit_granule_shift);
+    for (;;) {
+        granule = next_allocated(heap, granule, end);
+        if (granule == end) {
+            return 0;
+        }
+        ashlar_heap_explain(heap, (const void *)(heap->base + (granule << GRANULE_SHIFT)), &place);
+        int stop = place.pending ? 0 : visit(context, &place);
+        if (stop != 0) {
+            return stop;
+        }
+        granule++;
+    }
+}
+
+COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, void *context)
+{
+    uint32_t unit = 0;
+    while (unit < heap->limit) {
+        const struct run *run = run_at(heap, load_relaxed(&heap->map[unit]));
+        if (unit - run->first >= run->units) {
+            return; /* being cut or merged by somebody */
+        }
+        if ((is_slab(run) || run->state == RUN_LARGE) && walk_objects(heap, run, visit, context) != 0) {
+            return;
+        }
+        unit = run->first + run->units;
+    }
+}
+
+COLD static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
+{
+    for (uint32_t i = 1; i < heap->runs_begun; i++) {
+        const struct run *slab = run_numbered(heap, i);
+        if (is_slab(slab)) {
+            size_t live = slab->capacity - free_in_slab(slab);
+            stats->live_objects += live;
+            stats->live_bytes += live * slab->stride;
+        }
+    }
+    stats->live_objects += heap->large_count;
+    stats->live_bytes += heap->large_units << heap->unit_shift;
+}
+
+COLD void ashlar_heap_stats(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
+{
+    memset(stats, 0, sizeof *stats);
+    size_t metadata_pages = (size_t)heap->map_pages + heap->run_pages + heap->bit_pages;
+    stats->range_bytes = heap->range_bytes;
+    stats->metadata_bytes = heap->source.pages != 0 ? metadata_pages * ASHLAR_PAGE_BYTES
+                                                    : heap->range_bytes - (heap->backed_units << heap->unit_shift);
+    stats->backed_bytes = stats->metadata_bytes + (heap->backed_units << heap->unit_shift);
+    stats->peak_bytes = heap->peak_bytes;
+    stats->empty_bytes = load_relaxed(&heap->empty_units) << heap->unit_shift;
+    stats->slab_bytes = heap->slab_units << heap->unit_shift;
+    stats->large_bytes = heap->large_units << heap->unit_shift;
+    stats->slabs = heap->slab_count;
+    stats->large_blocks = heap->large_count;
+    stats->caches = heap->cache_count;
+    stats->grows = heap->grows;
+    stats->shrinks = heap->shrinks;
+    stats->failures = load_relaxed(&heap->failures);
+    stats->borrows = load_relaxed(&heap->borrows);
+    count_live(heap, stats);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: 0BSD */
+/* owner.c - who may allocate from slabs without a lock.
+ *
+ * Each CPU has two owners: one for threads (and for interrupts that find it
+ * idle), one for interrupts that came while the first was busy. An owner is
+ * claimed by its busy bit, which only its own CPU writes: no atomic is needed,
+ * since an interrupt always finishes before what it interrupted goes on. Owners
+ * of a CPU that is offline are claimed by another one, with an atomic.
+ *
+ * While part of a drained mailbox is left, unclaim leaves the owner's attention
+ * bit set: nothing goes the fast way then.
+ */
+#include "heap/owner.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "heap/relaxed.h"
+#include <ashlar/port.h>
+
+COLD void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *caller)
+{
+    ASHLAR_CHECK(heap != NULL && heap->owners != NULL, "heap: used before init, by %p", caller);
+}
+
+COLD bool ashlar_heap_is_nmi(void)
+{
+    return (ashlar_port_context() & ~ASHLAR_CONTEXT_IRQS_OFF) == ASHLAR_CONTEXT_NMI;
+}
+
+static bool try_busy(struct owner *owner)
+{
+    uint32_t state = load_relaxed(&owner->state);
+    if ((state & OWNER_BUSY) != 0) {
+        return false;
+    }
+    store_relaxed(&owner->state, state | OWNER_BUSY);
+    compiler_barrier();
+    return true;
+}
+
+struct owner *ashlar_heap_claim(struct ashlar_heap *heap)
+{
+    unsigned cpu = ashlar_port_pin();
+    ASHLAR_CHECK(cpu < heap->max_cpus, "heap: CPU %u uses a heap made for %u CPUs", cpu, heap->max_cpus);
+    for (unsigned i = cpu; i < 2u * heap->max_cpus; i += heap->max_cpus) {
+        if (try_busy(&heap->owners[i])) {
+            return &heap->owners[i];
+        }
+    }
+    ashlar_port_unpin();
+    return NULL;
+}
+
+COLD struct owner *ashlar_heap_claim_second(struct ashlar_heap *heap)
+{
+    unsigned cpu = ashlar_port_pin();
+    struct owner *owner = &heap->owners[cpu + heap->max_cpus];
+    if (!try_busy(owner)) {
+        ashlar_port_unpin();
+        return NULL;
+    }
+    return owner;
+}
+
+COLD void ashlar_heap_claim_absent(struct owner *owner)
+{
+    ashlar_port_pin();
+    while (!atomic_cas_u32(&owner->state, load_relaxed(&owner->state) & ~OWNER_BUSY, OWNER_BUSY)) {
+        ashlar_port_relax();
+    }
+}
+
+void ashlar_heap_unclaim(struct owner *owner)
+{
+    __atomic_store_n(&owner->state, owner->leftover != 0 ? OWNER_ATTENTION : 0u, __ATOMIC_RELEASE);
+    ashlar_port_unpin();
+}
+
+COLD void ashlar_heap_wait_for_owners(const struct ashlar_heap *heap)
+{
+    for (uint32_t i = 0; i < 2u * heap->max_cpus; i++) {
+        while ((__atomic_load_n(&heap->owners[i].state, __ATOMIC_ACQUIRE) & OWNER_BUSY) != 0) {
+            ashlar_port_relax();
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: 0BSD */
+/* relaxed.h - words that one CPU writes, and others peek at: no order, but never half a value. Inline for the fast paths.
+ */
+#ifndef ASHLAR_HEAP_RELAXED_H
+#define ASHLAR_HEAP_RELAXED_H
+
+#include <stddef.h>
+
+#define load_relaxed(pointer) __atomic_load_n((pointer), __ATOMIC_RELAXED)
+#define store_relaxed(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELAXED)
+
+/* Of two at once, one may be lost. */
+static inline void count_up(size_t *counter)
+{
+    store_relaxed(counter, load_relaxed(counter) + 1u);
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: 0BSD */
+/* room.c - what is done when there is no memory: growth, then what this CPU keeps, then reclaimers.
+ *
+ * Nobody is claimed here, and nothing held: growth waits, and reclaimers use the
+ * heap. Kept slabs and reclaimers are asked once for each allocation.
+ */
+#include "heap/room.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "heap/grow.h"
+#include "heap/mailbox.h"
+#include "heap/owner.h"
+#include "heap/relaxed.h"
+#include "heap/slab.h"
+#include "heap/supply.h"
+#include <ashlar/port.h>
+
+COLD static bool ask_reclaimers(struct ashlar_heap *heap, size_t bytes)
+{
+    bool freed = false;
+    if (!atomic_cas_u32(&heap->reclaiming, 0, 1)) {
+        return false;
+    }
+    uint32_t count = atomic_load_u32(&heap->reclaimer_count);
+    for (uint32_t i = 0; i < count; i++) {
+        freed |= heap->reclaimer[i].call(heap->reclaimer[i].context, bytes) != 0;
+    }
+    atomic_store_u32(&heap->reclaiming, 0);
+    return freed;
+}
+
+/* NULL: it is busy. */
+COLD static void release_of(struct ashlar_heap *heap, struct owner *owner)
+{
+    if (owner != NULL) {
+        ashlar_heap_drain(heap, owner);
+        ashlar_heap_release_kept(heap, owner);
+        ashlar_heap_unclaim(owner);
+    }
+}
+
+COLD void ashlar_heap_release_own(struct ashlar_heap *heap)
+{
+    release_of(heap, ashlar_heap_claim(heap));
+    release_of(heap, ashlar_heap_claim_second(heap));
+}
+
+COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes,
+                                unsigned flags, bool *desperate)
+{
+    bool may_grow = ashlar_heap_may_grow(heap, flags);
+    if (may_grow && ashlar_heap_grow(heap, units, align_bytes)) {
+        return true;
+    }
+    if (*desperate || ashlar_heap_is_nmi()) {
+        return false;
+    }
+    *desperate = true;
+    size_t before = load_relaxed(&heap->empty_units);
+    ashlar_heap_release_own(heap);
+    ashlar_heap_drain_deferred(heap);
+    bool reclaimed = ashlar_port_context() == ASHLAR_CONTEXT_THREAD && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
+                     ask_reclaimers(heap, bytes);
+    return reclaimed || load_relaxed(&heap->empty_units) != before;
+}
+
+COLD ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim, void *context)
+{
+    ashlar_status status = ASHLAR_NO_STORAGE;
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uint32_t count = heap->reclaimer_count;
+    if (count < RECLAIMERS) {
+        heap->reclaimer[count].call = reclaim;
+        heap->reclaimer[count].context = context;
+        atomic_store_u32(&heap->reclaimer_count, count + 1u);
+        status = ASHLAR_OK;
+    }
+    ashlar_lock_give(&heap->lock, interrupts);
+    return status;
+}

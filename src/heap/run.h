@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: 0BSD */
+/* run.h - what a descriptor says of its run, and by which marks an object is known. Inline for the fast paths. */
+#ifndef ASHLAR_HEAP_RUN_H
+#define ASHLAR_HEAP_RUN_H
+
+#include "heap/internal.h"
+#include "heap/relaxed.h"
+#include <stdbool.h>
+
+static inline struct run *run_at(const struct ashlar_heap *heap, uint32_t offset)
+{
+    return (struct run *)(void *)(heap->runs + offset);
+}
+
+static inline uint32_t run_offset(const struct ashlar_heap *heap, const struct run *run)
+{
+    return (uint32_t)((const char *)run - heap->runs);
+}
+
+/* Descriptors that were ever used have numbers below runs_begun; number 0 is nobody's. */
+static inline struct run *run_numbered(const struct ashlar_heap *heap, uint32_t number)
+{
+    return run_at(heap, number * (uint32_t)sizeof(struct run));
+}
+
+static inline uintptr_t run_address(const struct ashlar_heap *heap, const struct run *run)
+{
+    return heap->base + ((uintptr_t)run->first << heap->unit_shift);
+}
+
+static inline size_t run_bytes(const struct ashlar_heap *heap, const struct run *run)
+{
+    return (size_t)run->units << heap->unit_shift;
+}
+
+/* Allocated bits of its first 32 granules. */
+static inline uint32_t *run_bits(const struct ashlar_heap *heap, const struct run *run)
+{
+    return &heap->bits[((uintptr_t)run->first << heap->unit_granule_shift) / 32u];
+}
+
+static inline bool is_slab(const struct run *run)
+{
+    return load_relaxed(&run->state) >= RUN_FULL;
+}
+
+static inline uint32_t free_in_slab(const struct run *slab)
+{
+    return ((load_relaxed(&slab->word) >> 16) + slab->capacity) & 0xffffu;
+}
+
+/* --- objects: an allocated bit; on its way home, a second word by which a second free is found --- */
+
+/* Does a live object begin there? An address within the limit. */
+static inline bool is_allocated(const struct ashlar_heap *heap, uintptr_t address)
+{
+    uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
+    return (load_relaxed(&heap->bits[granule / 32u]) >> (granule % 32u)) & 1u;
+}
+
+/* The first is the link of the list that it is in. */
+static inline uintptr_t *object_words(uintptr_t object)
+{
+    return (uintptr_t *)object;
+}
+
+static inline uintptr_t pending_mark(uintptr_t object)
+{
+    return ~object * 0x9e3779b1u;
+}
+
+static inline bool is_marked_pending(uintptr_t object)
+{
+    return load_relaxed(&object_words(object)[1]) == pending_mark(object);
+}
+
+#endif

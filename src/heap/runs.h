@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: 0BSD */
+/* runs.h - runs of units: describing, taking, filing, cutting. */
+#ifndef ASHLAR_HEAP_RUNS_H
+#define ASHLAR_HEAP_RUNS_H
+
+#include "heap/internal.h"
+
+/* Under the lock. */
+uint32_t ashlar_heap_bin_of_units(uint32_t units);
+uint32_t ashlar_heap_spares_locked(const struct ashlar_heap *heap);
+/* A descriptor in RUN_MOVING, ends marked. There is a spare one. */
+struct run *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units);
+/* The descriptor is spare from now on. */
+void ashlar_heap_forget_locked(struct ashlar_heap *heap, struct run *run);
+/* NULL: none, or no descriptors for what is cut off. The run comes in RUN_MOVING. */
+struct run *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units,
+                                        uint32_t align_bytes);
+/* Give a run in RUN_MOVING to a pool, merged with its neighbours there. */
+void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct run *run, enum run_state state);
+/* Out of its bin: into RUN_MOVING. */
+void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct run *run);
+/* One of the largest empty runs, taken out of its bin; NULL: there is none. */
+struct run *ashlar_heap_run_largest_locked(struct ashlar_heap *heap);
+/* Cut a run in RUN_MOVING: it keeps `units`, the rest is returned, in RUN_MOVING as well. There is a spare descriptor. */
+struct run *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct run *run, uint32_t units);
+/* The neighbours, or number 0, which is in no state. */
+struct run *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct run *run);
+struct run *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct run *run);
+
+/* Without the lock. */
+struct run *ashlar_heap_run_take(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units, uint32_t align_bytes);
+void ashlar_heap_run_file(struct ashlar_heap *heap, struct run *run, enum run_state state);
+/* The run is the caller's. */
+void ashlar_heap_map_run(struct ashlar_heap *heap, const struct run *run, uint32_t value);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: 0BSD */
+/* work.c - work that others left: mail, blocks that wait, growth for interrupts that went without; and giving back on demand,
+ * for this CPU and for one that is offline.
+ */
+#include <ashlar/heap.h>
+
+#include "base/check.h"
+#include "heap/grow.h"
+#include "heap/mailbox.h"
+#include "heap/owner.h"
+#include "heap/relaxed.h"
+#include "heap/room.h"
+#include "heap/shrink.h"
+#include "heap/slab.h"
+#include "heap/supply.h"
+#include <ashlar/port.h>
+
+COLD int ashlar_heap_work(struct ashlar_heap *heap)
+{
+    struct owner *owner = ashlar_heap_claim(heap);
+    bool more = false;
+    if (owner != NULL) {
+        ashlar_heap_drain(heap, owner);
+        more = ashlar_heap_has_mail(owner);
+        ashlar_heap_unclaim(owner);
+    }
+    more |= ashlar_heap_drain_second(heap);
+    ashlar_heap_drain_deferred(heap);
+    if (load_relaxed(&heap->starved) != 0 && ashlar_heap_may_grow(heap, 0)) {
+        store_relaxed(&heap->starved, 0);
+        ashlar_heap_grow(heap, (uint32_t)heap->grow_units, GRANULE_BYTES);
+    }
+    ashlar_heap_settle(heap);
+    return more || load_relaxed(&heap->deferred) != 0;
+}
+
+COLD size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
+{
+    size_t given = 0;
+    size_t more;
+    if (!ashlar_heap_may_grow(heap, 0)) {
+        return 0;
+    }
+    ashlar_heap_release_own(heap);
+    ashlar_heap_drain_deferred(heap);
+    do {
+        more = ashlar_heap_purge(heap, target_bytes >> heap->unit_shift);
+        given += more;
+    } while (more != 0);
+    return given << heap->unit_shift;
+}
+
+COLD void ashlar_heap_drain_cpu(struct ashlar_heap *heap, unsigned cpu)
+{
+    ashlar_heap_require_ready(heap, ASHLAR_CALLER());
+    ASHLAR_CHECK(cpu < heap->max_cpus && cpu != ashlar_port_cpu(),
+                 "heap: drain of CPU %u, which runs, or is none of %u; called from %p", cpu, heap->max_cpus,
+                 ASHLAR_CALLER());
+    for (unsigned i = cpu; i < 2u * heap->max_cpus; i += heap->max_cpus) {
+        struct owner *owner = &heap->owners[i];
+        ashlar_heap_claim_absent(owner);
+        while (ashlar_heap_has_mail(owner)) {
+            ashlar_heap_drain(heap, owner);
+        }
+        ashlar_heap_release_kept(heap, owner);
+        ashlar_heap_unclaim(owner);
+    }
+    ashlar_heap_drain_deferred(heap);
+    ashlar_heap_settle(heap);
+}

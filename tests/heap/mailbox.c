@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: 0BSD */
+/* mailbox.c - objects that others freed: on their way, in bounded shares, before anything of their owner's; and damaged ones. */
+#include "source.h"
+
+#include <ashlar/heap.h>
+
+#define CPUS 3u
+
+static struct ashlar_heap *heap;
+static struct test_source test;
+static void *objects[100];
+
+static void begin(void)
+{
+    sim_set_cpu(0);
+    heap = source_heap(&test, 8192, CPUS, 256 << 10, 0);
+}
+
+static void end(const char *what)
+{
+    source_end(heap, &test, CPUS, what);
+}
+
+static void test_mailbox(void)
+{
+    begin();
+    take_objects(heap, objects, 100, 64);
+    is_u(place_of(heap, objects[5]).owner, 0, "an object belongs to the CPU that took it");
+    sim_set_cpu(1);
+    give_objects(heap, objects, 100);
+    struct ashlar_heap_place place = place_of(heap, objects[5]);
+    ok(place.live && place.pending, "freed elsewhere: on its way back");
+    is_u(stats_of(heap).live_objects, 100, "and counted until it is there");
+    sim_set_cpu(0);
+    ok(ashlar_heap_work(heap) != 0, "work takes a share, and says that there is more");
+    is_u(stats_of(heap).live_objects, 100 - STEPS_MOST, "32 objects a call");
+    ok(heap->owners[0].state == OWNER_ATTENTION, "what is left keeps the fast paths shut");
+    void *object = ashlar_heap_alloc(heap, 64, 0);
+    is_u(stats_of(heap).live_objects, 101 - 2 * STEPS_MOST, "an allocation takes in 32 more");
+    ashlar_heap_free(heap, object);
+    is_u(stats_of(heap).live_objects, 100 - 3 * STEPS_MOST, "and so does a free");
+    is_u(ashlar_heap_work(heap), 0, "the last four");
+    is_u(stats_of(heap).live_objects, 0, "all are back");
+    ok(heap->owners[0].state == 0, "and the fast paths open");
+    end("sound after mail");
+}
+
+/* A free goes the slow way while there is mail, so that the second of two frees is found. */
+static void test_mail_first(void)
+{
+    begin();
+    take_objects(heap, objects, 40, 64);
+    sim_set_cpu(1);
+    give_objects(heap, objects, 39);
+    sim_set_cpu(0);
+    ashlar_heap_free(heap, objects[39]);
+    is_u(stats_of(heap).live_objects, 39 - STEPS_MOST, "a free looks at the mailbox first");
+    like(SIM_FATAL(ashlar_heap_free(heap, objects[0])), "double free", "[fault 64] also of what is left over");
+    end("sound after mail came first");
+}
+
+static void test_broken_mail(void)
+{
+    begin();
+    take_objects(heap, objects, 2, 64);
+    sim_set_cpu(1);
+    ashlar_heap_free(heap, objects[0]);
+    ((uintptr_t *)objects[0])[0] = (uintptr_t)objects[1]; /* a write after free turns the chain to a live object */
+    sim_set_cpu(0);
+    like(SIM_FATAL((void)ashlar_heap_work(heap)), "on its way back to owner 0 is 0x",
+         "[fault 74] a chain that leads to a live object");
+    ok(!place_of(heap, objects[0]).live && place_of(heap, objects[1]).live,
+       "what came before is back, the live object is alive");
+    ashlar_heap_free(heap, objects[1]);
+    end("sound after broken mail");
+}
+
+static void test_mail_of_second(void)
+{
+    begin();
+    take_objects(heap, objects, 1, 64);
+    heap->owners[0].state |= OWNER_BUSY;
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    for (unsigned i = 1; i <= 70; i++) {
+        objects[i] = ashlar_heap_alloc(heap, 64, 0);
+    }
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    heap->owners[0].state = 0;
+    ok(place_of(heap, objects[1]).owner == CPUS, "70 objects of the second owner's");
+    for (unsigned i = 1; i <= 70; i++) {
+        ashlar_heap_free(heap, objects[i]);
+    }
+    ok(stats_of(heap).live_objects < 70, "threads take in the second owner's mail");
+    while (stats_of(heap).live_objects != 1) {
+        if (ashlar_heap_work(heap) == 0) {
+            break;
+        }
+    }
+    is_u(stats_of(heap).live_objects, 1, "work says that there is more until there is none");
+    ashlar_heap_free(heap, objects[0]);
+    end("sound after mail of the second owner");
+}
+
+static void test_write_after_remote_free(void)
+{
+    begin();
+    char *object = take_one(heap, 64);
+    sim_set_cpu(1);
+    ashlar_heap_free(heap, object);
+    memset(object, 0x55, 64);
+    sim_set_cpu(0);
+    const char *message = SIM_FATAL((void)ashlar_heap_work(heap));
+    like(message, "write after free", "[fault 74] write to what is on its way back");
+    ok(ashlar_heap_audit(heap) == NULL && stats_of(heap).live_objects == 1, "what was written to is lost, no more");
+    source_free(&test);
+}
+
+int main(void)
+{
+    test_mailbox();
+    test_mail_first();
+    test_broken_mail();
+    test_mail_of_second();
+    test_write_after_remote_free();
+    return done_testing();
+}

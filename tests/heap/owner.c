@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: 0BSD */
+/* owner.c - the second owner of a CPU: of interrupts that come while the first is busy. */
+#include "source.h"
+
+#include <ashlar/heap.h>
+
+#define CPUS 3u
+
+static struct ashlar_heap *heap;
+static struct test_source test;
+static void *objects[1];
+
+static void begin(void)
+{
+    sim_set_cpu(0);
+    heap = source_heap(&test, 8192, CPUS, 256 << 10, 0);
+}
+
+static void end(const char *what)
+{
+    source_end(heap, &test, CPUS, what);
+}
+
+static void test_second_owner(void)
+{
+    begin();
+    take_objects(heap, objects, 1, 64);
+    ashlar_heap_free(heap, objects[0]);
+    void *mine = ashlar_heap_alloc(heap, 64, 0);
+    heap->owners[0].state |= OWNER_BUSY;
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    void *object = ashlar_heap_alloc(heap, 64, 0);
+    ok(object != NULL && place_of(heap, object).owner == CPUS,
+       "an interrupt that finds its CPU busy uses the second owner");
+    ashlar_heap_free(heap, object);
+    ok(!place_of(heap, object).live, "and frees to it at once");
+    ashlar_heap_free(heap, mine);
+    ok(place_of(heap, mine).pending, "what is the thread's goes to the mailbox");
+    heap->owners[CPUS].state |= OWNER_BUSY;
+    size_t failures = stats_of(heap).failures;
+    ok(ashlar_heap_alloc(heap, 64, 0) == NULL, "both are busy: nothing");
+    is_u(stats_of(heap).failures, failures + 1, "which is counted");
+    ok(sim_pins() == 0, "and no pin stays");
+    heap->owners[CPUS].state = 0;
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    heap->owners[0].state = 0;
+    end("sound after an interrupt in between");
+}
+
+int main(void)
+{
+    test_second_owner();
+    return done_testing();
+}
