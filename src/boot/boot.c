@@ -226,7 +226,7 @@ static void init_frames(struct boot_plan *plan)
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: frames: %s", ashlar_status_text(status));
 }
 
-static void init_spaces(const struct plan *plan)
+static void init_spaces(const struct boot_plan *plan)
 {
     ashlar_space_init(plan->booted->frames);
     ashlar_kva_init(plan->boot->paging, plan->booted->frames, plan->areas);
@@ -238,7 +238,7 @@ static void init_heap(struct boot_plan *plan)
     struct ashlar_booted *booted = plan->booted;
     ashlar_status status =
         ashlar_kva_reserve(plan->heap_pages, plan->heap_options.grow_align_bytes >> ASHLAR_PAGE_SHIFT, "heap",
-                             &heap_first);
+                           &heap_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: an address range of %zu MiB for the heap: %s", plan->heap_pages >> 8,
                  ashlar_status_text(status));
     source.base = (uintptr_t)ashlar_port_pointer(ashlar_paging_address(plan->boot->paging, heap_first));

@@ -6,7 +6,7 @@
  */
 #include "base/check.h"
 #include "kva/arena.h"
-#include "kva/supply.h"
+#include "kva/backing.h"
 #include "space/cursor.h"
 #include "space/mapping.h"
 

@@ -17,13 +17,13 @@
  */
 #include "kva/demand.h"
 
-#include "arch/fault.h"
+#include "arch/error_code.h"
 #include "arch/formats.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "kva/backing.h"
 #include "kva/guard.h"
 #include "kva/open.h"
-#include "kva/supply.h"
 #include "space/cursor.h"
 #include "space/leaves.h"
 #include "space/mapping.h"

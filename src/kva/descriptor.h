@@ -8,7 +8,8 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
-#include "kva/ranges.h"
+#include "kva/strip.h"
+#include <stdbool.h>
 
 #define GROUP_PAGES 8u /* of the strip: the first has buckets, the others descriptors */
 #define PAGE_UNITS (ASHLAR_PAGE_BYTES / ASHLAR_RANGES_UNIT_BYTES)

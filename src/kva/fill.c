@@ -9,9 +9,9 @@
 #include "kva/fill.h"
 
 #include "base/check.h"
+#include "kva/backing.h"
 #include "kva/magazine.h"
 #include "kva/open.h"
-#include "kva/supply.h"
 #include "space/mapping.h"
 
 _Static_assert(KEPT_SIZES <= SUPPLY_FRAMES + 1u, "what a magazine has is mapped to frames in hand");

@@ -37,10 +37,11 @@
  * Masmano, Ripoll, Crespo, Real, "TLSF" (ECRTS 2004); Bonwick and Adams,
  * "Magazines and Vmem" (USENIX 2001); Litwin, "Linear hashing" (VLDB 1980).
  */
-#include "kva/descriptor.h"
+#include "kva/ranges.h"
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "kva/descriptor.h"
 
 #define EXACT_STEPS 32u
 #define TAKE_DESCRIPTORS 2u /* what is left in front, and behind */

@@ -3,9 +3,10 @@
  *
  * Cost: O(ranges).
  */
-#include "kva/descriptor.h"
+#include "kva/ranges.h"
 
 #include "base/check.h"
+#include "kva/descriptor.h"
 
 COLD int ashlar_ranges_walk_locked(const struct ashlar_ranges *r, ashlar_ranges_visitor visit, void *context)
 {

@@ -21,7 +21,6 @@
 
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
-#include "arch/entry_runs.h"
 #include "base/atomic.h"
 #include "base/check.h"
 

@@ -12,7 +12,7 @@
  */
 #include "space/half.h"
 
-#include "arch/fault.h"
+#include "arch/error_code.h"
 #include "arch/walk.h"
 #include "base/check.h"
 #include "space/policy.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* supply.h - frames that cannot fail later: some in hand, the rest promised. */
-#ifndef ASHLAR_KVA_SUPPLY_H
-#define ASHLAR_KVA_SUPPLY_H
+/* backing.h - frames that cannot fail later: some in hand, the rest promised. */
+#ifndef ASHLAR_KVA_BACKING_H
+#define ASHLAR_KVA_BACKING_H
 
 #include "frames/obtain.h"
 #include "kva/internal.h"

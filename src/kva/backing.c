@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: 0BSD */
-/* supply.c - frames for a whole range before the first entry is written.
+/* backing.c - frames for a whole range before the first entry is written.
  *
  * The first ones are taken, so that a small range costs one call; the others are
  * promised by the pool, and taken as they are mapped.
  */
-#include "kva/supply.h"
+#include "kva/backing.h"
 
 #include "base/check.h"
 
