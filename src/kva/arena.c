@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "frames/obtain.h"
+#include "kva/lookup.h"
 #include "space/leaves.h"
 
 struct ashlar_kva ashlar_kva;

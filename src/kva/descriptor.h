@@ -84,4 +84,14 @@ static inline unsigned range_bin_of(size_t pages)
     return shift * ASHLAR_RANGES_SUB_BINS + (unsigned)(pages >> shift);
 }
 
+static inline void describe_range(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
+{
+    const struct range_descriptor *d = descriptor_at(r, index);
+    info->first = d->first;
+    info->pages = d->pages;
+    info->tag = d->tag;
+    info->note = d->note;
+    info->index = index;
+}
+
 #endif

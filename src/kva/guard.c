@@ -15,6 +15,7 @@
 #include "arch/formats.h"
 #include "base/check.h"
 #include "kva/arena.h"
+#include "kva/lookup.h"
 #include "space/leaves.h"
 
 _Static_assert((uint64_t)ASHLAR_STRIP_PAGES_MAX * 256u * 2u <= ASHLAR_ENTRY_NOTE_MAX, "every descriptor can be named");

@@ -14,6 +14,7 @@
 #include "base/lock.h"
 #include "kva/arena.h"
 #include "kva/guard.h"
+#include "kva/lookup.h"
 #include "space/leaves.h"
 
 /* Where the walk over an arena has come to. */

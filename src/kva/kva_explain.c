@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "kva/arena.h"
 #include "kva/guard.h"
+#include "kva/lookup.h"
 #include "space/leaves.h"
 #include "space/place.h"
 

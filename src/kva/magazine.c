@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "kva/guard.h"
+#include "kva/lookup.h"
 #include "space/leaves.h"
 
 #define ARENA_SHARE 16u /* kept pages are at most 1 / this of an arena */

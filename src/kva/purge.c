@@ -29,6 +29,7 @@
 #include "base/token.h"
 #include "base/wait.h"
 #include "kva/guard.h"
+#include "kva/lookup.h"
 #include "kva/magazine.h"
 #include "space/gather.h"
 #include "space/leaves.h"

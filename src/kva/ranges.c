@@ -42,6 +42,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "kva/descriptor.h"
+#include "kva/lookup.h"
 
 #define EXACT_STEPS 32u
 #define TAKE_DESCRIPTORS 2u /* what is left in front, and behind */
@@ -226,18 +227,6 @@ static uint32_t find_free_range(struct ashlar_ranges *r, size_t pages, size_t al
     return search_bins(r, range_bin_of(pages), stop, pages, align_pages);
 }
 
-/* --- what is known ----------------------------------------------------------- */
-
-static void describe_range(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
-{
-    const struct range_descriptor *d = descriptor_at(r, index);
-    info->first = d->first;
-    info->pages = d->pages;
-    info->tag = d->tag;
-    info->note = d->note;
-    info->index = index;
-}
-
 bool ashlar_ranges_find_locked(struct ashlar_ranges *r, ashlar_vpn first, struct ashlar_range_info *info)
 {
     uint32_t index = *range_link_of(r, first);
@@ -245,41 +234,6 @@ bool ashlar_ranges_find_locked(struct ashlar_ranges *r, ashlar_vpn first, struct
         describe_range(r, index, info);
     }
     return index != 0;
-}
-
-void ashlar_ranges_at_locked(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
-{
-    ASHLAR_ASSERT(descriptor_is(r, index, RANGE_TAKEN));
-    describe_range(r, index, info);
-}
-
-void ashlar_ranges_set_at_locked(struct ashlar_ranges *r, uint32_t index, uint32_t note, uintptr_t tag)
-{
-    ASHLAR_ASSERT(descriptor_is(r, index, RANGE_TAKEN));
-    descriptor_at(r, index)->note = note;
-    descriptor_at(r, index)->tag = tag;
-}
-
-bool ashlar_ranges_by_index(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
-{
-    bool taken = descriptor_is(r, index, RANGE_TAKEN);
-    if (taken) {
-        describe_range(r, index, info);
-    }
-    return taken;
-}
-
-COLD bool ashlar_ranges_containing(const struct ashlar_ranges *r, ashlar_vpn vpn, struct ashlar_range_info *info)
-{
-    struct ashlar_range_info one;
-    uint32_t fresh = atomic_load_u32(&r->fresh);
-    for (uint32_t index = RANGE_END; index < fresh; index = descriptor_after(index)) {
-        if (ashlar_ranges_by_index(r, index, &one) && vpn - one.first < one.pages) {
-            *info = one;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* --- take and give ---------------------------------------------------------- */

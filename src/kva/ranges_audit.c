@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "kva/descriptor.h"
+#include "kva/lookup.h"
 
 COLD int ashlar_ranges_walk_locked(const struct ashlar_ranges *r, ashlar_ranges_visitor visit, void *context)
 {
