@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* fast.h - the fast paths: an object of this CPU's owner, without a lock or an atomic. Inline in whoever takes or gives.
+/* fast.h - the fast paths: an object of this CPU's owner, without a lock or an atomic. Inline in whoever takes or
+ * gives.
  *
  * They stop at whatever is out of the ordinary: another CPU, an owner that is busy or has mail, a slab that is empty or
  * not this owner's, an address that is no live object. Then the slow path looks, and says what is wrong.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* freelist.h - the first free object of a slab, and one more in front of it. Inline, as the fast paths are made of these.
+/* freelist.h - the first free object of a slab, and one more in front of it. Inline, as the fast paths are made of
+ * these.
  *
  * The caller has claimed the slab's owner.
  */

@@ -32,7 +32,7 @@ COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, 
     return run;
 }
 
-COLD void *ashlar_heap_large(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
+COLD void *ashlar_heap_take_large(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
     size_t rounded = bytes > ALIGN_MOST_BYTES ? ashlar_heap_size_roundup(heap, bytes) : bytes;
     uint32_t natural = natural_align((uint32_t)rounded);
@@ -56,7 +56,7 @@ COLD void *ashlar_heap_large(struct ashlar_heap *heap, size_t bytes, size_t alig
     return (void *)run->base;
 }
 
-COLD bool ashlar_heap_large_resize(struct ashlar_heap *heap, struct run *run, uint32_t units)
+COLD bool ashlar_heap_resize_large(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
     if (ashlar_heap_is_nmi()) {
         return false;

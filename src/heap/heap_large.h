@@ -8,8 +8,8 @@
 
 /* A run in RUN_MOVING, grown for if need be; NULL. */
 struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags);
-void *ashlar_heap_large(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags);
+void *ashlar_heap_take_large(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags);
 /* The block is live, and its caller's alone. */
-bool ashlar_heap_large_resize(struct ashlar_heap *heap, struct run *run, uint32_t units);
+bool ashlar_heap_resize_large(struct ashlar_heap *heap, struct run *run, uint32_t units);
 
 #endif

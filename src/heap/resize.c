@@ -39,7 +39,7 @@ COLD static bool resize_in_place(struct ashlar_heap *heap, struct run *run, size
         return true;
     }
     return bytes > SMALL_MOST_BYTES && rounded != 0 && rounded <= heap->range_bytes && run->state == RUN_LARGE &&
-           ashlar_heap_large_resize(heap, run, (uint32_t)(rounded >> heap->unit_shift));
+           ashlar_heap_resize_large(heap, run, (uint32_t)(rounded >> heap->unit_shift));
 }
 
 COLD static void *move_object(struct ashlar_heap *heap, void *object, size_t have, size_t bytes, unsigned flags)

@@ -27,10 +27,10 @@ struct run *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct run *r
 struct run *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct run *run);
 struct run *ashlar_heap_run_after_locked(struct ashlar_heap *heap, const struct run *run);
 
-/* Without the lock. */
+/* These take the lock themselves. */
 struct run *ashlar_heap_run_take(struct ashlar_heap *heap, struct run_pool *pool, uint32_t units, uint32_t align_bytes);
 void ashlar_heap_run_file(struct ashlar_heap *heap, struct run *run, enum run_state state);
-/* The run is the caller's. */
+/* The run is the caller's: no lock is needed. */
 void ashlar_heap_map_run(struct ashlar_heap *heap, const struct run *run, uint32_t value);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* size.c - which sizes there are: 16 to 1024 bytes in steps of 16, then eight to a doubling up to 32 KiB, whole units above.
+/* size.c - which sizes there are: 16 to 1024 bytes in steps of 16, then eight to a doubling up to 32 KiB, whole units
+ * above.
  *
  * An object is aligned to the largest power of two that divides its class's size, up
  * to 4096: so a class is aligned as well as any multiple in it.

@@ -26,8 +26,8 @@
 #include "heap/slab.h"
 #include <ashlar/port.h>
 
-/* In a range of up to 64 KiB a slab for each of many sizes would use it up: what a larger class has free goes before a new slab. A mix of sizes
- * fills 61% of 64 KiB so, instead of 56%, and never less than half. */
+/* In a range of up to 64 KiB a slab for each of many sizes would use it up: there what a larger class has free goes before
+ * a new slab. A mix of sizes fills 61% of 64 KiB so, instead of 56%, and never less than half. */
 #define THRIFTY_TIMES 2u
 #define BORROW_TIMES 4u
 
@@ -101,7 +101,7 @@ COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *
     bool desperate = false;
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     if (cache == NULL && bytes > SMALL_MOST_BYTES) {
-        return ashlar_heap_large(heap, bytes, GRANULE_BYTES, flags);
+        return ashlar_heap_take_large(heap, bytes, GRANULE_BYTES, flags);
     }
     struct want want = ashlar_heap_want(cache, bytes != 0 ? bytes : 1u);
     uint32_t units = units_for(heap, want.stride);
@@ -148,5 +148,5 @@ COLD void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_byte
     if (rounded <= SMALL_MOST_BYTES && align_bytes <= ALIGN_MOST_BYTES) {
         return ashlar_heap_alloc(heap, rounded, flags); /* a class is aligned as well as any multiple in it */
     }
-    return ashlar_heap_large(heap, bytes, align_bytes, flags);
+    return ashlar_heap_take_large(heap, bytes, align_bytes, flags);
 }

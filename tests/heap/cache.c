@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* cache.c - object caches: shapes, bulk calls, objects of others, destruction. */
-#include "source.h"
+#include "fixture.h"
 
 #include <ashlar/heap.h>
-
-static struct ashlar_heap *heap;
-static struct test_source test;
-
-static void begin(void)
-{
-    sim_set_cpu(0);
-    heap = source_heap(&test, 4096, 2, 128 << 10, 0);
-}
-
-static void end(const char *what)
-{
-    source_end(heap, &test, 2, what);
-}
 
 static int find_info(void *context, struct ashlar_cache *cache, const struct ashlar_cache_info *info)
 {
@@ -108,7 +94,7 @@ static void test_bulk(void)
     ashlar_cache_free_bulk(cache, objects, 1000);
     sim_set_cpu(0);
     ashlar_cache_free_bulk(cache, objects + 1000, 1000);
-    settle_all(heap, 2);
+    settle_all(heap, CPUS);
     is_u(info_of("bulk").live, 0, "and freed at once, half of them on another CPU");
     (void)ashlar_heap_shrink(heap, 0);
     test.limit = test.backed_pages + 30;

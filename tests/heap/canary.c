@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* canary.c - bytes behind an object that were written to are found when it is freed. */
-#include "source.h"
+#include "fixture.h"
 
 #include <ashlar/heap.h>
-
-static struct ashlar_heap *heap;
-static struct test_source test;
-
-static void begin(void)
-{
-    sim_set_cpu(0);
-    heap = source_heap(&test, 4096, 2, 128 << 10, 0);
-}
-
-static void end(const char *what)
-{
-    source_end(heap, &test, 2, what);
-}
 
 static void overrun_by(unsigned char *object, const unsigned char *kept, size_t bytes)
 {

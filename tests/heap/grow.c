@@ -38,7 +38,7 @@ static void test_init(void)
 /* Bits are backed where something is; map and descriptors stay as reserves. */
 static void test_metadata(void)
 {
-    void *blocks[COUNT];
+    void *blocks[COUNT] = {NULL};
     begin(8192, 0);
     void *object = ashlar_heap_alloc(heap, 10, 0);
     size_t first = stats_of(heap).metadata_bytes;
@@ -58,7 +58,7 @@ static void test_metadata(void)
 
 static void test_out_of_addresses(void)
 {
-    void *blocks[COUNT];
+    void *blocks[COUNT] = {NULL};
     begin(200, ASHLAR_HEAP_SOURCE_ZEROED);
     unsigned count = take_objects(heap, blocks, COUNT, 65536);
     ok(count >= 11 && count < 13, "a range of 800 KiB holds 11 blocks of 64 KiB or more (%u)", count);
@@ -76,7 +76,7 @@ static void test_out_of_addresses(void)
 
 static void test_no_growth(unsigned context, const char *what)
 {
-    void *blocks[COUNT];
+    void *blocks[COUNT] = {NULL};
     begin(4096, 0);
     sim_set_context(context);
     ok(ashlar_heap_alloc(heap, 64, 0) == NULL, "[fault 84] %s gets nothing from an empty heap", what);

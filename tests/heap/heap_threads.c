@@ -3,9 +3,9 @@
  * race. No object is with two of them, and none is lost.
  */
 #include "source.h"
+#include "threads.h"
 
 #include <ashlar/heap.h>
-#include <pthread.h>
 
 #define THREADS 4u
 #define ROUNDS 30000u
@@ -115,19 +115,9 @@ static void *work(void *argument)
 
 int main(void)
 {
-    pthread_t threads[THREADS];
     heap = source_heap(&test, 32768, THREADS, 128 << 10, 0);
-    if (ashlar_cache_create(heap, "items", 48, 0, 0, &cache) != ASHLAR_OK) {
-        return 1;
-    }
-    for (uintptr_t i = 0; i < THREADS; i++) {
-        if (pthread_create(&threads[i], NULL, work, (void *)(i + 1u)) != 0) {
-            return 1;
-        }
-    }
-    for (unsigned i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    cache = make_cache(heap, "items", 48, 0, 0);
+    run_threads(THREADS, work);
     is_u(clashes, 0, "no object was with two CPUs");
     is_u(refusals, 0, "memory that can be had is had, whoever else is growing");
     is_str(source_audit(heap, &test), NULL, "[fault 100] sound after remote frees against retirement of slabs");

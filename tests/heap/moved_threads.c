@@ -8,11 +8,11 @@
  * first and pins later, or not at all, meets another thread in the same owner.
  */
 #include "source.h"
+#include "threads.h"
 
 #include "heap/owner.h"
 #include <ashlar/heap.h>
 #include <ashlar/port.h>
-#include <pthread.h>
 #include <sched.h>
 
 #define CPUS 3u
@@ -202,20 +202,10 @@ static bool settle(void)
 
 int main(void)
 {
-    pthread_t threads[THREADS];
     self.random = 1;
     heap = source_heap(&test, 16384, CPUS, 128 << 10, 0);
-    if (ashlar_cache_create(heap, "items", 48, 0, 0, &cache) != ASHLAR_OK) {
-        return 1;
-    }
-    for (uintptr_t i = 0; i < THREADS; i++) {
-        if (pthread_create(&threads[i], NULL, work, (void *)(i + 1u)) != 0) {
-            return 1;
-        }
-    }
-    for (unsigned i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    cache = make_cache(heap, "items", 48, 0, 0);
+    run_threads(THREADS, work);
     for (unsigned i = 0; i < SLOTS; i++) {
         end(slots[i]);
     }

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: 0BSD */
 /* owner.c - the second owner of a CPU: of interrupts that come while the first is busy. */
-#include "source.h"
+#include "fixture.h"
 
 #include <ashlar/heap.h>
 
-#define CPUS 3u
-
-static struct ashlar_heap *heap;
-static struct test_source test;
 static void *objects[1];
-
-static void begin(void)
-{
-    sim_set_cpu(0);
-    heap = source_heap(&test, 8192, CPUS, 256 << 10, 0);
-}
-
-static void end(const char *what)
-{
-    source_end(heap, &test, CPUS, what);
-}
 
 static void test_second_owner(void)
 {

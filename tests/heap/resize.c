@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* resize.c - realloc of small objects: within a class, to another one, to nothing, with zeroes, without memory. */
-#include "source.h"
+#include "fixture.h"
 
 #include <ashlar/heap.h>
-
-#define CPUS 2u
-
-static struct ashlar_heap *heap;
-static struct test_source test;
-
-static void begin(void)
-{
-    sim_set_cpu(0);
-    heap = source_heap(&test, 8192, CPUS, 256 << 10, 0);
-}
-
-static void end(const char *what)
-{
-    source_end(heap, &test, CPUS, what);
-}
 
 static void test_realloc_small(void)
 {

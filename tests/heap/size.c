@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* size.c - every size: how it is rounded, how an object of it is aligned, and that its usable size can be known before. */
-#include "source.h"
+#include "fixture.h"
 
 #include <ashlar/heap.h>
-
-#define CPUS 2u
-
-static struct ashlar_heap *heap;
-static struct test_source test;
-
-static void begin(void)
-{
-    sim_set_cpu(0);
-    heap = source_heap(&test, 8192, CPUS, 256 << 10, 0);
-}
-
-static void end(const char *what)
-{
-    source_end(heap, &test, CPUS, what);
-}
 
 static size_t alignment_of(size_t rounded)
 {

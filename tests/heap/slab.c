@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: 0BSD */
 /* slab.c - slabs: growing with use, kept when empty, emptied by an NMI; and free objects that were written to. */
-#include "source.h"
+#include "fixture.h"
 
 #include <ashlar/heap.h>
 
-#define CPUS 3u
-
-static struct ashlar_heap *heap;
-static struct test_source test;
 static void *objects[4000];
-
-static void begin(void)
-{
-    sim_set_cpu(0);
-    heap = source_heap(&test, 8192, CPUS, 256 << 10, 0);
-}
-
-static void end(const char *what)
-{
-    source_end(heap, &test, CPUS, what);
-}
 
 static void test_growing_slabs(void)
 {
