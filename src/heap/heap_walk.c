@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* heap_walk.c - all of the heap, read without a lock: each live object in order of address, and how much there is of what. */
+/* heap_walk.c - all of the heap, read without a lock: each live object in order of address, and how much there is of
+ * what.
+ */
 #include <ashlar/heap.h>
 
 #include "base/bits.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* relaxed.h - words that one CPU writes, and others peek at: no order, but never half a value. Inline for the fast paths.
+/* relaxed.h - words that one CPU writes, and others peek at: no order, but never half a value. Inline for the fast
+ * paths.
  */
 #ifndef ASHLAR_HEAP_RELAXED_H
 #define ASHLAR_HEAP_RELAXED_H

@@ -21,7 +21,8 @@ void ashlar_heap_run_file_locked(struct ashlar_heap *heap, struct run *run, enum
 void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct run *run);
 /* One of the largest empty runs, taken out of its bin; NULL: there is none. */
 struct run *ashlar_heap_run_largest_locked(struct ashlar_heap *heap);
-/* Cut a run in RUN_MOVING: it keeps `units`, the rest is returned, in RUN_MOVING as well. There is a spare descriptor. */
+/* Cut a run in RUN_MOVING: it keeps `units`, the rest is returned, in RUN_MOVING as well. There is a spare
+ * descriptor. */
 struct run *ashlar_heap_run_split_locked(struct ashlar_heap *heap, struct run *run, uint32_t units);
 /* The neighbours, or number 0, which is in no state. */
 struct run *ashlar_heap_run_before_locked(struct ashlar_heap *heap, const struct run *run);

@@ -26,8 +26,8 @@
 #include "heap/slab.h"
 #include <ashlar/port.h>
 
-/* In a range of up to 64 KiB a slab for each of many sizes would use it up: there what a larger class has free goes before
- * a new slab. A mix of sizes fills 61% of 64 KiB so, instead of 56%, and never less than half. */
+/* In a range of up to 64 KiB a slab for each of many sizes would use it up: there what a larger class has free goes
+ * before a new slab. A mix of sizes fills 61% of 64 KiB so, instead of 56%, and never less than half. */
 #define THRIFTY_TIMES 2u
 #define BORROW_TIMES 4u
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* work.c - work that others left: mail, blocks that wait, growth for interrupts that went without; and giving back on demand,
- * for this CPU and for one that is offline.
+/* work.c - work that others left: mail, blocks that wait, growth for interrupts that went without; and giving back
+ * on demand, for this CPU and for one that is offline.
  */
 #include <ashlar/heap.h>
 

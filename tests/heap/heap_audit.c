@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* heap_audit.c - damage to each structure is found and named; what was damaged is put right, and the audit content again. */
+/* heap_audit.c - damage to each structure is found and named; what was damaged is put right, and the audit content
+ * again.
+ */
 #include "source.h"
 
 #include "heap/find.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* heap_init.c - what init refuses; heaps over plain ranges: how much of them is payload, any alignment, the least, and what is borrowed. */
+/* heap_init.c - what init refuses; heaps over plain ranges: how much of them is payload, any alignment, the least,
+ * and what is borrowed.
+ */
 #include "source.h"
 
 #include <ashlar/config.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* heap_threads.c - real threads as CPUs on one heap: what one allocates any may free; growth, shrinking and large blocks
- * race. No object is with two of them, and none is lost.
+/* heap_threads.c - real threads as CPUs on one heap: what one allocates any may free; growth, shrinking and large
+ * blocks race. No object is with two of them, and none is lost.
  */
 #include "source.h"
 #include "threads.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* inject.c - each commit of the source and each allocation fails in turn, once and from then on: what was returned is told,
- * nothing is lost, and all can be had afterwards.
+/* inject.c - each commit of the source and each allocation fails in turn, once and from then on: what was returned
+ * is told, nothing is lost, and all can be had afterwards.
  */
 #include "source.h"
 

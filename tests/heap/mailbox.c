@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* mailbox.c - objects that others freed: on their way, in bounded shares, before anything of their owner's; and damaged ones. */
+/* mailbox.c - objects that others freed: on their way, in bounded shares, before anything of their owner's; and
+ * damaged ones.
+ */
 #include "fixture.h"
 
 #include <ashlar/heap.h>

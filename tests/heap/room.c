@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* room.c - when there is no more memory to be had: what a CPU keeps empty is found for another size, and reclaimers are asked. */
+/* room.c - when there is no more memory to be had: what a CPU keeps empty is found for another size, and reclaimers
+ * are asked.
+ */
 #include "source.h"
 
 #include "heap/owner.h"

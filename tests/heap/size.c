@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* size.c - every size: how it is rounded, how an object of it is aligned, and that its usable size can be known before. */
+/* size.c - every size: how it is rounded, how an object of it is aligned, and that its usable size can be known
+ * before.
+ */
 #include "fixture.h"
 
 #include <ashlar/heap.h>
