@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "heap/relaxed.h"
+#include "heap/run.h"
 #include "heap/runs.h"
 #include "heap/supply.h"
 
@@ -29,7 +30,7 @@
 COLD static bool ensure_descriptors(struct ashlar_heap *heap)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    uint32_t spares = ashlar_heap_spares_locked(heap);
+    uint32_t spares = spare_runs_locked(heap);
     ashlar_lock_give(&heap->lock, interrupts);
     if (spares >= SPARES_WANTED || heap->runs_backed == heap->runs_most) {
         return spares >= SPARES_NEEDED;
@@ -67,7 +68,7 @@ COLD static bool extend_limit(struct ashlar_heap *heap, uint32_t units, uint32_t
         return false;
     }
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    bool described = ashlar_heap_spares_locked(heap) != 0; /* others may have used them up meanwhile */
+    bool described = spare_runs_locked(heap) != 0; /* others may have used them up meanwhile */
     if (described) {
         struct run *run = ashlar_heap_describe_locked(heap, heap->limit, more);
         heap->limit += more;

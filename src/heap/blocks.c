@@ -53,7 +53,7 @@ COLD bool ashlar_heap_block_free_locked(struct ashlar_heap *heap, uintptr_t obje
 
 COLD static bool shrink_block_locked(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
-    if (ashlar_heap_spares_locked(heap) == 0) {
+    if (spare_runs_locked(heap) == 0) {
         return false;
     }
     heap->large_units -= run->units - units;
@@ -67,7 +67,7 @@ COLD static bool extend_block_locked(struct ashlar_heap *heap, struct run *run, 
 {
     struct run *after = ashlar_heap_run_after_locked(heap, run);
     uint32_t more = units - run->units;
-    if (load_relaxed(&after->state) != RUN_EMPTY || after->units < more || ashlar_heap_spares_locked(heap) == 0) {
+    if (load_relaxed(&after->state) != RUN_EMPTY || after->units < more || spare_runs_locked(heap) == 0) {
         return false;
     }
     ashlar_heap_run_unfile_locked(heap, after);

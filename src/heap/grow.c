@@ -22,7 +22,7 @@ COLD static bool grow_heap_by(struct ashlar_heap *heap, uint32_t units, uint32_t
     }
     struct bit_zones zones = ashlar_heap_zones_of(heap, run);
     bool backed = ashlar_heap_back_zones(heap, zones);
-    if (backed && !ashlar_heap_commit_units(heap, run->first, run->units)) {
+    if (backed && !commit_units(heap, run->first, run->units)) {
         ashlar_heap_unback_zones(heap, zones);
         backed = false;
     }

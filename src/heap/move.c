@@ -21,11 +21,11 @@ COLD static bool move_memory(struct ashlar_heap *heap, const struct run *from, c
     if (!ashlar_heap_back_zones(heap, zones)) {
         return false;
     }
-    if (ashlar_heap_commit_units(heap, to->first + from->units, more)) {
-        if (ashlar_heap_move_units(heap, to->first, from->first, from->units)) {
+    if (commit_units(heap, to->first + from->units, more)) {
+        if (move_units(heap, to->first, from->first, from->units)) {
             return true;
         }
-        ashlar_heap_decommit_units(heap, to->first + from->units, more);
+        decommit_units(heap, to->first + from->units, more);
     }
     ashlar_heap_unback_zones(heap, zones);
     return false;

@@ -23,6 +23,12 @@ static inline struct run *run_numbered(const struct ashlar_heap *heap, uint32_t 
     return run_at(heap, number * (uint32_t)sizeof(struct run));
 }
 
+/* Descriptors that can be had. */
+static inline uint32_t spare_runs_locked(const struct ashlar_heap *heap)
+{
+    return heap->spare_count + (heap->runs_backed - heap->runs_begun);
+}
+
 static inline uintptr_t run_address(const struct ashlar_heap *heap, const struct run *run)
 {
     return heap->base + ((uintptr_t)run->first << heap->unit_shift);

@@ -37,11 +37,6 @@ COLD uint32_t ashlar_heap_bin_of_units(uint32_t units)
     return 8u + (log - 3u) * 2u + ((units >> (log - 1u)) & 1u);
 }
 
-COLD uint32_t ashlar_heap_spares_locked(const struct ashlar_heap *heap)
-{
-    return heap->spare_count + (heap->runs_backed - heap->runs_begun);
-}
-
 COLD void ashlar_heap_map_run(struct ashlar_heap *heap, const struct run *run, uint32_t value)
 {
     uint32_t *map = &heap->map[run->first];
@@ -239,7 +234,7 @@ COLD struct run *ashlar_heap_run_take_locked(struct ashlar_heap *heap, struct ru
     enum run_state state = run->state;
     uint32_t skip = skip_units(heap, run, align_bytes);
     uint32_t cuts = (skip != 0 ? 1u : 0u) + (run->units - skip != units ? 1u : 0u);
-    if (ashlar_heap_spares_locked(heap) < cuts) {
+    if (spare_runs_locked(heap) < cuts) {
         return NULL;
     }
     ashlar_heap_run_unfile_locked(heap, run);

@@ -7,7 +7,6 @@
 
 /* Under the lock. */
 uint32_t ashlar_heap_bin_of_units(uint32_t units);
-uint32_t ashlar_heap_spares_locked(const struct ashlar_heap *heap);
 /* A descriptor in RUN_MOVING, ends marked. There is a spare one. */
 struct run *ashlar_heap_describe_locked(struct ashlar_heap *heap, uint32_t first, uint32_t units);
 /* The descriptor is spare from now on. */

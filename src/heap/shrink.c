@@ -32,7 +32,7 @@ COLD static struct run *take_excess(struct ashlar_heap *heap, size_t keep_units)
     size_t empty = heap->empty_units;
     if (empty > keep_units) {
         run = ashlar_heap_run_largest_locked(heap);
-        if (run->units > empty - keep_units && ashlar_heap_spares_locked(heap) != 0) {
+        if (run->units > empty - keep_units && spare_runs_locked(heap) != 0) {
             struct run *kept = run;
             uint32_t units = units_to_keep(heap, run, run->units - (uint32_t)(empty - keep_units));
             run = units < run->units ? ashlar_heap_run_split_locked(heap, run, units) : NULL;
@@ -49,7 +49,7 @@ COLD static struct run *take_excess(struct ashlar_heap *heap, size_t keep_units)
 COLD static void unback_run(struct ashlar_heap *heap, struct run *run)
 {
     struct bit_zones zones = ashlar_heap_zones_of(heap, run);
-    ashlar_heap_decommit_units(heap, run->first, run->units);
+    decommit_units(heap, run->first, run->units);
     ashlar_heap_unback_zones(heap, zones);
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     heap->backed_units -= run->units;

@@ -64,19 +64,3 @@ COLD void ashlar_heap_decommit_metadata(struct ashlar_heap *heap, const void *ar
 {
     heap->source.decommit(heap->source.context, metadata_page(heap, area) + first, pages);
 }
-
-COLD bool ashlar_heap_commit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
-{
-    return heap->source.commit(heap->source.context, (size_t)heap->payload_page + first, units) == ASHLAR_OK;
-}
-
-COLD void ashlar_heap_decommit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
-{
-    heap->source.decommit(heap->source.context, (size_t)heap->payload_page + first, units);
-}
-
-COLD bool ashlar_heap_move_units(struct ashlar_heap *heap, uint32_t to, uint32_t from, uint32_t units)
-{
-    return heap->source.move(heap->source.context, (size_t)heap->payload_page + to, (size_t)heap->payload_page + from,
-                             units) != 0;
-}

@@ -13,13 +13,26 @@ bool ashlar_heap_token_try(struct ashlar_heap *heap);
 void ashlar_heap_token_take(struct ashlar_heap *heap);
 void ashlar_heap_token_give(struct ashlar_heap *heap);
 
-/* All of these by the holder of the token. */
-/* Pages of bookkeeping: they read as zeroes. */
+/* By the holder of the token, as all that follows. These pages of bookkeeping read as zeroes. */
 bool ashlar_heap_commit_metadata(struct ashlar_heap *heap, void *area, size_t first, size_t pages);
 void ashlar_heap_decommit_metadata(struct ashlar_heap *heap, const void *area, size_t first, size_t pages);
-bool ashlar_heap_commit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units);
-void ashlar_heap_decommit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units);
+
+/* Units. Inline, since the call would be longer. */
+static inline bool commit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
+{
+    return heap->source.commit(heap->source.context, (size_t)heap->payload_page + first, units) == ASHLAR_OK;
+}
+
+static inline void decommit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
+{
+    heap->source.decommit(heap->source.context, (size_t)heap->payload_page + first, units);
+}
+
 /* False: the source cannot; nothing was changed. */
-bool ashlar_heap_move_units(struct ashlar_heap *heap, uint32_t to, uint32_t from, uint32_t units);
+static inline bool move_units(struct ashlar_heap *heap, uint32_t to, uint32_t from, uint32_t units)
+{
+    return heap->source.move(heap->source.context, (size_t)heap->payload_page + to, (size_t)heap->payload_page + from,
+                             units) != 0;
+}
 
 #endif
