@@ -31,8 +31,8 @@ struct ashlar_boot {
     size_t heap_bytes;         /* address range of the heap; default: three quarters of the general arena */
     /* Backs pages of the heap's range; NULL: ashlar_kva_commit, in small pages. With ashlar_kva_commit_large, and from
      * about 1 GiB of RAM on, the heap grows by whole large pages, where large pages can be had at all. */
-    ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags);
-    size_t heap_keep_bytes; /* empty spans that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
+    ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags); /* flags have ASHLAR_KVA_NO_RELIEF */
+    size_t heap_keep_bytes; /* empty runs that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
     size_t stacks;          /* kernel stacks of 4 pages that fit; default 128 */
     ashlar_sharing_policy policy;
     ashlar_kick kick; /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */

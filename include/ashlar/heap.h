@@ -46,6 +46,9 @@ struct ashlar_heap_source {
     /* May be NULL. Nonzero: what was behind the pages from from_page on is now behind those from to_page on, which
      * were not backed, and nothing is behind the former. Zero: nothing was changed. */
     int (*move)(void *context, size_t to_page, size_t from_page, size_t pages);
+    /* NULL: nobody can be asked. After a commit has said ASHLAR_NO_FRAMES, in thread context and with nothing held, the
+     * heap's right to grow included: find memory elsewhere. Nonzero: it may be tried again. */
+    int (*relieve)(void *context);
     void *context;
     unsigned flags; /* ASHLAR_HEAP_SOURCE_... */
 };

@@ -212,6 +212,11 @@ static void decommit_heap(void *context, size_t first_page, size_t pages)
     ashlar_kva_decommit(heap_first + first_page, pages);
 }
 
+static int relieve_heap(void *context)
+{
+    return ashlar_frames_relieve(context);
+}
+
 /* --- init, upward -------------------------------------------------------------------- */
 
 static void *storage_at(const struct boot_plan *plan, size_t page)
@@ -234,7 +239,10 @@ static void init_spaces(const struct boot_plan *plan)
 
 static void init_heap(struct boot_plan *plan)
 {
-    struct ashlar_heap_source source = {.commit = commit_heap, .decommit = decommit_heap};
+    struct ashlar_heap_source source = {.commit = commit_heap,
+                                        .decommit = decommit_heap,
+                                        .relieve = relieve_heap,
+                                        .context = plan->booted->frames};
     struct ashlar_booted *booted = plan->booted;
     ashlar_status status =
         ashlar_kva_reserve(plan->heap_pages, plan->heap_options.grow_align_bytes >> ASHLAR_PAGE_SHIFT, "heap",

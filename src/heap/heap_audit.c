@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/token.h"
 #include "heap/find.h"
 #include "heap/internal.h"
 #include "heap/run.h"
@@ -226,7 +227,7 @@ COLD static const char *audit_heap_totals(const struct ashlar_heap *heap, const 
     REQUIRE(heap->limit == 0 || tally->runs + heap->spare_count + 1u == heap->runs_begun, "a descriptor was lost");
     REQUIRE(heap->granules == (uintptr_t)heap->limit << heap->unit_granule_shift,
             "the limit is not what was published");
-    REQUIRE(heap->growing == 0, "the growth token was not given back");
+    REQUIRE(!ashlar_token_is_taken(&heap->growing), "the growth token was not given back");
     return NULL;
 }
 

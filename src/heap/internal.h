@@ -9,6 +9,7 @@
 
 #include <ashlar/heap.h>
 #include <ashlar/private.h>
+#include <stdbool.h>
 
 #define GRANULE_SHIFT 4u /* what has an allocated bit: the smallest object */
 #define GRANULE_BYTES 16u
@@ -103,8 +104,9 @@ struct ashlar_heap {
     uintptr_t range_base;             /* I */
     size_t range_bytes;               /* I */
 
-    uint32_t growing;   /* A: the token: whoever has it commits and decommits */
-    uint32_t map_pages; /* T: backed; as are the next ones */
+    struct ashlar_token growing; /* whoever has it commits and decommits */
+    bool refused;                /* T: a commit found no frames */
+    uint32_t map_pages;          /* T: backed; as are the next ones */
     uint32_t run_pages;
     uint32_t bit_pages;
     uint32_t payload_page; /* I: page of the source that is unit 0 */
@@ -122,10 +124,10 @@ struct ashlar_heap {
     size_t grows, shrinks;                                                /* L */
     size_t failures, borrows;                                             /* A */
     size_t fail_in;                                                       /* A */
-    uintptr_t deferred;          /* A: large blocks freed where no lock may be taken */
-    uint32_t starved;            /* A: an interrupt went without: work grows */
-    uint32_t reclaiming;         /* A */
-    struct ashlar_cache *caches; /* L */
+    uintptr_t deferred;             /* A: large blocks freed where no lock may be taken */
+    uint32_t starved;               /* A: an interrupt went without: work grows */
+    struct ashlar_token reclaiming; /* of the thread that asks reclaimers */
+    struct ashlar_cache *caches;    /* L */
     uint32_t reclaimer_count;
     struct {
         ashlar_heap_reclaimer call;

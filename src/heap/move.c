@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/token.h"
 #include "heap/bare.h"
 #include "heap/blocks.h"
 #include "heap/runs.h"
@@ -52,7 +53,7 @@ COLD void *ashlar_heap_move_large(struct ashlar_heap *heap, struct run *run, uin
     if (heap->source.move == NULL || !ashlar_heap_may_grow(heap, 0)) {
         return NULL;
     }
-    ashlar_heap_token_take(heap);
+    ashlar_token_take(&heap->growing);
     struct run *to = ashlar_heap_take_bare(heap, units, ASHLAR_PAGE_BYTES);
     if (to != NULL) {
         if (move_memory(heap, run, to, ashlar_heap_zones_of(heap, to))) {

@@ -9,6 +9,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/token.h"
 #include "heap/grow.h"
 #include "heap/mailbox.h"
 #include "heap/owner.h"
@@ -20,14 +21,14 @@
 COLD static bool ask_reclaimers(struct ashlar_heap *heap, size_t bytes)
 {
     bool freed = false;
-    if (!atomic_cas_u32(&heap->reclaiming, 0, 1)) {
+    if (!ashlar_token_try(&heap->reclaiming)) {
         return false;
     }
     uint32_t count = atomic_load_u32(&heap->reclaimer_count);
     for (uint32_t i = 0; i < count; i++) {
         freed |= heap->reclaimer[i].call(heap->reclaimer[i].context, bytes) != 0;
     }
-    atomic_store_u32(&heap->reclaiming, 0);
+    ashlar_token_give(&heap->reclaiming);
     return freed;
 }
 

@@ -9,12 +9,15 @@
  * growth token; nothing else is held then: no lock, no owner, and the context is
  * a thread. A thread that finds the token taken waits for it with interrupts on
  * and then looks again: what it wanted may be there. Giving back does not wait.
+ * Where the source has no frames, it is asked for relief once the token is given
+ * back: whoever relieves may wait for somebody who wants to grow.
  */
 #include "heap/supply.h"
 
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/token.h"
 #include <ashlar/port.h>
 
 COLD bool ashlar_heap_may_grow(const struct ashlar_heap *heap, unsigned flags)
@@ -23,25 +26,13 @@ COLD bool ashlar_heap_may_grow(const struct ashlar_heap *heap, unsigned flags)
            ashlar_port_context() == ASHLAR_CONTEXT_THREAD;
 }
 
-COLD bool ashlar_heap_token_try(struct ashlar_heap *heap)
-{
-    return atomic_cas_u32(&heap->growing, 0, 1);
-}
-
-COLD void ashlar_heap_token_take(struct ashlar_heap *heap)
-{
-    while (!ashlar_heap_token_try(heap)) {
-        ashlar_port_relax();
-    }
-}
-
 COLD void ashlar_heap_token_give(struct ashlar_heap *heap)
 {
     size_t pages = heap->backed_units + heap->map_pages + heap->run_pages + heap->bit_pages;
     if (pages > heap->peak_bytes >> ASHLAR_PAGE_SHIFT) {
         heap->peak_bytes = pages << ASHLAR_PAGE_SHIFT;
     }
-    atomic_store_u32(&heap->growing, 0);
+    ashlar_token_give(&heap->growing);
 }
 
 COLD static size_t metadata_page(const struct ashlar_heap *heap, const void *pointer)
@@ -49,9 +40,21 @@ COLD static size_t metadata_page(const struct ashlar_heap *heap, const void *poi
     return ((uintptr_t)pointer - heap->range_base) >> ASHLAR_PAGE_SHIFT;
 }
 
+COLD bool ashlar_heap_commit(struct ashlar_heap *heap, size_t page, size_t pages)
+{
+    ashlar_status status = heap->source.commit(heap->source.context, page, pages);
+    heap->refused = status == ASHLAR_NO_FRAMES;
+    return status == ASHLAR_OK;
+}
+
+COLD bool ashlar_heap_relieve(struct ashlar_heap *heap)
+{
+    return heap->source.relieve != NULL && heap->source.relieve(heap->source.context) != 0;
+}
+
 COLD bool ashlar_heap_commit_metadata(struct ashlar_heap *heap, void *area, size_t first, size_t pages)
 {
-    if (heap->source.commit(heap->source.context, metadata_page(heap, area) + first, pages) != ASHLAR_OK) {
+    if (!ashlar_heap_commit(heap, metadata_page(heap, area) + first, pages)) {
         return false;
     }
     if ((heap->source.flags & ASHLAR_HEAP_SOURCE_ZEROED) == 0) {

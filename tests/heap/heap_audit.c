@@ -132,7 +132,7 @@ static void test_totals(void)
     DAMAGE(heap->runs_begun, heap->runs_begun + 1, "a descriptor was lost");
     DAMAGE(heap->spare_count, heap->spare_count + 1, "a descriptor was lost");
     DAMAGE(heap->granules, heap->granules - 16, "the limit is not what was published");
-    DAMAGE(heap->growing, 1, "the growth token was not given back");
+    DAMAGE(heap->growing.taken, 1, "the growth token was not given back");
     DAMAGE(heap->cache_count, 2, "an empty or bare run is in no bin");
 }
 
