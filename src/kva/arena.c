@@ -40,15 +40,15 @@ COLD void ashlar_arena_init(struct arena *arena, const char *name, ashlar_vpn fi
 COLD ashlar_status ashlar_arena_feed(struct arena *arena)
 {
     ashlar_pfn frame;
-    const struct ashlar_frames_wish wish = {{0, 0, ASHLAR_FRAMES_ANY_NODE, 0}, &frame, 1, 0};
-    ashlar_status status = ashlar_frames_obtain(ashlar_kva.pool, &wish);
+    ashlar_status status;
+    FRAMES_OBTAIN(ashlar_kva.pool, status, ashlar_frames_take(ashlar_kva.pool, 0, &frame));
     if (status != ASHLAR_OK) {
         return status;
     }
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     bool wanted = ashlar_ranges_hungry(&arena->ranges);
     if (wanted) {
-        ashlar_leaves_set(arena->strip_first + ashlar_ranges_backed_pages(&arena->ranges), 1, &frame, ASHLAR_MAP_WRITE);
+        ashlar_leaf_set(arena->strip_first + ashlar_ranges_backed_pages(&arena->ranges), frame);
         ashlar_ranges_feed_locked(&arena->ranges);
     }
     ashlar_lock_give(&arena->lock, interrupts);

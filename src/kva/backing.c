@@ -8,6 +8,18 @@
 
 #include "base/check.h"
 
+COLD ashlar_status ashlar_supply_try_promised(struct supply *supply)
+{
+    ashlar_status status = ashlar_frames_reserve(ashlar_kva.pool, supply->promised);
+    if (status == ASHLAR_OK) {
+        status = ashlar_frames_take_bulk(ashlar_kva.pool, supply->frames, supply->in_hand, 0);
+        if (status != ASHLAR_OK) {
+            ashlar_frames_unreserve(ashlar_kva.pool, supply->promised);
+        }
+    }
+    return status;
+}
+
 COLD void ashlar_supply_return(const struct supply *supply)
 {
     ashlar_frames_give_bulk(ashlar_kva.pool, supply->frames, supply->in_hand);
@@ -15,7 +27,7 @@ COLD void ashlar_supply_return(const struct supply *supply)
 }
 
 /* frames: room for a batch. */
-static void map_promised(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages, unsigned flags)
+COLD static void map_promised(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages, unsigned flags)
 {
     while (pages != 0) {
         size_t step = pages < SUPPLY_FRAMES ? pages : SUPPLY_FRAMES;
@@ -30,12 +42,6 @@ void ashlar_supply_map(struct ashlar_cursor *cursor, struct supply *supply, unsi
 {
     ashlar_cursor_map(cursor, supply->frames, supply->in_hand, flags);
     map_promised(cursor, supply->frames, supply->promised, flags);
-}
-
-COLD ashlar_status ashlar_promise_get(size_t pages, bool relief)
-{
-    const struct ashlar_frames_wish wish = {{0, 0, ASHLAR_FRAMES_ANY_NODE, 0}, NULL, 0, pages};
-    return relief ? ashlar_frames_obtain(ashlar_kva.pool, &wish) : ashlar_frames_attempt(ashlar_kva.pool, &wish);
 }
 
 COLD void ashlar_promise_map(struct ashlar_cursor *cursor, size_t pages, unsigned flags)

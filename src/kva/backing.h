@@ -14,21 +14,25 @@ struct supply {
     ashlar_pfn frames[SUPPLY_FRAMES];
 };
 
-static inline struct ashlar_frames_wish ashlar_supply_wish(struct supply *supply, size_t pages)
+/* Once; out of line what small ranges do not need. */
+ashlar_status ashlar_supply_try_promised(struct supply *supply);
+
+static inline ashlar_status ashlar_supply_try(struct supply *supply, size_t pages)
 {
     supply->in_hand = pages < SUPPLY_FRAMES ? pages : SUPPLY_FRAMES;
     supply->promised = pages - supply->in_hand;
-    return (struct ashlar_frames_wish){{0, 0, ASHLAR_FRAMES_ANY_NODE, 0},
-                                       supply->frames,
-                                       supply->in_hand,
-                                       supply->promised};
+    if (supply->promised != 0) {
+        return ashlar_supply_try_promised(supply);
+    }
+    return ashlar_frames_take_bulk(ashlar_kva.pool, supply->frames, supply->in_hand, 0);
 }
 
 /* For so many pages, or ASHLAR_NO_FRAMES and nothing. Inline: the first step of every take. */
 static inline ashlar_status ashlar_supply_get(struct supply *supply, size_t pages)
 {
-    const struct ashlar_frames_wish wish = ashlar_supply_wish(supply, pages);
-    return ashlar_frames_obtain(ashlar_kva.pool, &wish);
+    ashlar_status status;
+    FRAMES_OBTAIN(ashlar_kva.pool, status, ashlar_supply_try(supply, pages));
+    return status;
 }
 
 /* All of it goes back. */
@@ -36,8 +40,7 @@ void ashlar_supply_return(const struct supply *supply);
 /* Map all of it at the cursor's next pages: nothing fails. */
 void ashlar_supply_map(struct ashlar_cursor *cursor, struct supply *supply, unsigned flags);
 
-/* Promised frames alone, and mapping so many of them. */
-ashlar_status ashlar_promise_get(size_t pages, bool relief);
+/* Mapping promised frames alone. */
 void ashlar_promise_map(struct ashlar_cursor *cursor, size_t pages, unsigned flags);
 
 #endif

@@ -10,37 +10,31 @@
 #include "space/cursor.h"
 #include "space/mapping.h"
 
-/* Frames and a cursor, from whoever can give them; or, where the caller holds what a reliever may wait for, from the pool. */
-static ashlar_status prepare_commit(struct ashlar_cursor *cursor, struct supply *supply, ashlar_vpn first, size_t pages,
-                                    bool relief)
+static ashlar_status commit_once(ashlar_vpn first, size_t pages, unsigned flags)
 {
-    const struct ashlar_frames_wish wish = ashlar_supply_wish(supply, pages);
-    ashlar_status status =
-        relief ? ashlar_frames_obtain(ashlar_kva.pool, &wish) : ashlar_frames_attempt(ashlar_kva.pool, &wish);
+    struct ashlar_cursor cursor;
+    struct supply supply;
+    ashlar_status status = ashlar_supply_try(&supply, pages);
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = relief ? ashlar_cursor_open(cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1)
-                    : ashlar_cursor_try(cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
+    status = ashlar_cursor_try(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
     if (status != ASHLAR_OK) {
-        ashlar_supply_return(supply);
+        ashlar_supply_return(&supply);
+        return status;
     }
-    return status;
+    ashlar_supply_map(&cursor, &supply, flags);
+    ashlar_cursor_end(&cursor);
+    return ASHLAR_OK;
 }
 
 ashlar_status ashlar_kva_commit(ashlar_vpn first, size_t pages, unsigned flags)
 {
-    struct ashlar_cursor cursor;
-    struct supply supply;
     bool relief = (flags & ASHLAR_KVA_NO_RELIEF) == 0;
     flags &= ~ASHLAR_KVA_NO_RELIEF;
     ashlar_status status = ashlar_flags_status(NULL, flags);
     if (status == ASHLAR_OK) {
-        status = prepare_commit(&cursor, &supply, first, pages, relief);
-    }
-    if (status == ASHLAR_OK) {
-        ashlar_supply_map(&cursor, &supply, flags);
-        ashlar_cursor_end(&cursor);
+        FRAMES_OBTAIN_IF(relief, ashlar_kva.pool, status, commit_once(first, pages, flags));
     }
     return status;
 }

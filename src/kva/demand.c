@@ -44,7 +44,7 @@ COLD ashlar_status ashlar_kva_take_demand(size_t pages, unsigned flags, const ch
         return ASHLAR_BAD_ARGUMENT;
     }
     if (status == ASHLAR_OK) {
-        status = ashlar_promise_get(pages, true);
+        FRAMES_OBTAIN(ashlar_kva.pool, status, ashlar_frames_reserve(ashlar_kva.pool, pages));
     }
     if (status != ASHLAR_OK) {
         return status;

@@ -85,19 +85,14 @@ COLD static bool can_be_large(ashlar_vpn first, size_t pages)
 }
 
 /* Out of line: its stack is not there when small pages are committed. */
-COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn first, size_t pages, unsigned flags,
-                                                                 bool relief)
+COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn first, size_t pages, unsigned flags)
 {
     struct ashlar_cursor cursor;
-    ashlar_status status = ashlar_flags_status(NULL, flags);
-    if (status == ASHLAR_OK) {
-        status = ashlar_promise_get(pages, relief);
-    }
+    ashlar_status status = ashlar_frames_reserve(ashlar_kva.pool, pages);
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = relief ? ashlar_cursor_open(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1)
-                    : ashlar_cursor_try(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
+    status = ashlar_cursor_try(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
     if (status != ASHLAR_OK) {
         ashlar_frames_unreserve(ashlar_kva.pool, pages);
         return status;
@@ -110,8 +105,15 @@ COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn firs
 COLD ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsigned flags)
 {
     bool relief = (flags & ASHLAR_KVA_NO_RELIEF) == 0;
-    return can_be_large(first, pages) ? commit_mixed(first, pages, flags & ~ASHLAR_KVA_NO_RELIEF, relief)
-                                      : ashlar_kva_commit(first, pages, flags);
+    if (!can_be_large(first, pages)) {
+        return ashlar_kva_commit(first, pages, flags);
+    }
+    flags &= ~ASHLAR_KVA_NO_RELIEF;
+    ashlar_status status = ashlar_flags_status(NULL, flags);
+    if (status == ASHLAR_OK) {
+        FRAMES_OBTAIN_IF(relief, ashlar_kva.pool, status, commit_mixed(first, pages, flags));
+    }
+    return status;
 }
 
 /* Aligned addresses; where there are none, any. */

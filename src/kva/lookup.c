@@ -23,7 +23,7 @@ void ashlar_ranges_set_at_locked(struct ashlar_ranges *r, uint32_t index, uint32
     descriptor_at(r, index)->tag = tag;
 }
 
-bool ashlar_ranges_by_index(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
+COLD bool ashlar_ranges_by_index(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
 {
     bool taken = descriptor_is(r, index, RANGE_TAKEN);
     if (taken) {

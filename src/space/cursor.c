@@ -29,6 +29,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "frames/obtain.h"
 #include "space/growth.h"
 #include "space/half.h"
 #include "space/policy.h"
@@ -246,9 +247,7 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
                                  size_t pages, ashlar_intent intent, unsigned large_level)
 {
     ashlar_status status;
-    do {
-        status = ashlar_cursor_try(cursor, space, first, pages, intent, large_level);
-    } while (status == ASHLAR_NO_FRAMES && ashlar_frames_relieve(ashlar_half.pool));
+    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_cursor_try(cursor, space, first, pages, intent, large_level));
     return status;
 }
 

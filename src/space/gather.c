@@ -12,6 +12,8 @@
  */
 #include "space/gather.h"
 
+#include "base/check.h"
+
 void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space)
 {
     gather->space = space;
@@ -37,7 +39,7 @@ void ashlar_gather_add(struct ashlar_gather *gather, ashlar_vpn first, size_t pa
     gather->runs = runs + 1u;
 }
 
-void ashlar_gather_merge(struct ashlar_gather *gather, const struct ashlar_gather *more)
+COLD void ashlar_gather_merge(struct ashlar_gather *gather, const struct ashlar_gather *more)
 {
     if (more->runs > ASHLAR_GATHER_RUNS) {
         ashlar_gather_add_all(gather);

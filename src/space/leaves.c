@@ -95,6 +95,11 @@ COLD bool ashlar_leaves_are_empty(ashlar_vpn first, size_t pages)
 
 /* --- one page ------------------------------------------------------------------ */
 
+COLD void ashlar_leaf_set(ashlar_vpn page, ashlar_pfn frame)
+{
+    ashlar_kernel_set_page(page, frame);
+}
+
 COLD void ashlar_leaf_open(ashlar_vpn page, struct ashlar_spot *spot)
 {
     ashlar_spot_find(NULL, page, 1, spot);

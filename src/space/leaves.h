@@ -25,6 +25,9 @@ bool ashlar_leaves_are_empty(ashlar_vpn first, size_t pages);
 
 /* --- one page ----------------------------------------------------------------- */
 
+/* Its absent entry comes to map a frame, writable. Pinned or not. */
+void ashlar_leaf_set(ashlar_vpn page, ashlar_pfn frame);
+
 /* The number in its absent entry; 0: there is none. Any context, pinned or not; no lock. */
 uintptr_t ashlar_leaf_note_at(ashlar_vpn page);
 /* Any context, pinned or not. */

@@ -75,7 +75,7 @@ static inline void ashlar_leaves_close(const struct leaf_run *leaves)
 
 /* Show a table of the kernel half, of level 1 or 2, that covers this page, in the linear array, if there is one. */
 void ashlar_array_show(unsigned level, ashlar_vpn page, ashlar_pfn table);
-/* Point the absent entry of a kernel page whose table exists at a frame, writable. */
+/* ashlar_leaf_set, for pages of the array. */
 void ashlar_kernel_set_page(ashlar_vpn page, ashlar_pfn frame);
 
 #endif

@@ -18,7 +18,7 @@
 #define PUSH_BATCH 256u
 
 /* Add the entry if the root lacks it; says whether it did. Two CPUs may both: they store the same. */
-bool ashlar_slot_add(void *root, unsigned slot, uint64_t entry)
+COLD bool ashlar_slot_add(void *root, unsigned slot, uint64_t entry)
 {
     if (!ashlar_entry_is_present(entry) || ashlar_entry_is_present(ashlar_slot_load(root, slot))) {
         return false;
@@ -27,7 +27,7 @@ bool ashlar_slot_add(void *root, unsigned slot, uint64_t entry)
     return true;
 }
 
-size_t ashlar_slots_add(void *root, const struct growth *growth)
+COLD size_t ashlar_slots_add(void *root, const struct growth *growth)
 {
     size_t added = 0;
     for (unsigned i = 0; i < growth->count; i++) {

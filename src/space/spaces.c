@@ -20,9 +20,10 @@
 COLD ashlar_status ashlar_space_create(struct ashlar_space *space)
 {
     ashlar_pfn frame;
-    const struct ashlar_frames_wish wish = {
-        {0, ashlar_paging_root_limit(ashlar_half.paging), ASHLAR_FRAMES_ANY_NODE, 0}, &frame, 1, 0};
-    ashlar_status status = ashlar_frames_obtain(ashlar_half.pool, &wish);
+    const struct ashlar_frames_request request = {0, ashlar_paging_root_limit(ashlar_half.paging),
+                                                  ASHLAR_FRAMES_ANY_NODE, 0};
+    ashlar_status status;
+    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_frames_take_request(ashlar_half.pool, &request, &frame));
     if (status != ASHLAR_OK) {
         return status;
     }
