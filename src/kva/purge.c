@@ -80,7 +80,7 @@ static void give_purged_frames(struct purge *purge)
     }
 }
 
-/* Pages side by side whose ranges are all the purger's, guards and all: a guard has nothing to collect_span. */
+/* Pages side by side whose ranges are all the purger's, guards and all: a guard has nothing to collect. */
 static void collect_span(struct purge *purge)
 {
     ashlar_vpn page = purge->span_first;

@@ -6,7 +6,7 @@
  * so that devices are not mapped write-back and the kernel's text is not mapped
  * writable a second time. What boot has carved is RAM like any other here.
  *
- * Each run of RAM takes the largest_level pages that its alignment allows:
+ * Each run of RAM takes the largest pages that its alignment allows:
  *
  *     run      |..4K..|--2M--|--2M--|------- 1G -------|--2M--|..4K|
  *

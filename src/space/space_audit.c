@@ -84,7 +84,7 @@ COLD static const char *audit_array(void)
         ashlar_spot_close(&spot);
         bool linked = spot.level == 2 && ashlar_entry_is_link(ashlar_half.paging, 2, spot.entry);
         if (!array_shows(layout->array_first + slot, spot.entry, linked)) {
-            return "space: the linear array array_shows another table than the one that is linked";
+            return "space: the linear array shows another table than the one that is linked";
         }
     }
     return NULL;
