@@ -139,7 +139,7 @@ static void check_parts(void)
         struct ashlar_mapping m;
         bool is_table = strcmp(booted.part[i].what, "page tables") == 0 || strcmp(booted.part[i].floor, "space") == 0;
         for (size_t page = 0; !is_table && page < pages; page++) {
-            ashlar_vpn at = ashlar_address_page(booted.part[i].address) + page;
+            ashlar_vpn at = world_page(booted.part[i].address) + page;
             wrong +=
                 ashlar_space_query(NULL, at, &m) != ASHLAR_OK || m.frame - booted.carve_first >= booted.carve_frames;
         }

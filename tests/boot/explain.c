@@ -38,10 +38,10 @@ static void test_guards(void)
     says(pages + 8192u + 7u, "guard page of range buffer, 7 bytes past its end", "past a range");
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
     uintptr_t interrupts = ashlar_port_irq_save();
-    uintptr_t held = ashlar_lock_take(&ashlar_half.general.lock);
+    uintptr_t held = ashlar_lock_take(&ashlar_kva.general.lock);
     says(low - 24u, "guard page of stack worker3, 24 bytes below it", "in an interrupt, with a lock held");
     says(pages + 8192u, "guard page of range buffer, 0 bytes past its end", "which is the range's own arena's");
-    ashlar_lock_give(&ashlar_half.general.lock, held);
+    ashlar_lock_give(&ashlar_kva.general.lock, held);
     ashlar_port_irq_restore(interrupts);
     sim_set_context(ASHLAR_CONTEXT_NMI);
     says(low - 24u, "guard page of stack worker3, 24 bytes below it", "in an NMI");
@@ -55,8 +55,8 @@ static void test_guards(void)
     says(pages, "a range that was given back", "one that was given back, and waits");
     (void)ashlar_kva_purge();
     says(low - 24u, "a range that was given back", "one that is kept ready");
-    (void)ashlar_magazines_empty(&ashlar_half.general);
-    (void)ashlar_magazines_empty(&ashlar_half.stacks);
+    (void)ashlar_magazines_empty(&ashlar_kva.general);
+    (void)ashlar_magazines_empty(&ashlar_kva.stacks);
     says(low - 24u, "kernel space that nobody holds", "then nobody's");
     says(pages + 8192u, "kernel space that nobody holds", "and the other");
     world_ok("guards");

@@ -20,13 +20,13 @@ static void test_strip(const struct world_format *format)
 {
     size_t count = 0;
     start(format);
-    struct ashlar_space_stats before = world_stats();
+    struct ashlar_kva_stats before = world_kva_stats();
     size_t free_frames = world_free_frames();
     while (count < 5000 && ashlar_kva_reserve(1, 1, "one", &first[count]) == ASHLAR_OK) {
         count++;
     }
     is_u(count, 5000, "%s: 5000 ranges", world.name);
-    struct ashlar_space_stats after = world_stats();
+    struct ashlar_kva_stats after = world_kva_stats();
     is_u(after.ranges - before.ranges, 5000, "%s: are counted", world.name);
     ok(after.strip_frames > before.strip_frames + 20u, "%s: their descriptors need frames", world.name);
     is_u(world_free_frames() + after.strip_frames, free_frames + before.strip_frames, "%s: and took no others",
@@ -38,8 +38,8 @@ static void test_strip(const struct world_format *format)
     for (size_t i = 1; i < count; i += 2) {
         ashlar_kva_unreserve(first[i]);
     }
-    is_u(world_stats().arena_free_pages, before.arena_free_pages, "%s: all addresses are free again", world.name);
-    is_u(world_stats().arena_largest_pages, before.arena_largest_pages, "%s: in one piece", world.name);
+    is_u(world_kva_stats().arena_free_pages, before.arena_free_pages, "%s: all addresses are free again", world.name);
+    is_u(world_kva_stats().arena_largest_pages, before.arena_largest_pages, "%s: in one piece", world.name);
     world_ok("no ranges");
 }
 
@@ -49,7 +49,7 @@ static void test_exhausted(const struct world_format *format)
     ashlar_vpn none = 77;
     ashlar_status status;
     start(format);
-    size_t left = world_stats().arena_free_pages;
+    size_t left = world_kva_stats().arena_free_pages;
     while ((status = ashlar_kva_reserve(1, 1, "one", &first[count])) == ASHLAR_OK && count + 1u < MOST) {
         count++;
     }
@@ -66,7 +66,7 @@ static void test_exhausted(const struct world_format *format)
     for (size_t i = 0; i < count; i++) {
         ashlar_kva_unreserve(first[i]);
     }
-    is_u(world_stats().arena_free_pages, left, "%s: all can be given back", world.name);
+    is_u(world_kva_stats().arena_free_pages, left, "%s: all can be given back", world.name);
     world_ok("given back");
 }
 
@@ -102,13 +102,13 @@ static void test_short(const struct world_format *format)
         ashlar_kva_give(kept[i]);
     }
     (void)ashlar_kva_purge();
-    ok(ashlar_half.general.kept_count > 10, "%s: some are kept ready", world.name);
+    ok(ashlar_kva.general.kept_count > 10, "%s: some are kept ready", world.name);
     is_u(ashlar_kva_take(100, ASHLAR_MAP_WRITE, "hundred", &waiting), ASHLAR_OK, "%s: a hundred", world.name);
     ashlar_kva_give(waiting);
     size_t pages = world.layout.arena_pages;
     is_u(ashlar_kva_reserve(pages, 1, "all", &all), ASHLAR_OK, "%s: all addresses in one range", world.name);
     is_u(all, world.layout.arena_first, "%s: from the first on", world.name);
-    is_u(ashlar_half.general.kept_count, 0, "%s: none is kept any more", world.name);
+    is_u(ashlar_kva.general.kept_count, 0, "%s: none is kept any more", world.name);
     ashlar_kva_unreserve(all);
     world_ok("short of addresses");
 }

@@ -2,6 +2,8 @@
 /* demand.c - kernel regions whose pages come, zeroed, when they are touched. */
 #include "kva/world.h"
 
+#include "space/reach.h"
+
 #define PAGES 1100u /* more than one table has */
 
 static size_t free_now(void)
@@ -74,6 +76,43 @@ static void test_pages_come(void)
     world_ok("pages come");
 }
 
+static void test_region(void)
+{
+    ashlar_vpn first;
+    struct ashlar_frames_stats stats;
+    static const char zeros[ASHLAR_PAGE_BYTES];
+    size_t before = world_free_frames();
+    world_dirty();
+    is_u(ashlar_kva_take_demand(20, ASHLAR_MAP_WRITE, "region", &first), ASHLAR_OK, "%s: a demand region", world.name);
+    is_u(world_absent(first, 20), 20, "%s: nothing is there", world.name);
+    ashlar_frames_stats(world.pool, &stats);
+    is_u(stats.reserved_frames, 20, "%s: all is promised", world.name);
+    is_u(world_read(1, first + 7u, 0), 0, "%s: a page comes zeroed", world.name);
+    struct ashlar_mapping m = {0, 0, 0};
+    is_u(ashlar_space_query(NULL, first + 7u, &m), ASHLAR_OK, "%s: and is there", world.name);
+    is_u(memcmp(sim_ram_frame(m.frame), zeros, sizeof zeros), 0, "%s: all of it", world.name);
+    is_u(world_write(0, first + 7u, 5, 0), 0, "%s: once", world.name);
+    is_u(world_read(1, first + 7u, 0), 5, "%s: for both CPUs", world.name);
+    is_u(world_write(0, first + 19u, 5, 0), 0, "%s: the last one", world.name);
+    is_u(world_read(0, first + 20u, 0), 0xdead0000u, "%s: and no further", world.name);
+    ashlar_frames_stats(world.pool, &stats);
+    is_u(stats.reserved_frames, 18, "%s: two promises were kept", world.name);
+    ashlar_frames_fail_nth(world.pool, 1, 1);
+    is_u(world_write(1, first, 5, 0), 0, "%s: with no memory as well", world.name);
+    ashlar_frames_fail_nth(world.pool, 0, 0);
+    is_u(world_write(0, first + 3u, 5, SIM_USER), SIM_FAULT | SIM_WRITE | SIM_USER, "%s: not for users", world.name);
+    ashlar_kva_give(first);
+    ashlar_frames_stats(world.pool, &stats);
+    is_u(stats.reserved_frames, 0, "%s: no promise is left", world.name);
+    is_u(world_read(0, first + 7u, 0), 0xdead0000u, "%s: it is gone", world.name);
+    ok(world_free_frames() + 3u >= before, "%s: so are its frames", world.name);
+    is_u(ashlar_kva_take_demand(3, 0, "read only", &first), ASHLAR_OK, "%s: one to read", world.name);
+    is_u(world_read(0, first, 0), 0, "%s: zeros", world.name);
+    is_u(world_write(0, first, 1, 0), SIM_FAULT | SIM_PRESENT | SIM_WRITE, "%s: only", world.name);
+    ashlar_kva_give(first);
+    world_ok("demand");
+}
+
 static void test_refused(void)
 {
     ashlar_vpn first = 4711;
@@ -127,7 +166,7 @@ static void test_busy(void)
     uintptr_t note = ashlar_entry_note_of(world.paging, entry) | (uintptr_t)1 << 28;
     ashlar_entry_note(world.paging, spot.table, spot.index, note);
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
-    ok(ashlar_space_fault(world_address(first), 2), "%s: a fault on a busy page is to be tried again", world.name);
+    ok(ashlar_kva_fault(world_address(first), 2), "%s: a fault on a busy page is to be tried again", world.name);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
     is_u(ashlar_entry_load(world.paging, spot.table, spot.index), ashlar_entry_encode_note(note),
          "%s: the entry is left to the other CPU", world.name);
@@ -145,6 +184,7 @@ int main(void)
     {
         world_start_usual(format);
         test_pages_come();
+        test_region();
         test_refused();
         test_promise_holds();
         test_busy();

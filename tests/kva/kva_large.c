@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* large.c - kernel ranges in large pages: where they appear and where not, taken apart with no memory left, given back
+/* kva_large.c - kernel ranges in large pages: where they appear and where not, taken apart with no memory left, given back
  * as the blocks that they were; and what each allocation that fails leaves behind. */
 #include "kva/world.h"
 
@@ -31,7 +31,7 @@ static size_t frames_and_reserves(void)
 {
     size_t free_frames = world_free_frames();
     struct ashlar_space_stats stats = world_stats();
-    return free_frames + stats.kernel_table_frames + stats.strip_frames + stats.large_pages;
+    return free_frames + stats.kernel_table_frames + world_kva_stats().strip_frames + stats.large_pages;
 }
 
 static void hoard_order(unsigned order, size_t leave)
@@ -87,19 +87,6 @@ static size_t in_large(ashlar_vpn first, size_t pages)
     return large;
 }
 
-/* Each page keeps a word of its own, whichever CPU writes and reads it. */
-static size_t usable(ashlar_vpn first, size_t pages)
-{
-    size_t good = 0;
-    for (size_t i = 0; i < pages; i++) {
-        good += world_write((unsigned)i % 2u, first + i, 7u + (uint32_t)i, 0) == 0;
-    }
-    for (size_t i = 0; i < pages; i++) {
-        good += world_read(1u - (unsigned)i % 2u, first + i, 0) == 7u + i;
-    }
-    return good / 2u;
-}
-
 static size_t expect_large(size_t pages)
 {
     return has_large ? pages : 0;
@@ -118,18 +105,18 @@ static void test_take(void)
              "%s: take %zu pages", world.name, pages);
         is_u(in_large(first, pages), large, "%s: large where they fit", world.name);
         is_u(world_stats().large_pages, large / whole, "%s: counted", world.name);
-        is_u(usable(first, pages), pages, "%s: all can be used on both CPUs", world.name);
+        is_u(world_usable(first, pages), pages, "%s: all can be used on both CPUs", world.name);
         is_u(world_absent(first + pages, 1), 1, "%s: a guard behind", world.name);
         struct ashlar_place place;
-        ashlar_space_explain(world_address(first + pages) + 5u, &place);
+        (void)ashlar_kva_explain(world_address(first + pages) + 5u, &place);
         ok(place.kind == ASHLAR_PLACE_GUARD && place.offset == 5 && place.first == first,
            "%s: which is known for what it is", world.name);
-        is_str(ashlar_space_audit(), NULL, "sound while it is held");
+        is_str(world_audit(), NULL, "sound while it is held");
         sim_set_context(ASHLAR_CONTEXT_INTERRUPT); /* which does not purge, however much waits */
         ashlar_kva_give(first);
         sim_set_context(ASHLAR_CONTEXT_THREAD);
         is_u(world_absent(first, pages), pages, "%s: given back: gone at once", world.name);
-        is_str(ashlar_space_audit(), NULL, "sound while it waits");
+        is_str(world_audit(), NULL, "sound while it waits");
         is_u(world_stats().large_pages, large / whole, "%s: a block waits as a block", world.name);
         is_u(ashlar_kva_purge(), pages + 1u, "%s: purged", world.name);
         is_u(world_stats().large_pages, 0, "%s: none is left", world.name);
@@ -160,8 +147,8 @@ static void test_flags(void)
     is_u(ashlar_kva_take(whole, large | 0x8000u, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: unknown", world.name);
     is_u(ashlar_kva_take(0, large, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: [fault 57] no pages", world.name);
     is_u(ashlar_kva_take(~(size_t)0, large, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: too many", world.name);
-    is_u(ashlar_kva_take(world.layout.kernel_pages + 1u, large, "bad", &first), ASHLAR_BAD_ARGUMENT,
-         "%s: one too many", world.name);
+    is_u(ashlar_kva_take(world.layout.kernel_pages + 1u, large, "bad", &first), ASHLAR_BAD_ARGUMENT, "%s: one too many",
+         world.name);
     ok(ashlar_kva_take(world.layout.kernel_pages, large, "bad", &first) != ASHLAR_BAD_ARGUMENT,
        "%s: as many as kernel space has, but there are not", world.name);
     is_u(ashlar_kva_take(world.layout.arena_pages + 1u, large, "bad", &first),
@@ -193,7 +180,7 @@ static void test_no_blocks(const struct world_format *format)
     is_u(ashlar_kva_take(2u * whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "no block", &first), ASHLAR_OK,
          "%s: no block is whole", world.name);
     is_u(in_large(first, 2u * whole), 0, "%s: nothing is large", world.name);
-    is_u(usable(first, 2u * whole), 2u * whole, "%s: all of it is there", world.name);
+    is_u(world_usable(first, 2u * whole), 2u * whole, "%s: all of it is there", world.name);
     is_u(world_stats().large_pages, 0, "%s: nothing is kept", world.name);
     ashlar_kva_give(first);
     give_hoard();
@@ -206,8 +193,8 @@ static void test_no_blocks(const struct world_format *format)
     first += 2u * whole; /* where no table is from before */
     is_u(ashlar_kva_commit_large(first, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: for two", world.name);
     is_u(in_large(first, 2u * whole), expect_large(whole), "%s: one is large", world.name);
-    is_u(usable(first, 2u * whole), 2u * whole, "%s: all of it is there", world.name);
-    is_str(ashlar_space_audit(), NULL, "sound");
+    is_u(world_usable(first, 2u * whole), 2u * whole, "%s: all of it is there", world.name);
+    is_str(world_audit(), NULL, "sound");
     ashlar_kva_decommit(first, 2u * whole);
     ashlar_kva_unreserve(first - 2u * whole);
     is_u(whole_blocks(), 1, "%s: the block is one again", world.name);
@@ -239,7 +226,7 @@ static void test_commit(const struct world_format *format)
     is_u(world_absent(range, 4u * whole), 4u * whole, "%s: nothing is there", world.name);
     is_u(ashlar_kva_commit_large(range, 4u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: all of it", world.name);
     is_u(in_large(range, 4u * whole), expect_large(2u * whole), "%s: small where there are tables", world.name);
-    is_u(usable(range, 4u * whole), 4u * whole, "%s: all of it is there", world.name);
+    is_u(world_usable(range, 4u * whole), 4u * whole, "%s: all of it is there", world.name);
     ashlar_kva_decommit(range, 4u * whole);
     ashlar_kva_unreserve(range);
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
@@ -299,7 +286,7 @@ static void test_apart(const struct world_format *format, enum way way)
     size_t before = frames_and_reserves();
     is_u(ashlar_kva_reserve(3u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
     is_u(ashlar_kva_commit_large(range, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
-    (void)usable(range, 2u * whole);
+    (void)world_usable(range, 2u * whole);
     hoard_order(0, 0);
     is_u(world_free_frames(), 0, "%s: not one frame is free", world.name);
     take_apart(way, range);
@@ -310,7 +297,7 @@ static void test_apart(const struct world_format *format, enum way way)
     size_t first = way == FRONT ? 5u : offsets[way];
     is_u(world_read(1, range + first, 0), 7u + first, "%s: the rest keeps its words", world.name);
     is_u(world_read(0, range + 2u * whole - 1u, 0), 7u + 2u * whole - 1u, "%s: to the end", world.name);
-    is_str(ashlar_space_audit(), NULL, "sound");
+    is_str(world_audit(), NULL, "sound");
     hoard_order(0, 0);
     decommit_rest(range, 2u * whole);
     ashlar_kva_unreserve(range);
@@ -342,22 +329,23 @@ static void test_whole(void)
 static void test_purge(void)
 {
     ashlar_vpn first[8], small[8];
-    uint64_t purges = world_stats().purges;
+    uint64_t purges = world_kva_stats().purges;
     size_t before = frames_and_reserves();
     for (unsigned round = 0; round < 6; round++) {
         for (unsigned i = 0; i < 3; i++) {
             is_u(ashlar_kva_take(whole + i, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first[i]), ASHLAR_OK,
                  "%s: large", world.name);
             is_u(ashlar_kva_take(1u + i, ASHLAR_MAP_WRITE, "small", &small[i]), ASHLAR_OK, "%s: small", world.name);
-            is_u(usable(first[i], whole + i) + usable(small[i], 1u + i), whole + 2u * i + 1u, "%s: used", world.name);
+            is_u(world_usable(first[i], whole + i) + world_usable(small[i], 1u + i), whole + 2u * i + 1u, "%s: used",
+                 world.name);
         }
         for (unsigned i = 0; i < 3; i++) {
             ashlar_kva_give(small[i]);
             ashlar_kva_give(first[i]);
         }
-        is_str(ashlar_space_audit(), NULL, "sound");
+        is_str(world_audit(), NULL, "sound");
     }
-    ok(world_stats().purges > purges, "%s: purged on the way", world.name);
+    ok(world_kva_stats().purges > purges, "%s: purged on the way", world.name);
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
     like(SIM_FATAL(ashlar_kva_give(first[0])), "no range begins at", "given back twice, and purged");
     world_ok("many that wait");
@@ -393,12 +381,12 @@ static void test_no_addresses(const struct world_format *format)
     ashlar_vpn most, first;
     start(format);
     size_t before = frames_and_reserves();
-    is_u(ashlar_kva_reserve(world_stats().arena_largest_pages - whole - 100u, 1, "most", &most), ASHLAR_OK,
+    is_u(ashlar_kva_reserve(world_kva_stats().arena_largest_pages - whole - 100u, 1, "most", &most), ASHLAR_OK,
          "%s: all but a few addresses", world.name);
     is_u(ashlar_kva_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "unaligned", &first), ASHLAR_OK,
          "%s: where no large page can be", world.name);
     is_u(in_large(first, whole), 0, "%s: in small pages", world.name);
-    is_u(usable(first, whole), whole, "%s: all of it", world.name);
+    is_u(world_usable(first, whole), whole, "%s: all of it", world.name);
     ashlar_kva_give(first);
     ashlar_kva_unreserve(most);
     is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
@@ -428,7 +416,7 @@ static void test_failures(const struct world_format *format, bool forever)
     start(format);
     is_u(ashlar_kva_reserve(4u * whole, whole, "range", &range), ASHLAR_OK, "%s: reserve", world.name);
     while (status != ASHLAR_OK && n < 100) {
-        size_t before = frames_and_reserves(), addresses = world_stats().arena_free_pages;
+        size_t before = frames_and_reserves(), addresses = world_kva_stats().arena_free_pages;
         ashlar_frames_fail_nth(world.pool, ++n, forever);
         status = ashlar_kva_commit_large(range + 5u, 3u * whole, ASHLAR_MAP_WRITE);
         if (status == ASHLAR_OK) {
@@ -443,7 +431,7 @@ static void test_failures(const struct world_format *format, bool forever)
         }
         struct ashlar_frames_stats stats;
         ashlar_frames_stats(world.pool, &stats);
-        wrong += frames_and_reserves() != before || world_stats().arena_free_pages != addresses ||
+        wrong += frames_and_reserves() != before || world_kva_stats().arena_free_pages != addresses ||
                  stats.reserved_frames != 0 || world_absent(range, 4u * whole) != 4u * whole ||
                  world_broken() != NULL || (status != ASHLAR_OK && (status != ASHLAR_NO_FRAMES || first != 7));
     }

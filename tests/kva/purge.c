@@ -2,6 +2,9 @@
 /* purge.c - ranges that were given back: out of reach at once, released by one flush, ready for their next user. */
 #include "kva/world.h"
 
+#include "kva/magazine.h"
+#include "kva/purge.h"
+
 #define MANY 200u
 
 static ashlar_vpn first[MANY];
@@ -39,17 +42,18 @@ static void test_waits(void)
     ashlar_vpn page = first[1];
     is_u(world_access(0, world_address(page), &(uint32_t){7}, SIM_WRITE), 0, "%s: a range can be written", world.name);
     struct ashlar_space_stats stats = world_stats();
+    uint64_t purges = world_kva_stats().purges;
     give_many(3);
     is_u(world_stats().flush_alls, stats.flush_alls, "%s: giving back flushes nothing", world.name);
     is_u(world_stats().flush_pages, stats.flush_pages, "%s: not even single pages", world.name);
-    is_u(world_stats().purge_pages, 15, "%s: guards and all wait for the purge", world.name);
+    is_u(world_kva_stats().purge_pages, 15, "%s: guards and all wait for the purge", world.name);
     is_u(free_now(), before - 12u, "%s: their frames are nobody's yet", world.name);
-    ashlar_space_explain(world_address(page), &place);
+    (void)ashlar_kva_explain(world_address(page), &place);
     ok(place.kind == ASHLAR_PLACE_FREE && strstr(place.name, "given back") != NULL && !place.mapped,
        "%s: the address explains itself as given back", world.name);
     is_u(ashlar_kva_purge(), 15, "%s: a purge says how many pages it released", world.name);
     is_u(free_now(), before, "%s: the frames are back", world.name);
-    is_u(world_stats().purges, stats.purges + 1u, "%s: by one flush", world.name);
+    is_u(world_kva_stats().purges, purges + 1u, "%s: by one flush", world.name);
     is_u(ashlar_kva_purge(), 0, "%s: then there is nothing left", world.name);
     world_ok("purge");
 }
@@ -67,73 +71,6 @@ static void test_double_give(void)
     message = SIM_FATAL(ashlar_kva_give(first[0]));
     like(message, "given back already", "also when the range is kept ready");
     world_ok("double give");
-}
-
-/* The same addresses again, without a look at the arena. */
-static void test_magazine(void)
-{
-    take_many(1, 3);
-    ashlar_vpn was = first[0];
-    ashlar_kva_give(was);
-    (void)ashlar_kva_purge();
-    struct ashlar_space_stats before = world_stats();
-    take_many(1, 3);
-    is_u(first[0], was, "%s: a range that was kept is taken again", world.name);
-    is_u(world_stats().arena_free_pages, before.arena_free_pages, "%s: the arena is not asked", world.name);
-    is_u(world_stats().ranges, before.ranges + 1u, "%s: kept ranges do not count", world.name);
-    struct ashlar_place place;
-    ashlar_space_explain(world_address(first[0] + 3u) + 5u, &place);
-    ok(place.kind == ASHLAR_PLACE_GUARD && place.offset == 5, "%s: its guard is still there", world.name);
-    is_str(place.name, "many", "and knows its new name");
-    struct ashlar_mapping mapping;
-    is_u(ashlar_space_query(NULL, first[0], &mapping), ASHLAR_OK, "%s: its page has a frame", world.name);
-    if (ASHLAR_DEBUG) {
-        like(SIM_FATAL(ashlar_frames_give(world.pool, mapping.frame, 0)), "still mapped",
-             "which cannot be given meanwhile");
-        ashlar_lock_abandon_all();
-    }
-    ashlar_kva_give(first[0]);
-    world_ok("magazine");
-}
-
-/* The largest that are kept, and those that are one page too long; guards count. */
-static void test_sizes(void)
-{
-    const size_t most = KEPT_SIZES - 1u;
-    (void)ashlar_kva_purge();
-    for (size_t pages = most - 2u; pages <= most; pages++) {
-        (void)ashlar_magazines_empty(&ashlar_half.general);
-        take_many(2, pages);
-        give_many(2);
-        (void)ashlar_kva_purge();
-        is_u(ashlar_half.general.kept_count, pages < most ? 2 : 0, "%s: ranges of %zu pages are kept", world.name,
-             pages);
-        take_many(2, pages);
-        give_many(2);
-        world_ok("sizes");
-    }
-}
-
-/* No more than a sixteenth of an arena, to the page. */
-static void test_share(void)
-{
-    struct arena *arena = &ashlar_half.stacks;
-    size_t share = arena->ranges.pages / 16u, stacks = share / 4u + 2u;
-    uintptr_t tops[256];
-    (void)ashlar_kva_purge();
-    (void)ashlar_magazines_empty(arena);
-    for (size_t i = 0; i < stacks; i++) {
-        if (ashlar_kva_take_stack(2, "stack", &tops[i]) != ASHLAR_OK) {
-            world_bail("stack", ASHLAR_NO_FRAMES);
-        }
-    }
-    for (size_t i = 0; i < stacks; i++) {
-        ashlar_kva_give_stack(tops[i]);
-    }
-    (void)ashlar_kva_purge();
-    is_u(arena->kept_pages, share / 4u * 4u, "%s: of %zu pages of stacks %zu may be kept", world.name,
-         arena->ranges.pages, share);
-    world_ok("share");
 }
 
 /* Up to the threshold single pages are flushed, on each CPU; from there on all at once. */
@@ -200,13 +137,13 @@ static void test_threshold(void)
     size_t limit = world.ram_frames / 64u;
     for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         (void)ashlar_kva_purge();
-        uint64_t purges = world_stats().purges;
+        uint64_t purges = world_kva_stats().purges;
         size_t most = 0, pairs = 0;
         for (; pairs < 4 || pairs * kinds[k].pages < 4u * limit; pairs++) {
             kinds[k].pair();
-            most = world_stats().purge_pages > most ? world_stats().purge_pages : most;
+            most = world_kva_stats().purge_pages > most ? world_kva_stats().purge_pages : most;
         }
-        ok(world_stats().purges >= purges + 3u, "%s: %s: purged by themselves", world.name, kinds[k].text);
+        ok(world_kva_stats().purges >= purges + 3u, "%s: %s: purged by themselves", world.name, kinds[k].text);
         ok(most < limit, "%s: %s: less than 1/64 of RAM waits, %zu of %zu pages", world.name, kinds[k].text, most,
            limit);
     }
@@ -236,7 +173,7 @@ static void test_neighbours(unsigned order)
 {
     unsigned lost = 0;
     (void)ashlar_kva_purge();
-    size_t before = free_now(), tables = world_stats().kernel_table_frames + world_stats().strip_frames;
+    size_t before = free_now(), tables = world_stats().kernel_table_frames + world_kva_stats().strip_frames;
     take_mixed();
     for (unsigned i = 0; i < MIXED; i++) {
         if (in_order(order, i) % 4u != 3u) {
@@ -250,7 +187,7 @@ static void test_neighbours(unsigned order)
     }
     is_u(lost, 0, "%s: order %u: what lies between is not touched", world.name, order);
     (void)ashlar_kva_purge();
-    tables = world_stats().kernel_table_frames + world_stats().strip_frames - tables;
+    tables = world_stats().kernel_table_frames + world_kva_stats().strip_frames - tables;
     is_u(free_now(), before - tables, "%s: order %u: all frames are back", world.name, order);
     world_ok("neighbours");
 }
@@ -285,15 +222,161 @@ static void test_shortage(void)
     world_ok("shortage of frames");
 }
 
+static void take_last_frames(void)
+{
+    const struct ashlar_frames_request last = {0, 0, ASHLAR_FRAMES_ANY_NODE, ASHLAR_FRAMES_MAY_USE_RESERVE};
+    while (hoarded < 65536 && ashlar_frames_take_request(world.pool, &last, &hoard[hoarded]) == ASHLAR_OK) {
+        hoarded++;
+    }
+}
+
+static void give_hoard(void)
+{
+    ashlar_frames_give_bulk(world.pool, hoard, hoarded);
+    hoarded = 0;
+}
+
+/* All frames of a demand region are promised at once; those that wait are among them. */
+static void test_relief_demand(void)
+{
+    ashlar_vpn region = 77;
+    (void)ashlar_kva_purge();
+    take_many(10, 16);
+    hoarded = 0;
+    take_every_frame();
+    is_u(ashlar_kva_take_demand(100, ASHLAR_MAP_WRITE, "region", &region), ASHLAR_NO_FRAMES, "%s: no frame is free",
+         world.name);
+    is_u(region, 77, "%s: no output was touched", world.name);
+    give_many(10);
+    is_u(ashlar_kva_take_demand(100, ASHLAR_MAP_WRITE, "region", &region), ASHLAR_OK,
+         "%s: [relief] a demand region gets those that wait for a purge", world.name);
+    is_u(world_write(1, region + 99u, 5, 0), 0, "%s: it works", world.name);
+    ashlar_kva_give(region);
+    give_hoard();
+    world_ok("relief of a demand region");
+}
+
+/* A table for a top-level slot that is not there yet. */
+static void test_relief_growth(const struct world_format *format, ashlar_sharing_policy policy)
+{
+    const char *name = ashlar_sharing_text(policy);
+    unsigned shift = ashlar_slot_shift(format->paging);
+    bool wide = ashlar_paging_virtual_bits(format->paging) > 32u;
+    const struct world_options options = {.kernel_bytes =
+                                              wide ? UINT64_C(16) << (shift + ASHLAR_PAGE_SHIFT) : 3u * (uint64_t)GIB,
+                                          .policy = policy};
+    world_start(format, &options);
+    hoarded = 0;
+    take_many(4, 8);
+    size_t most = world.layout.arena_pages / 8u * 5u; /* beyond what a growth has brought for those */
+    ashlar_vpn slot = (world_addresses(most, 1) + most) >> shift << shift;
+    take_last_frames();
+    is_u(ashlar_space_map_linear(NULL, slot, 1, hoard[0], ASHLAR_MAP_WRITE), ASHLAR_NO_FRAMES,
+         "%s, %s: no frame for its table", world.name, name);
+    uint64_t growths = world_stats().growths;
+    give_many(4);
+    is_u(ashlar_space_map_linear(NULL, slot, 1, hoard[0], ASHLAR_MAP_WRITE), ASHLAR_OK,
+         "%s, %s: [relief] the kernel half grows by frames that wait for a purge", world.name, name);
+    ok(world_stats().growths != growths, "%s, %s: it has grown", world.name, name);
+    is_u(ashlar_space_unmap(NULL, slot, 1, &hoard[0]), ASHLAR_OK, "%s, %s: unmap", world.name, name);
+    give_hoard();
+    world_ok("%s: relief of growth", name);
+}
+
+/* What a CPU gave back, and kept ready, before it went. */
+static void test_gone(void)
+{
+    size_t frames = world_free_frames();
+    uintptr_t stack;
+    sim_set_cpu(1);
+    take_many(4, 3);
+    is_u(ashlar_kva_take_stack(2, "stack", &stack), ASHLAR_OK, "%s: and a stack", world.name);
+    give_many(4);
+    ashlar_kva_give_stack(stack);
+    ashlar_space_cpu_leave();
+    sim_set_cpu(0);
+    uint64_t kicks = world_stats().kicks;
+    ok(ashlar_kva_purge() >= 14u, "%s: [fault 104] what it gave back is purged without it", world.name);
+    is_u(world_stats().kicks, kicks, "%s: and nobody waits for it", world.name);
+    is_u(world_free_frames(), frames, "%s: [fault 104] every frame can be had", world.name);
+    sim_set_cpu(1);
+    ashlar_space_cpu_join();
+    sim_set_cpu(0);
+    world_ok("gone");
+}
+
+/* To the page; never in an interrupt. */
+static void test_limit(void)
+{
+    ashlar_vpn page;
+    (void)ashlar_kva_purge();
+    size_t limit = ashlar_kva.purge_pages;
+    uint64_t purges = world_kva_stats().purges;
+    size_t given = 0;
+    ok(limit >= 200 && limit <= 8192, "%s: a share of RAM waits", world.name);
+    while (given + 11u < limit) {
+        is_u(ashlar_kva_take(10, ASHLAR_MAP_WRITE, "ten", &page), ASHLAR_OK, "%s: ten pages", world.name);
+        ashlar_kva_give(page);
+        given += 11u;
+    }
+    is_u(world_kva_stats().purges, purges, "%s: nothing is flushed before", world.name);
+    is_u(world_kva_stats().purge_pages, given, "%s: all of them wait", world.name);
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    is_u(ashlar_kva_take(10, ASHLAR_MAP_WRITE, "ten", &page), ASHLAR_OK, "%s: ten more", world.name);
+    ashlar_kva_give(page);
+    is_u(world_kva_stats().purges, purges, "%s: an interrupt does not purge", world.name);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    is_u(ashlar_kva_take(1, ASHLAR_MAP_WRITE, "one", &page), ASHLAR_OK, "%s: and one", world.name);
+    ashlar_kva_give(page);
+    is_u(world_kva_stats().purges, purges + 1u, "%s: the next thread does, once", world.name);
+    is_u(world_kva_stats().purge_pages, 0, "%s: all of it", world.name);
+    world_ok("limit");
+}
+
+/* What waits is used before there is none. */
+static void test_kept_back(const struct world_format *format)
+{
+    const struct ashlar_frames_request last = {0, 0, ASHLAR_FRAMES_ANY_NODE, ASHLAR_FRAMES_MAY_USE_RESERVE};
+    ashlar_vpn fifty;
+    size_t count = 0;
+    world_start_usual(format);
+    is_u(ashlar_kva_take(50, ASHLAR_MAP_WRITE, "fifty", &fifty), ASHLAR_OK, "%s: fifty pages", world.name);
+    while (ashlar_frames_take(world.pool, 0, &hoard[count]) == ASHLAR_OK) {
+        count++;
+    }
+    ashlar_vpn more = 77;
+    is_u(ashlar_kva_take(40, ASHLAR_MAP_WRITE, "more", &more), ASHLAR_NO_FRAMES, "%s: no frame is free", world.name);
+    is_u(more, 77, "%s: no output was touched", world.name);
+    ok(world_free_frames() != 0 && ashlar_kva_take(1, ASHLAR_MAP_WRITE, "more", &more) == ASHLAR_NO_FRAMES,
+       "%s: %zu are kept back for others", world.name, world_free_frames());
+    ashlar_kva_give(fifty);
+    is_u(ashlar_kva_take(40, ASHLAR_MAP_WRITE, "more", &more), ASHLAR_OK, "%s: those that waited are", world.name);
+    struct ashlar_space space;
+    is_u(ashlar_space_create(&space), ASHLAR_OK, "%s: a space, with a frame of those that are left", world.name);
+    ashlar_pfn frame;
+    while (ashlar_frames_take_request(world.pool, &last, &frame) == ASHLAR_OK) {
+        hoard[count++] = frame;
+    }
+    is_u(ashlar_space_map(&space, 5, 1, hoard, 0), ASHLAR_NO_FRAMES, "%s: no frame for its tables", world.name);
+    ashlar_kva_give(more);
+    is_u(ashlar_space_map(&space, 5, 1, hoard, 0), ASHLAR_OK, "%s: there are those that wait", world.name);
+    is_u(ashlar_space_unmap(&space, 5, 1, &frame), ASHLAR_OK, "%s: unmap", world.name);
+    ashlar_space_destroy(&space);
+    ashlar_frames_give_bulk(world.pool, hoard, count);
+    world_ok("short of frames");
+}
+
 static void test_interrupt(void)
 {
     take_many(1, 1);
-    uint64_t purges = world_stats().purges;
+    uint64_t purges = world_kva_stats().purges;
+    (void)ashlar_magazines_empty(&ashlar_kva.stacks);
     ashlar_kva_give(first[0]);
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
-    ok(!ashlar_purge_helps(), "%s: an interrupt does not purge", world.name);
+    ok(!ashlar_frames_relieve(world.pool), "%s: an interrupt does not purge for frames", world.name);
+    ok(!ashlar_purge_recover(&ashlar_kva.stacks, ashlar_purge_returns()), "%s: nor for addresses", world.name);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
-    is_u(world_stats().purges, purges, "%s: nothing was flushed", world.name);
+    is_u(world_kva_stats().purges, purges, "%s: nothing was flushed", world.name);
     world_ok("interrupt");
 }
 
@@ -316,17 +399,21 @@ int main(void)
         world_start_usual(format);
         test_waits();
         test_double_give();
-        test_magazine();
-        test_sizes();
-        test_share();
         test_flushes();
         test_threshold();
         for (unsigned order = 0; order < 4; order++) {
             test_neighbours(order);
         }
         test_shortage();
+        test_relief_demand();
         test_interrupt();
+        test_gone();
+        test_limit();
         test_missing_page();
+        test_kept_back(format);
+        for (unsigned policy = ASHLAR_SHARING_EAGER; policy <= ASHLAR_SHARING_SEQ; policy++) {
+            test_relief_growth(format, (ashlar_sharing_policy)policy);
+        }
     }
     return done_testing();
 }

@@ -617,7 +617,7 @@ static const char *give_all_back(void)
     struct ashlar_space_stats stats;
     struct ashlar_frames_stats pool;
     const char *broken = find_stale();
-    broken = broken != NULL ? broken : ashlar_space_audit();
+    broken = broken != NULL ? broken : world_audit();
     for (unsigned i = 0; i < ITEMS && broken == NULL; i++) {
         if (run.items[i].state == LIVE) {
             give_back(&run.items[i]);
@@ -630,7 +630,7 @@ static const char *give_all_back(void)
             ashlar_space_destroy(&run.spaces[i]);
         }
     }
-    broken = broken != NULL ? broken : ashlar_space_audit();
+    broken = broken != NULL ? broken : world_audit();
     broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
     ashlar_space_stats(&stats);
     ashlar_frames_stats(world.pool, &pool);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* walk.c - what is told of mappings and of ranges: runs of equal pages, in order, until the visitor has had enough. */
+/* walk_ranges.c - what is told of ranges: in order of address, until the visitor has had enough. */
 #include "kva/world.h"
 
 #define MOST 32u
@@ -10,24 +10,10 @@ struct told {
     struct {
         ashlar_vpn first;
         size_t pages;
-        struct ashlar_mapping mapping;
         const char *name;
         ashlar_place_kind kind;
     } run[MOST];
 };
-
-static struct ashlar_space space;
-
-static int tell(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
-{
-    struct told *told = context;
-    if (told->count < MOST) {
-        told->run[told->count].first = first;
-        told->run[told->count].pages = pages;
-        told->run[told->count].mapping = *mapping;
-    }
-    return ++told->count == told->stop_at;
-}
 
 static int tell_range(void *context, const struct ashlar_place *place)
 {
@@ -39,67 +25,6 @@ static int tell_range(void *context, const struct ashlar_place *place)
         told->run[told->count].kind = place->kind;
     }
     return ++told->count == told->stop_at;
-}
-
-static void expect(const struct told *told, size_t at, ashlar_vpn first, size_t pages, size_t page_pages)
-{
-    ok(told->run[at].first == first && told->run[at].pages == pages && told->run[at].mapping.page_pages == page_pages,
-       "%s: run %zu", world.name, at);
-}
-
-static void test_mappings(void)
-{
-    struct told told = {0};
-    size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
-    ashlar_vpn last = ashlar_user_pages() - 1u;
-    ashlar_pfn run = world_frames(whole, whole), frames[2] = {run + 9u, run + 3u};
-    ashlar_space_walk_mappings(&space, tell, &told);
-    is_u(told.count, 0, "%s: an empty space has nothing to tell", world.name);
-    is_u(ashlar_space_map_linear(&space, whole - 2u, 4, run, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: across two tables",
-         world.name);
-    is_u(ashlar_space_map_linear(&space, whole + 2u, 3, run, 0), ASHLAR_OK, "%s: others behind", world.name);
-    is_u(ashlar_space_map(&space, whole + 5u, 2, frames, 0), ASHLAR_OK, "%s: and others alike", world.name);
-    is_u(ashlar_space_map_linear(&space, 4u * whole, whole, run, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE), ASHLAR_OK,
-         "%s: a large page", world.name);
-    is_u(ashlar_space_map_linear(&space, 5u * whole, 1, run, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: a small one behind it",
-         world.name);
-    is_u(ashlar_space_map_linear(&space, last, 1, run, 0), ASHLAR_OK, "%s: the last page", world.name);
-    ashlar_space_walk_mappings(&space, tell, &told);
-    is_u(told.count, 5, "%s: five runs", world.name);
-    expect(&told, 0, whole - 2u, 4, 1);
-    expect(&told, 1, whole + 2u, 5, 1);
-    expect(&told, 2, 4u * whole, whole, whole);
-    expect(&told, 3, 5u * whole, 1, 1);
-    expect(&told, 4, last, 1, 1);
-    is_u(told.run[0].mapping.frame, run, "%s: its first frame", world.name);
-    is_u(told.run[1].mapping.flags & (ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_MAP_USER, "%s: its flags",
-         world.name);
-    told = (struct told){.stop_at = 2};
-    ashlar_space_walk_mappings(&space, tell, &told);
-    is_u(told.count, 2, "%s: no further than the visitor wants", world.name);
-    told = (struct told){.stop_at = 5};
-    ashlar_space_walk_mappings(&space, tell, &told);
-    is_u(told.count, 5, "%s: the last is told once", world.name);
-    world_ok("mappings");
-}
-
-/* The kernel half: the carve is one run, a range another. */
-static void test_kernel(void)
-{
-    struct told told = {0};
-    ashlar_vpn first;
-    is_u(ashlar_kva_take(3, ASHLAR_MAP_WRITE, "three", &first), ASHLAR_OK, "%s: three pages", world.name);
-    ashlar_space_walk_mappings(NULL, tell, &told);
-    bool range = false, carve = false;
-    for (size_t i = 0; i < told.count && i < MOST; i++) {
-        range = range || (told.run[i].first == first && told.run[i].pages == 3);
-        carve =
-            carve || (told.run[i].first == world.layout.carve_first && told.run[i].pages == world.layout.carve_pages);
-    }
-    ok(range, "%s: the kernel's pages", world.name);
-    ok(carve, "%s: and the carve", world.name);
-    ashlar_kva_give(first);
-    world_ok("kernel");
 }
 
 static void test_ranges(void)
@@ -115,8 +40,7 @@ static void test_ranges(void)
     bool order = told.run[0].first < told.run[1].first && told.run[1].first < told.run[2].first;
     ok(order, "%s: in order of address", world.name);
     is_str(told.run[2].name, "c", "the stack is last");
-    ok(told.run[2].kind == ASHLAR_PLACE_STACK && told.run[2].pages == 2 &&
-           told.run[2].first == ashlar_address_page(top) - 2u,
+    ok(told.run[2].kind == ASHLAR_PLACE_STACK && told.run[2].pages == 2 && told.run[2].first == world_page(top) - 2u,
        "%s: its pages, guards left out", world.name);
     told = (struct told){.stop_at = 1};
     ashlar_kva_walk_ranges(tell_range, &told);
@@ -132,16 +56,7 @@ int main(void)
     FOR_EACH_FORMAT(format)
     {
         world_start_usual(format);
-        if (ashlar_space_create(&space) != ASHLAR_OK) {
-            world_bail("create", ASHLAR_NO_FRAMES);
-        }
-        (void)ashlar_kva_purge();
         test_ranges();
-        (void)ashlar_kva_purge();
-        (void)ashlar_magazines_empty(&ashlar_half.general);
-        (void)ashlar_magazines_empty(&ashlar_half.stacks);
-        test_mappings();
-        test_kernel();
     }
     return done_testing();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* direct.c - the direct map's place and tables, asked beforehand; and large pages and devices at the edge of what is allowed. */
+/* direct.c - the direct map's place and tables, asked beforehand; and large pages of the kernel half. */
 #include "space/world.h"
 
 /* 64-bit: all RAM has an address, if kernel space is large enough. */
@@ -29,11 +29,8 @@ static void test_large_in_kernel(void)
 {
     size_t large = (size_t)1 << ashlar_entry_shift(world.paging, 2);
     struct ashlar_mapping mapping = {0, 0, 0};
-    ashlar_vpn first;
+    ashlar_vpn first = world_addresses(large, large);
     ashlar_pfn frame = world_frames(large, large);
-    if (ashlar_kva_reserve(large, large, "large", &first) != ASHLAR_OK) {
-        world_bail("reserve", ASHLAR_NO_ADDRESSES);
-    }
     is_u(ashlar_space_map_linear(NULL, first, large, frame, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE), ASHLAR_OK,
          "%s: a large page's worth in the kernel half", world.name);
     is_u(ashlar_space_query(NULL, first + 1u, &mapping), ASHLAR_OK, "%s: it is there", world.name);
@@ -42,26 +39,8 @@ static void test_large_in_kernel(void)
     is_u(mapping.frame, frame + 1u, "%s: the frame is right", world.name);
     static ashlar_pfn frames[1024];
     is_u(ashlar_space_unmap(NULL, first, large, frames), ASHLAR_OK, "%s: and goes again", world.name);
-    ashlar_kva_unreserve(first);
     world_give_frames(frame, large);
     world_ok("large page in the kernel half");
-}
-
-static void test_device_edges(void)
-{
-    uintptr_t address = 4711;
-    size_t ranges = world_stats().ranges;
-    is_u(ashlar_kva_map_mmio(0xb8010, 0, ASHLAR_MAP_WRITE, "none", &address), ASHLAR_BAD_ARGUMENT,
-         "%s: [fault 57] a device of no bytes", world.name);
-    is_u(ashlar_kva_map_mmio(~(ashlar_phys)0 - 10u, 100, ASHLAR_MAP_WRITE, "wraps", &address), ASHLAR_BAD_ARGUMENT,
-         "%s: [fault 37] a device that wraps", world.name);
-    is_u(address, 4711, "%s: the output stays as it was", world.name);
-    is_u(world_stats().ranges, ranges, "%s: no range is left", world.name);
-    is_u(ashlar_kva_reserve(0, 1, "none", &(ashlar_vpn){0}), ASHLAR_BAD_ARGUMENT, "%s: a range of no pages",
-         world.name);
-    is_u(ashlar_kva_reserve(1, 3, "odd", &(ashlar_vpn){0}), ASHLAR_BAD_ARGUMENT,
-         "%s: an alignment that is no power of two", world.name);
-    world_ok("devices at the edge");
 }
 
 int main(void)
@@ -71,7 +50,6 @@ int main(void)
         world_start_usual(format);
         test_room();
         test_large_in_kernel();
-        test_device_edges();
     }
     return done_testing();
 }

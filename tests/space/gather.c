@@ -2,6 +2,8 @@
 /* gather.c - how much is flushed, on which CPUs, and that nothing is where nothing need be. */
 #include "space/world.h"
 
+#include "space/gather.h"
+
 #define MOST 40u
 
 static struct ashlar_space space;
@@ -62,14 +64,11 @@ static void test_counts(void)
     expect(before, 0, 1, 0, "33 all at once");
     before = now();
     is_u(ashlar_space_map_linear(&space, 500, 20, run, 0), ASHLAR_OK, "%s: map", world.name);
-    ashlar_vpn kernel;
-    is_u(ashlar_kva_take(20, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
+    ashlar_vpn kernel = world_map_kernel(20, ASHLAR_MAP_WRITE);
     expect(before, 0, 0, 0, "absent to present: none at all");
     before = now();
-    ashlar_kva_give(kernel);
-    expect(before, 0, 0, 0, "nor when pages are given back: that waits");
-    (void)ashlar_kva_purge();
-    expect(before, 2u * 21u, 0, 1, "until a purge serves them, on both CPUs");
+    world_unmap_kernel(kernel, 20);
+    expect(before, 2u * 20u, 0, 1, "kernel pages are flushed on both CPUs");
     world_ok("counts");
 }
 
@@ -87,8 +86,7 @@ static void test_cpus(void)
     before = now();
     protect(3, ASHLAR_MAP_WRITE);
     expect(before, 3, 0, 0, "one that has left it is not");
-    ashlar_vpn kernel;
-    is_u(ashlar_kva_take(5, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
+    ashlar_vpn kernel = world_map_kernel(5, ASHLAR_MAP_WRITE);
     sim_set_cpu(1);
     ashlar_space_cpu_leave();
     sim_set_cpu(0);
@@ -108,7 +106,7 @@ static void test_cpus(void)
     sim_set_cpu(WORLD_CPUS);
     like(SIM_FATAL(ashlar_space_cpu_join()), "joins, but boot named", "a CPU that boot did not name cannot join");
     sim_set_cpu(0);
-    ashlar_kva_give(kernel);
+    world_unmap_kernel(kernel, 5);
     world_ok("CPUs");
 }
 
@@ -193,7 +191,7 @@ static void test_stale(void)
     is_u(ashlar_frames_take(world.pool, 0, &frame), ASHLAR_OK, "%s: a frame", world.name);
     is_u(ashlar_space_map(&space, 1000, 1, &frame, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK, "%s: mapped",
          world.name);
-    is_u(ashlar_kva_take(1, ASHLAR_MAP_WRITE, "kernel", &kernel), ASHLAR_OK, "%s: take", world.name);
+    kernel = world_map_kernel(1, ASHLAR_MAP_WRITE);
     sim_set_cpu(1);
     ashlar_space_switch(&space);
     sim_set_cpu(0);
@@ -204,42 +202,14 @@ static void test_stale(void)
        world.name);
     is_u(ashlar_space_protect(NULL, kernel, 1, 0), ASHLAR_OK, "%s: read-only here", world.name);
     ok(sim_store(1, world_address(kernel), &value, sizeof value, 0) != 0, "%s: [fault 48] and there", world.name);
-    ashlar_kva_give(kernel);
-    (void)ashlar_kva_purge();
+    world_unmap_kernel(kernel, 1);
     ok(sim_load(1, world_address(kernel), &value, sizeof value, 0) != 0,
-       "%s: [fault 48] after a purge it is gone there", world.name);
+       "%s: [fault 48] and when it is unmapped, it is gone there", world.name);
     sim_set_cpu(1);
     ashlar_space_switch(NULL);
     sim_set_cpu(0);
     ashlar_frames_give(world.pool, frame, 0);
     world_ok("stale");
-}
-
-/* What a CPU gave back, and kept ready, before it went. */
-static void test_gone(void)
-{
-    size_t frames = world_free_frames();
-    uintptr_t stack;
-    ashlar_vpn first[4];
-    sim_set_cpu(1);
-    for (unsigned i = 0; i < 4; i++) {
-        is_u(ashlar_kva_take(3, ASHLAR_MAP_WRITE, "kernel", &first[i]), ASHLAR_OK, "%s: take on CPU 1", world.name);
-    }
-    is_u(ashlar_kva_take_stack(2, "stack", &stack), ASHLAR_OK, "%s: and a stack", world.name);
-    for (unsigned i = 0; i < 4; i++) {
-        ashlar_kva_give(first[i]);
-    }
-    ashlar_kva_give_stack(stack);
-    ashlar_space_cpu_leave();
-    sim_set_cpu(0);
-    struct counts before = now();
-    ok(ashlar_kva_purge() >= 14u, "%s: [fault 104] what it gave back is purged without it", world.name);
-    ok(since(before).kicks == 0, "%s: and nobody waits for it", world.name);
-    is_u(world_free_frames(), frames, "%s: [fault 104] every frame can be had", world.name);
-    sim_set_cpu(1);
-    ashlar_space_cpu_join();
-    sim_set_cpu(0);
-    world_ok("gone");
 }
 
 static void test_waits(void)
@@ -274,8 +244,7 @@ static void test_ranks(void)
         wrong += ashlar_half.cpus[cpu].lock.rank != ASHLAR_RANK_SHOOTDOWN;
     }
     is_u(wrong, 0, "%s: the lock of each CPU's requests has its rank", world.name);
-    ok(ashlar_half.lock.rank == ASHLAR_RANK_KERNEL && ashlar_half.general.lock.rank == ASHLAR_RANK_RANGES &&
-           ashlar_half.stacks.lock.rank == ASHLAR_RANK_RANGES && space.lock.rank == ASHLAR_RANK_SPACE,
+    ok(ashlar_half.lock.rank == ASHLAR_RANK_KERNEL && space.lock.rank == ASHLAR_RANK_SPACE,
        "%s: and so have the others", world.name);
 }
 
@@ -291,7 +260,6 @@ int main(void)
         test_split();
         test_order();
         test_stale();
-        test_gone();
         test_waits();
     }
     return done_testing();

@@ -8,6 +8,8 @@ static const uint64_t sizes_32[] = {
 static const uint64_t sizes_64[] = {(uint64_t)3 << 30, (uint64_t)4 << 30, (uint64_t)512 << 30, (uint64_t)2 << 40,
                                     (uint64_t)1 << 47};
 
+#define CARVE WORLD_AREAS /* the last one */
+
 struct part {
     const char *name;
     ashlar_vpn first;
@@ -30,11 +32,12 @@ static bool in_order(const struct part *parts, size_t count)
 static void check_layout(const char *name)
 {
     const struct ashlar_space_layout *l = &world.layout;
+    const struct ashlar_area *first = &l->areas[0], *second = &l->areas[1], *carve = &l->areas[CARVE];
     const struct part parts[] = {
         {"arena", l->arena_first, l->arena_pages},
-        {"stacks", l->stacks_first, l->stacks_pages},
-        {"carve", l->carve_first, l->carve_pages},
-        {"strips", l->strip_first, l->strip_pages},
+        {"carve", carve->first, carve->pages},
+        {"second area", second->first, second->pages},
+        {"first area", first->first, first->pages},
         {"page tables", l->array_first != 0 ? l->array_first : world.options.image_first - 1u, l->array_pages},
         {"image", world.options.image_first, 1},
     };
@@ -44,36 +47,53 @@ static void check_layout(const char *name)
        name);
     is_u(l->kernel_first + l->kernel_pages - 1u, ashlar_paging_last_page(world.paging),
          "%s: it ends with the last page", name);
-    is_u(l->carve_pages, world.options.carve_pages, "%s: all of the carve", name);
-    is_u(l->stacks_pages, world.options.stack_pages, "%s: all stacks", name);
+    ok(l->areas == world.areas && l->area_count == WORLD_AREAS + 1u, "%s: all areas are told", name);
     ok((l->array_pages == 0) == world_is_64(), "%s: a linear array on 32-bit machines only", name);
-    is_u(l->table_frames + l->strip_frames, world.table_frames, "%s: the footprint is exact", name);
+    is_u(l->area_frames, WORLD_BACKED_PAGES, "%s: frames are put behind the area that brings none", name);
+    is_u(l->table_frames + l->area_frames, world.table_frames, "%s: the footprint is exact", name);
     ok(memcmp(l, ashlar_space_layout(), sizeof *l) == 0, "%s: and told again", name);
     size_t fixed_most = world_is_64() ? PAGES_OF(GIB) : PAGES_OF(128u * MIB);
-    ok(world.options.image_first - l->stacks_first < fixed_most, "%s: the fixed area lies near the image", name);
+    ok(world.options.image_first - l->fixed_first < fixed_most && l->fixed_first == carve->first,
+       "%s: the fixed area lies near the image", name);
+}
+
+/* Frames of its own, none of them twice, none of them of the tables or the carve. */
+static void check_backed(const char *name)
+{
+    const struct ashlar_area *area = &world.layout.areas[1];
+    ashlar_pfn last = 0;
+    size_t wrong = 0;
+    for (size_t i = 0; i < WORLD_BACKED_PAGES; i++) {
+        struct ashlar_mapping m = {0, 0, 0};
+        wrong += ashlar_space_query(NULL, area->first + i, &m) != ASHLAR_OK || (m.flags & ASHLAR_MAP_WRITE) == 0 ||
+                 m.frame <= last || m.frame - world.carve_first >= world.table_frames;
+        last = m.frame;
+    }
+    is_u(wrong, 0, "%s: what lay backs it backs with frames that it was given", name);
 }
 
 /* What is mapped is what was given; an unmapped page stands between the parts. */
 static void check_mapped(const char *name)
 {
     const struct ashlar_space_layout *l = &world.layout;
+    const struct ashlar_area *carve = &l->areas[CARVE];
     struct ashlar_mapping m;
     size_t wrong = 0;
-    for (size_t i = 0; i < l->carve_pages; i++) {
-        wrong += ashlar_space_query(NULL, l->carve_first + i, &m) != ASHLAR_OK ||
+    for (size_t i = 0; i < carve->pages; i++) {
+        wrong += ashlar_space_query(NULL, carve->first + i, &m) != ASHLAR_OK ||
                  m.frame != world.carve_first + world.table_frames + i || (m.flags & ASHLAR_MAP_WRITE) == 0 ||
                  (m.flags & ASHLAR_MAP_USER) != 0;
     }
     is_u(wrong, 0, "%s: the carve is mapped in order, writable, the kernel's alone", name);
-    const ashlar_vpn gaps[] = {l->stacks_first - 1u,
-                               l->carve_first - 1u,
-                               l->strip_first - 1u,
-                               l->carve_first + l->carve_pages,
-                               l->strip_first + l->strip_pages,
-                               world.options.image_first - 1u};
-    for (size_t i = 0; i < sizeof gaps / sizeof gaps[0]; i++) {
-        wrong += ashlar_space_query(NULL, gaps[i], &m) != ASHLAR_ABSENT;
+    for (size_t i = 0; i < l->area_count; i++) {
+        const struct ashlar_area *area = &l->areas[i];
+        wrong += world_absent(area->first, area->pages) != area->pages - area->backed_pages ||
+                 world_absent(area->first, area->backed_pages) != 0;
+        wrong += world_absent(area->first - 1u, 1) + world_absent(area->first + area->pages, 1) != 2;
     }
+    is_u(wrong, 0, "%s: of each area the first pages are, as many as it wants", name);
+    is_u(world_absent(world.options.image_first - 1u, 1), 1, "%s: and nothing below the image", name);
+    check_backed(name);
     is_u(wrong, 0, "%s: nothing between the parts", name);
     *world_word(IMAGE_FRAME + 5u) = 0x1234567u;
     for (unsigned cpu = 0; cpu < WORLD_CPUS; cpu++) {
@@ -122,23 +142,25 @@ static void test_misuse(const struct world_format *format)
 {
     struct ashlar_space_options o;
     struct ashlar_space_layout layout;
+    struct ashlar_area areas[WORLD_AREAS + 1u];
     world_start_usual(format);
     o = world.options;
     is_u(footprint_of(&o), ASHLAR_OK, "%s: what was laid could be laid again", world.name);
     o.kernel_first += 512;
     is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: a start that is no multiple of 4 MiB", world.name);
-    is_u(ashlar_space_lay(&o, 0x1000, 0x2000, &layout), ASHLAR_BAD_ARGUMENT, "%s: nor is it laid", world.name);
+    is_u(ashlar_space_lay(&o, 0x1000, 0x1000, &layout), ASHLAR_BAD_ARGUMENT, "%s: nor is it laid", world.name);
     o = world.options;
     o.kernel_first = o.image_first;
     is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: a start that is the image", world.name);
     o.kernel_first = o.image_first + 1024u;
     is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: a start behind the image", world.name);
     o = world.options;
-    o.carve_pages = PAGES_OF(GIB);
-    o.carve_pages *= world_is_64() ? 512u * 512u : 1u;
+    o.areas = areas;
+    memcpy(areas, world.areas, sizeof areas);
+    areas[CARVE].pages = PAGES_OF(GIB) * (world_is_64() ? 512u * 512u : 1u);
     is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: a carve that does not fit below the image", world.name);
-    o = world.options;
-    o.stack_pages = o.image_first - o.kernel_first;
+    memcpy(areas, world.areas, sizeof areas);
+    areas[0].pages = o.image_first - o.kernel_first;
     is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: stacks that leave no arena", world.name);
     o = world.options;
     o.policy = ASHLAR_SHARING_AUTO;
@@ -176,7 +198,7 @@ static void test_large_in_the_way(const struct world_format *format)
     ashlar_run_set_linear(world.paging, sim_ram_frame(table >> 12), ashlar_entry_index(world.paging, 2, below), 1, 0,
                           ashlar_entry_leaf_bits(world.paging, WORLD_FEATURES, 2, ASHLAR_MAP_WRITE));
     is_u(ashlar_space_footprint_frames(&world.options, &frames), ASHLAR_OK, "%s: a footprint", world.name);
-    like(SIM_FATAL((void)!ashlar_space_lay(&world.options, 0x1000, 0x1000 + frames, &layout)), "a large page at",
+    like(SIM_FATAL((void)!ashlar_space_lay(&world.options, 0x1000, frames, &layout)), "a large page at",
          "a large page of the loader below the image is fatal, and named");
 }
 

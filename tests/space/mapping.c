@@ -239,7 +239,7 @@ static void test_kernel_larges(const struct world_format *format)
     ashlar_vpn first;
     start(format, &options);
     size_t whole = level_pages(2);
-    is_u(ashlar_kva_reserve(4u * whole, whole, "large pages", &first), ASHLAR_OK, "%s: a range", world.name);
+    first = world_addresses(4u * whole, whole);
     ashlar_pfn run = world_frames(whole, whole);
     is_u(ashlar_space_map_linear(NULL, first, whole, run, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE), ASHLAR_OK,
          "%s: map a large page for the kernel", world.name);
@@ -251,8 +251,7 @@ static void test_kernel_larges(const struct world_format *format)
     if (ashlar_paging_levels(world.paging) > 2) {
         test_larges_in(NULL, first, 2);
     }
-    ashlar_kva_unreserve(first);
-    world_ok("the range is free");
+    world_ok("the addresses are free");
 }
 
 /* Pages of 1 GiB; the machine needs RAM for three of them. */
@@ -368,10 +367,9 @@ static void test_protect(const struct world_format *format)
 /* [fault 56] The kernel's own read-only pages. */
 static void test_kernel_read_only(const struct world_format *format)
 {
-    ashlar_vpn first;
     const struct world_options none = {0};
     start(format, &none);
-    is_u(ashlar_kva_take(2, ASHLAR_MAP_WRITE, "constants", &first), ASHLAR_OK, "%s: take two pages", world.name);
+    ashlar_vpn first = world_map_kernel(2, ASHLAR_MAP_WRITE);
     is_u(world_write(0, first, 5, 0) | world_write(1, first + 1u, 6, 0), 0, "%s: they can be written", world.name);
     is_u(ashlar_space_protect(NULL, first, 2, 0), ASHLAR_OK, "%s: protect them", world.name);
     is_u(world_write(0, first, 7, 0), SIM_FAULT | SIM_PRESENT | SIM_WRITE,
@@ -381,7 +379,7 @@ static void test_kernel_read_only(const struct world_format *format)
     is_u(world_read(1, first, 0), 5, "%s: nothing was written", world.name);
     is_u(world_read(0, first, SIM_USER), 0xdead0000u | SIM_PRESENT | SIM_USER, "%s: not the user's to read",
          world.name);
-    ashlar_kva_give(first);
+    world_unmap_kernel(first, 2);
     world_ok("read-only kernel pages");
 }
 

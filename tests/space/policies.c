@@ -2,6 +2,9 @@
 /* policies.c - each sharing policy does what its row says: which roots have a new slot, when, and at what price. */
 #include "space/world.h"
 
+#include "space/growth.h"
+#include "space/policy.h"
+
 #define SPACES 600u /* more than two batches of a push */
 
 static struct ashlar_space spaces[SPACES];
@@ -54,7 +57,8 @@ static unsigned roots_with(ashlar_vpn page, unsigned count)
 /* Addresses at the start of a slot that nothing is in. */
 static bool new_slot(ashlar_vpn *page)
 {
-    return ashlar_kva_reserve(1, (size_t)1 << ashlar_space_slot_shift(), "slot", page) == ASHLAR_OK;
+    *page = world_addresses(1, (size_t)1 << ashlar_space_slot_shift());
+    return *page != ASHLAR_PFN_NONE;
 }
 
 static bool has_slot(ashlar_vpn page)
@@ -79,12 +83,12 @@ static unsigned touch(unsigned which, ashlar_vpn page, uint32_t *value)
     return fault;
 }
 
-static void commit_marked(ashlar_vpn page)
+static void map_marked(ashlar_vpn page)
 {
     uint32_t mark = 0xabcd1234u;
-    ashlar_status status = ashlar_kva_commit(page, 1, ASHLAR_MAP_WRITE);
+    ashlar_status status = ashlar_space_map_linear(NULL, page, 1, world_frames(1, 1), ASHLAR_MAP_WRITE);
     if (status != ASHLAR_OK) {
-        world_bail("commit", status);
+        world_bail("map", status);
     }
     (void)world_access(0, world_address(page), &mark, SIM_WRITE);
 }
@@ -105,7 +109,7 @@ static void test_growth(ashlar_sharing_policy policy)
     is_u(has_slot(page), policy == ASHLAR_SHARING_PREALLOCATE, "%s, %s: the slot exists from boot, or not", world.name,
          policy_name(policy));
     struct ashlar_space_stats before = world_stats();
-    commit_marked(page);
+    map_marked(page);
     unsigned all = policy == ASHLAR_SHARING_PREALLOCATE || row->push ? SPACES : 0;
     is_u(roots_with(page, SPACES), all, "%s, %s: roots that have it after the growth", world.name, policy_name(policy));
     ok(policy != ASHLAR_SHARING_PREALLOCATE || world_stats().root_writes == before.root_writes,
@@ -136,7 +140,7 @@ static void test_step(void)
         tap_skip(world.name, "no third slot");
         return;
     }
-    commit_marked(page);
+    map_marked(page);
     struct ashlar_space_stats before = world_stats();
     unsigned bytes = ashlar_paging_entry_bytes(world.paging);
     unsigned step =
@@ -144,7 +148,7 @@ static void test_step(void)
     unsigned top = ashlar_paging_levels(world.paging);
     bool same_line =
         ashlar_entry_index(world.paging, top, page) / step == ashlar_entry_index(world.paging, top, other) / step;
-    commit_marked(other);
+    map_marked(other);
     is_u(world_stats().growths - before.growths, same_line ? 0 : 1, "%s: the next slot of the line was there",
          world.name);
     is_u(roots_with(other, 3), 3, "%s: in every root", world.name);
@@ -161,10 +165,11 @@ static void test_growth_fails(ashlar_sharing_policy policy)
         return;
     }
     unsigned failures = 0;
+    ashlar_pfn frame = world_frames(1, 1);
     for (uint64_t nth = 1; nth < 40; nth++) {
         size_t before = world_free_frames() + world_stats().kernel_table_frames;
         ashlar_frames_fail_nth(world.pool, nth, 1);
-        ashlar_status status = ashlar_kva_commit(page, 1, ASHLAR_MAP_WRITE);
+        ashlar_status status = ashlar_space_map(NULL, page, 1, &frame, ASHLAR_MAP_WRITE);
         ashlar_frames_fail_nth(world.pool, 0, 0);
         if (status == ASHLAR_OK) {
             break;
@@ -184,11 +189,11 @@ static void test_may_not_wait(void)
     if (!new_slot(&page)) {
         return;
     }
-    ashlar_half.growing = 1;
+    ok(ashlar_token_try(&ashlar_half.growing), "%s: somebody grows", world.name);
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
     is_u(ashlar_kernel_grow(page, 1), ASHLAR_MAY_NOT_WAIT, "%s: an interrupt does not wait for a grower", world.name);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
-    ashlar_half.growing = 0;
+    ashlar_token_give(&ashlar_half.growing);
     world_ok("may not wait");
 }
 
@@ -201,7 +206,7 @@ static void test_refused_faults(void)
     if (!new_slot(&page)) {
         return;
     }
-    commit_marked(page);
+    map_marked(page);
     sim_set_cpu(1);
     ashlar_space_switch(&spaces[0]);
     uintptr_t address = world_address(page);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* sharing.c - spaces come and go; what the kernel maps is there in each of them, under every policy. */
+/* spaces.c - spaces come and go; what the kernel maps is there in each of them, under every policy. */
 #include "space/world.h"
 
 static struct ashlar_space old, young;
@@ -33,11 +33,8 @@ static void start(const struct world_format *format, ashlar_sharing_policy polic
 static ashlar_vpn fresh_slot(void)
 {
     size_t slot_pages = (size_t)1 << ashlar_slot_shift(world.paging);
-    ashlar_vpn first;
-    if (ashlar_kva_reserve(slot_pages, slot_pages, "slot", &first) != ASHLAR_OK) {
-        return 0;
-    }
-    return first;
+    ashlar_vpn first = world_addresses(slot_pages, slot_pages);
+    return first != ASHLAR_PFN_NONE ? first : 0;
 }
 
 static void run_in(unsigned cpu, struct ashlar_space *space)

@@ -14,12 +14,13 @@
 
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
+#include "base/lock.h"
 #include "machine.h"
 #include "sim.h"
-#include "space/cursor.h"
 #include "space/half.h"
 #include "tap.h"
 #include "world_formats.h"
+#include <ashlar/port.h>
 
 #define MIB ((size_t)1 << 20)
 #define GIB ((size_t)1 << 30)
@@ -52,7 +53,8 @@ struct world_options {
 #ifdef WORLD_HAS_KVA
 #define WORLD_AREAS ASHLAR_KVA_AREAS
 #else
-#define WORLD_AREAS 1 /* stands for stacks */
+#define WORLD_AREAS 2         /* one is empty, of another lay backs the first pages */
+#define WORLD_BACKED_PAGES 3u /* so many */
 #endif
 
 static struct {
@@ -84,6 +86,11 @@ static bool world_is_64(void)
 __attribute__((unused)) static uintptr_t world_address(ashlar_vpn page)
 {
     return ashlar_paging_address(world.paging, page);
+}
+
+__attribute__((unused)) static ashlar_vpn world_page(uintptr_t address)
+{
+    return ashlar_paging_page(world.paging, address);
 }
 
 /* --- the loader's part ----------------------------------------------------------- */
@@ -238,11 +245,19 @@ static int world_fault(uintptr_t address, unsigned error)
 {
     return ashlar_kva_fault(address, error) || ashlar_space_fault(address, error);
 }
+
+/* Kernel addresses of nobody else, for good; ASHLAR_PFN_NONE: there are none. */
+__attribute__((unused)) static ashlar_vpn world_addresses(size_t pages, size_t align)
+{
+    ashlar_vpn first;
+    return ashlar_kva_reserve(pages, align, "test", &first) == ASHLAR_OK ? first : ASHLAR_PFN_NONE;
+}
 #else
 static void world_want_areas(size_t kernel_pages, size_t stack_pages)
 {
     (void)kernel_pages;
     world.areas[0] = (struct ashlar_area){"stacks", stack_pages, 0, ASHLAR_PFN_NONE, 0};
+    world.areas[1] = (struct ashlar_area){"descriptors", 40, WORLD_BACKED_PAGES, ASHLAR_PFN_NONE, 0};
 }
 
 static void world_init_above(void)
@@ -263,7 +278,7 @@ static int world_fault(uintptr_t address, unsigned error)
     return ashlar_space_fault(address, error);
 }
 
-/* Kernel addresses that nobody has used, at a multiple of align; ASHLAR_PFN_NONE: there are none. */
+/* At a multiple of align. */
 __attribute__((unused)) static ashlar_vpn world_addresses(size_t pages, size_t align)
 {
     ashlar_vpn end = world.layout.arena_first + world.layout.arena_pages;
@@ -372,8 +387,8 @@ __attribute__((unused)) static void world_start(const struct world_format *forma
         status = ashlar_space_lay(&world.options, world.carve_first, world.carve_frames, &world.layout);
     }
     if (status == ASHLAR_OK) {
-        status = ashlar_frames_init(ashlar_port_pointer(world_address(world.areas[WORLD_AREAS].first)), bytes, &world.map,
-                                    &frames_options, &world.pool);
+        status = ashlar_frames_init(ashlar_port_pointer(world_address(world.areas[WORLD_AREAS].first)), bytes,
+                                    &world.map, &frames_options, &world.pool);
     }
     if (status != ASHLAR_OK) {
         world_bail("space floor", status);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: 0BSD */
+/* faults.c - what callers ask for and must not get: each is refused, and nothing has changed. */
+#include "kva/world.h"
+#include "space/refused.h"
+
+static ashlar_vpn range; /* with nothing behind it */
+
+static void start(const struct world_format *format)
+{
+    world_start_usual(format);
+    if (ashlar_space_create(&space) != ASHLAR_OK || ashlar_kva_reserve(3000, 1024, "test", &range) != ASHLAR_OK) {
+        world_bail("start", ASHLAR_NO_FRAMES);
+    }
+    ashlar_space_switch(&space);
+}
+
+/* Pages have numbers: what is not a multiple of a page cannot be said. Addresses are taken by these alone. */
+static void test_misaligned(void)
+{
+    uintptr_t top, other;
+    is_u(ashlar_kva_take_stack(2, "worker", &top), ASHLAR_OK, "%s: a stack", world.name);
+    is_u(ashlar_kva_map_mmio(0xfee00123u, 8, ASHLAR_MAP_WRITE | ASHLAR_MAP_CACHE_UC, "device", &other), ASHLAR_OK,
+         "%s: [fault 36] device memory may have any alignment", world.name);
+    is_u(other & 0xfffu, 0x123, "%s: its address has the same", world.name);
+    like(SIM_FATAL(ashlar_kva_give_stack(top - 4u)), "is the top of no stack",
+         "[fault 36] a stack given back by a misaligned top");
+    like(SIM_FATAL(ashlar_kva_give_stack(top + 8u)), "is the top of no stack",
+         "[fault 36] or by one within its guard page");
+    like(SIM_FATAL(ashlar_kva_give_stack(top - ASHLAR_PAGE_BYTES)), "is the top of no stack",
+         "or by an address in the stack");
+    like(SIM_FATAL(ashlar_kva_give_stack(top - 3u * ASHLAR_PAGE_BYTES)), "is the top of no stack",
+         "or by its other guard page");
+    like(SIM_FATAL(ashlar_kva_give_stack(0x5000)), "is the top of no stack", "or by a user address");
+    ashlar_kva_give_stack(top);
+    ashlar_kva_unmap_mmio(other);
+    world_ok("[fault 36] misaligned");
+}
+
+static void test_flags(void)
+{
+    ashlar_vpn first = 77;
+    uintptr_t address = 77;
+    const unsigned both = ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC;
+    refused(ashlar_kva_commit(range, 1, both), ASHLAR_REFUSED, "[fault 41] commit");
+    refused(ashlar_kva_take(1, both, "both", &first), ASHLAR_REFUSED, "[fault 41] take");
+    refused(ashlar_kva_take_demand(1, both, "both", &first), ASHLAR_REFUSED, "[fault 41] take a demand region");
+    refused(ashlar_kva_map_mmio(0xfee00000u, 4096, both, "both", &address), ASHLAR_REFUSED, "[fault 41] device memory");
+    refused(ashlar_kva_commit(range, 1, ASHLAR_MAP_USER), ASHLAR_REFUSED, "[fault 40] committed");
+    refused(ashlar_kva_take(1, ASHLAR_MAP_USER, "user", &first), ASHLAR_REFUSED, "[fault 40] taken");
+    refused(ashlar_kva_take_demand(1, ASHLAR_MAP_USER, "user", &first), ASHLAR_REFUSED, "[fault 40] on demand");
+    refused(ashlar_kva_map_mmio(0xfee00000u, 4096, ASHLAR_MAP_USER, "user", &address), ASHLAR_REFUSED,
+            "[fault 40] device memory of the user's in the kernel half");
+    ok(first == 77 && address == 77, "%s: no output was touched", world.name);
+}
+
+static void test_width(const struct world_format *format)
+{
+    uintptr_t address = 77;
+    ashlar_phys end = (ashlar_phys)1 << format->physical_bits;
+    refused(ashlar_kva_map_mmio(end - 1u, 2, 0, "device", &address), ASHLAR_BAD_ARGUMENT,
+            "[fault 42] device memory beyond it");
+    refused(ashlar_kva_map_mmio(~(ashlar_phys)0 - 4u, 8, 0, "device", &address), ASHLAR_BAD_ARGUMENT,
+            "[fault 37] device memory that wraps");
+    refused(ashlar_kva_map_mmio(0xfee00000u, 0, 0, "device", &address), ASHLAR_BAD_ARGUMENT,
+            "[fault 57] no device memory at all");
+    is_u(address, 77, "%s: no output was touched", world.name);
+    is_u(ashlar_kva_map_mmio(end - 4096u, 4096, 0, "device", &address), ASHLAR_OK, "%s: the last device", world.name);
+    ashlar_kva_unmap_mmio(address);
+    world_ok("[fault 42] width");
+}
+
+static void test_lengths(void)
+{
+    ashlar_vpn first = 77;
+    uintptr_t top = 77;
+    const size_t all = ~(size_t)0;
+    refused(ashlar_kva_take(0, 0, "none", &first), ASHLAR_BAD_ARGUMENT, "[fault 57] take no pages");
+    refused(ashlar_kva_take_stack(0, "none", &top), ASHLAR_BAD_ARGUMENT, "[fault 57] a stack of none");
+    refused(ashlar_kva_take_demand(0, 0, "none", &first), ASHLAR_BAD_ARGUMENT, "[fault 57] a region of none");
+    refused(ashlar_kva_reserve(0, 1, "none", &first), ASHLAR_BAD_ARGUMENT, "[fault 57] reserve none");
+    refused(ashlar_kva_commit(range, 0, 0), ASHLAR_BAD_ARGUMENT, "[fault 57] commit none");
+    refused(ashlar_kva_reserve(1, 3, "three", &first), ASHLAR_BAD_ARGUMENT, "an alignment that is no power of two");
+    refused(ashlar_kva_reserve(all, 1, "all", &first), ASHLAR_NO_ADDRESSES, "[fault 60] reserve more than there is");
+    refused(ashlar_kva_take(all, 0, "all", &first), ASHLAR_BAD_ARGUMENT, "[fault 37] take so many that guards wrap");
+    refused(ashlar_kva_take_stack(all - 1u, "all", &top), ASHLAR_BAD_ARGUMENT, "[fault 37] a stack likewise");
+    ok(first == 77 && top == 77, "%s: no output was touched", world.name);
+}
+
+int main(void)
+{
+    FOR_EACH_FORMAT(format)
+    {
+        start(format);
+        test_misaligned();
+        test_flags();
+        test_width(format);
+        test_lengths();
+    }
+    return done_testing();
+}
