@@ -46,7 +46,7 @@ struct ashlar_booted {
     ashlar_pfn carve_first; /* physical */
     size_t carve_frames;
     struct {
-        const char *floor; /* "frames", "space", "heap" */
+        const char *floor; /* "frames", "space", "kva", "heap" */
         const char *what;  /* "bitmap and counters", "page tables", ... */
         uintptr_t address; /* 0: not mapped in one piece */
         size_t bytes;

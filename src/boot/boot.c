@@ -277,7 +277,7 @@ static void add_part(struct boot_plan *plan, const char *floor, const char *what
 static void log_layout(struct boot_plan *plan)
 {
     const struct ashlar_space_layout *layout = &plan->layout;
-    const struct ashlar_area *strip = &plan->areas[0], *carve_area = &plan->areas[CARVE_AREA];
+    const struct ashlar_area *carve_area = &plan->areas[CARVE_AREA];
     bool vast = layout->kernel_pages >> TIB_SHIFT != 0;
     ashlar_log("boot: %zu MiB of RAM; %s paging, %zu %s of kernel space from %p, sharing by %s",
                plan->booted->ram_frames >> 8, ashlar_paging_name(plan->boot->paging),
@@ -286,7 +286,12 @@ static void log_layout(struct boot_plan *plan)
                ashlar_sharing_text(plan->space_options.policy));
     add_part(plan, "space", "page tables", layout->array_pages != 0 ? layout->array_first : 0,
              layout->table_frames * ASHLAR_PAGE_BYTES);
-    add_part(plan, "kva", "range descriptors", strip->first, layout->area_frames * ASHLAR_PAGE_BYTES);
+    for (unsigned i = 0; i < ASHLAR_KVA_AREAS; i++) {
+        const struct ashlar_area *area = &plan->areas[i];
+        if (area->backed_pages != 0) {
+            add_part(plan, "kva", area->name, area->first, area->backed_pages * ASHLAR_PAGE_BYTES);
+        }
+    }
     add_part(plan, "frames", "bitmap and counters", carve_area->first, plan->frames_bytes);
     add_part(plan, "heap", "owners of each CPU", carve_area->first + to_pages(plan->frames_bytes), plan->heap_bytes);
 }

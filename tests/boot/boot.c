@@ -1,48 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* boot.c - ashlar_boot_up on a simulated machine, in every format: sizes, what is kept out of the pool, what is refused. */
-#include "boot/unseal.h"
-#include "kva/world.h"
+#include "boot/world.h"
 
-#include <ashlar/boot.h>
 #include <ashlar/kmalloc.h>
-
-static struct ashlar_boot boot;
-static struct ashlar_booted booted;
-
-/* The machine is on, and the usual is asked for. */
-static void prepare(const struct world_format *format, uint64_t ram_bytes)
-{
-    struct world_options options = {.ram_bytes = ram_bytes, .unwatched = ram_bytes > 256u * MIB};
-    options = world_usual(format, &options);
-    if (ashlar_paging_virtual_bits(format->paging) > 32u) {
-        options.kernel_bytes = (uint64_t)1 << (ashlar_paging_virtual_bits(format->paging) - 1u);
-    }
-    world_power_on(format, &options);
-    ashlar_boot_unseal();
-    memset(&booted, 0, sizeof booted);
-    memset(&boot, 0, sizeof boot);
-    boot.map = &world.map;
-    boot.paging = format->paging;
-    boot.features = WORLD_FEATURES | ASHLAR_FEATURE_PHYSICAL_BITS(format->physical_bits);
-    boot.max_cpus = WORLD_CPUS;
-    boot.image_base = IMAGE_FRAME * 4096u;
-    boot.image_bytes = IMAGE_FRAMES * 4096u;
-    boot.image_address = world.image_address;
-    boot.stack_address = world.image_address + STACK_OFFSET_PAGES * 4096u;
-    boot.stack_bytes = STACK_FRAMES * 4096u;
-    boot.kick = world_kick;
-}
-
-static void up(void)
-{
-    struct world_options options = {.unwatched = world.ram_frames > PAGES_OF(256u * MIB)};
-    ashlar_boot_up(&boot, &booted);
-    world.pool = booted.frames;
-    world.layout = *ashlar_space_layout();
-    world.options.policy = booted.policy;
-    world.options.image_first = ashlar_paging_page(world.paging, world.image_address);
-    world_watch(&options);
-}
 
 static void check_heap(void)
 {
@@ -137,14 +97,14 @@ static void check_parts(void)
             wrong += booted.part[j].address - booted.part[i].address < booted.part[i].bytes;
         }
         struct ashlar_mapping m;
-        bool is_table = strcmp(booted.part[i].what, "page tables") == 0 || strcmp(booted.part[i].floor, "space") == 0;
+        bool is_table = strcmp(booted.part[i].floor, "space") == 0;
         for (size_t page = 0; !is_table && page < pages; page++) {
             ashlar_vpn at = world_page(booted.part[i].address) + page;
             wrong +=
                 ashlar_space_query(NULL, at, &m) != ASHLAR_OK || m.frame - booted.carve_first >= booted.carve_frames;
         }
     }
-    ok(booted.parts == 4 && wrong == 0, "%s: the parts are mapped, out of the carve, and apart", world.name);
+    ok(booted.parts == 5 && wrong == 0, "%s: the parts are mapped, out of the carve, and apart", world.name);
     ok(booted.heap_first >= world.layout.arena_first &&
            booted.heap_first + booted.heap_pages <= world.layout.arena_first + world.layout.arena_pages,
        "%s: the heap lies in the arena", world.name);
@@ -186,12 +146,7 @@ static void test_choices(const struct world_format *format)
     bool wide = ashlar_paging_virtual_bits(format->paging) > 32u;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         uint64_t bytes = (sizes[i] << 20) * (wide ? 32u : 1u);
-        struct world_options options = {.kernel_bytes = bytes};
-        options = world_usual(format, &options);
-        prepare(format, 64u * MIB);
-        struct ashlar_boot choice = boot;
-        world_power_on(format, &options);
-        boot = choice;
+        prepare_space(format, 64u * MIB, bytes);
         boot.kernel_space_bytes = (size_t)bytes;
         boot.policy = ASHLAR_SHARING_AUTO;
         boot.heap_bytes = 48u * MIB;
@@ -199,7 +154,7 @@ static void test_choices(const struct world_format *format)
         up();
         is_u(world.layout.kernel_pages, bytes >> 12, "%s: kernel space as asked for", world.name);
         is_u(booted.heap_pages, PAGES_OF(48u * MIB), "%s: a heap as asked for", world.name);
-        is_u(world.layout.stacks_pages, 60, "%s: ten stacks", world.name);
+        is_u(ashlar_kva_layout()->stacks_pages, 60, "%s: ten stacks", world.name);
         check_heap();
         world_ok("%llu MiB of kernel space", (unsigned long long)(bytes >> 20));
     }
