@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: 0BSD */
 /* explain.c - what each kind of address is said to be, from any context. */
-#include "kva/world.h"
+#include "boot/world.h"
+
+#include "kva/magazine.h"
+
+static void start(const struct world_format *format)
+{
+    uint64_t bytes = ashlar_paging_virtual_bits(format->paging) > 32u ? (uint64_t)2048 * GIB : 512u * MIB;
+    prepare_space(format, 64u * MIB, bytes);
+    boot.kernel_space_bytes = (size_t)bytes;
+    boot.policy = ASHLAR_SHARING_PREALLOCATE;
+    up();
+}
 
 static void says(uintptr_t address, const char *want, const char *name)
 {
     char text[160] = "";
     unsigned pins = sim_pins(), windows = sim_windows_open(0);
-    ashlar_space_explain_text(address, text, sizeof text);
+    ashlar_explain_text(address, text, sizeof text);
     is_str(text, want, name);
     ok(sim_pins() == pins && sim_windows_open(0) == windows, "%s: nothing is left open", world.name);
 }
@@ -15,7 +26,7 @@ static void place_is(uintptr_t address, ashlar_place_kind kind, size_t offset, i
 {
     struct ashlar_place place;
     memset(&place, 0xff, sizeof place);
-    ashlar_space_explain(address, &place);
+    ashlar_explain(address, &place);
     ok(place.kind == kind && place.offset == offset && place.mapped == mapped && place.name != NULL,
        "%s: place of kind %u, offset 0x%zx", world.name, (unsigned)kind, offset);
     if (place.kind != kind || place.offset != offset || place.mapped != mapped) {
@@ -72,20 +83,23 @@ static const char *format_last(void)
 static void test_fixed(void)
 {
     const struct ashlar_space_layout *l = &world.layout;
+    const struct ashlar_kva_layout *k = ashlar_kva_layout();
+    const struct ashlar_area *carve = &l->areas[l->area_count - 1u];
     says(0, "null pointer, offset 0", "[fault 55] a null pointer");
     says(0x18, "null pointer, offset 24", "[fault 55] a member of what a null pointer points to");
     says(0x5000, "user half", "a user address");
     place_is(0x5000, ASHLAR_PLACE_USER, 0x5000, 0);
     says(world.image_address + 0x1234u, "kernel image + 0x1234", "the image");
-    says(world_address(l->carve_first) + 4u, "boot's bookkeeping + 0x4", "the carve");
-    says(world_address(l->strip_first), "range descriptors + 0x0", "a strip");
-    says(world_address(l->strip_first + 3u), "range descriptors + 0x3000, not mapped", "where it is not backed yet");
-    place_is(world_address(l->strip_first), ASHLAR_PLACE_FIXED, 0, 1);
+    says(world_address(carve->first) + 4u, "boot's bookkeeping + 0x4", "the carve");
+    says(world_address(k->strip_first), "range descriptors + 0x0", "a strip");
+    says(world_address(k->strip_first + 3u), "range descriptors + 0x3000, not mapped", "where it is not backed yet");
+    place_is(world_address(k->strip_first), ASHLAR_PLACE_FIXED, 0, 1);
     if (l->array_pages != 0) {
         says(world_address(l->array_first + l->array_pages - 1u), format_last(), "the root behind the array");
     }
-    says(world_address(l->arena_first + 7u), "kernel space that nobody holds", "free addresses");
+    says(world_address(l->arena_first + l->arena_pages - 7u), "kernel space that nobody holds", "free addresses");
     if (world_is_64()) {
+        says(world_address(l->direct_first + 5u), "direct map + 0x5000", "the direct map");
         says(world_address(ashlar_user_pages()), "kernel space that nobody holds", "the upper half below kernel space");
     }
     world_ok("fixed parts");
@@ -107,7 +121,7 @@ static void test_ranges(void)
     ashlar_kva_unmap_mmio(address);
     is_u(ashlar_kva_take_demand(4, ASHLAR_MAP_WRITE, "lazy", &first), ASHLAR_OK, "%s: a demand region", world.name);
     struct ashlar_place place;
-    ashlar_space_explain(world_address(first + 2u), &place);
+    ashlar_explain(world_address(first + 2u), &place);
     ok(place.kind == ASHLAR_PLACE_RANGE && strcmp(place.name, "lazy") == 0 && !place.mapped,
        "%s: a page that has not come yet is in its region", world.name);
     says(world_address(first + 4u), "guard page of range lazy, 0 bytes past its end", "its guard");
@@ -119,7 +133,7 @@ static void test_ranges(void)
 static void test_short(void)
 {
     char text[8] = "xxxxxxx";
-    ashlar_space_explain_text(0x5000, text, 5);
+    ashlar_explain_text(0x5000, text, 5);
     ok(strcmp(text, "user") == 0 && text[5] == 'x', "%s: no byte too many", world.name);
 }
 
@@ -127,7 +141,7 @@ int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
-        world_start_usual(format);
+        start(format);
         test_guards();
         test_fixed();
         test_ranges();
