@@ -77,8 +77,8 @@ int main(void)
     FOR_EACH_FORMAT(format)
     {
         start(format);
-        test_demand();
         test_slot();
+        test_demand();
         test_nobody();
     }
     return done_testing();
