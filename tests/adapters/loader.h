@@ -4,6 +4,7 @@
 #ifndef TESTS_ADAPTERS_LOADER_H
 #define TESTS_ADAPTERS_LOADER_H
 
+#include "memmap/reference.h"
 #include "tap.h"
 #include <ashlar/memmap.h>
 

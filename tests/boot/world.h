@@ -5,6 +5,7 @@
 
 #include "boot/unseal.h"
 #include "kva/world.h"
+#include <ashlar/boot.h>
 
 static struct ashlar_boot boot;
 static struct ashlar_booted booted;

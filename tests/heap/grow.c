@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* grow.c - growth from a source: its bookkeeping, its limits, and contexts in which none of it may happen. */
+#include "base/token.h"
 #include "source.h"
 
 #include <ashlar/heap.h>
@@ -117,6 +118,46 @@ static void test_flags(void)
     end("sound after flags");
 }
 
+/* Somebody gives pages back when the source has none: by a call in which nothing is held. */
+static size_t relief_calls;
+static bool relief_was_held;
+
+static int give_relief(void *context)
+{
+    struct test_source *short_one = context;
+    relief_calls++;
+    relief_was_held = relief_was_held || ashlar_token_is_taken(&heap->growing) || short_one->inside != 0 ||
+                      sim_pins() != 0 || ashlar_lock_held_name() != NULL;
+    if (relief_calls > 3) {
+        return 0; /* nothing is left to be given */
+    }
+    short_one->limit += 16;
+    return 1;
+}
+
+static void test_relief(void)
+{
+    relief_calls = 0;
+    relief_was_held = false;
+    begin(4096, 0);
+    heap->source.relieve = give_relief;
+    heap->source.context = &test;
+    test.limit = 4; /* pages: bookkeeping, and one more */
+    void *object = ashlar_heap_alloc(heap, 60000, 0);
+    ok(object != NULL, "an allocation that the source refused is there after relief");
+    ok(relief_calls == 1 && !relief_was_held, "asked once, with nothing held: no lock, no pin, no growth token");
+    size_t failures = stats_of(heap).failures;
+    ok(ashlar_heap_alloc(heap, (size_t)4 << 20, 0) == NULL, "more than anybody has is refused");
+    ok(relief_calls == 4 && !relief_was_held, "after all had been asked for");
+    is_u(stats_of(heap).failures, failures + 1u, "and counted");
+    is_u(test.inside, 0, "nobody is in the source");
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    ok(ashlar_heap_alloc(heap, (size_t)4 << 20, 0) == NULL && relief_calls == 4, "an interrupt asks nobody");
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    ashlar_heap_free(heap, object);
+    end("sound after relief");
+}
+
 int main(void)
 {
     test_init();
@@ -125,5 +166,6 @@ int main(void)
     test_no_growth(ASHLAR_CONTEXT_INTERRUPT, "an interrupt");
     test_no_growth(ASHLAR_CONTEXT_NMI, "an NMI");
     test_flags();
+    test_relief();
     return done_testing();
 }

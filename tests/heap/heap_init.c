@@ -186,7 +186,10 @@ static void test_bad_init(void)
     static _Alignas(16) char storage[65536];
     struct ashlar_heap *made = NULL;
     struct ashlar_heap_options options = {.max_cpus = 1};
-    struct ashlar_heap_source source = {0x10000000, 1024, source_commit, source_decommit, NULL, NULL, 0};
+    struct ashlar_heap_source source = {.base = 0x10000000,
+                                        .pages = 1024,
+                                        .commit = source_commit,
+                                        .decommit = source_decommit};
     size_t bytes = ashlar_heap_footprint_bytes(&options, 1024);
     ok(ashlar_heap_init(storage, bytes - 1, &options, &source, &made) == ASHLAR_NO_STORAGE, "too little storage");
     ok(ashlar_heap_init(storage + 8, bytes, &options, &source, &made) == ASHLAR_BAD_ARGUMENT, "storage not aligned");

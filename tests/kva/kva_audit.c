@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* kva_audit.c - what is damaged on purpose is found, and named; mended, all is well again. */
+#include "kva/lookup.h"
 #include "kva/world.h"
 
 #include "kva/magazine.h"

@@ -7,6 +7,7 @@
  */
 #include "kva/ranges.h"
 #include "base/bits.h"
+#include "kva/lookup.h"
 #include "sim.h"
 #include "tap.h"
 
