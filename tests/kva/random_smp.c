@@ -12,7 +12,7 @@
  * ASHLAR_SEEDS=N so many of each; ASHLAR_POLICY and ASHLAR_FORMAT choose, and
  * ASHLAR_BUFFERS=N how late stores become visible (0: at once).
  */
-#include "space/world_smp.h"
+#include "kva/world_smp.h"
 
 #define ITEMS 20u
 #define SPACES 2u
@@ -94,7 +94,7 @@ static bool mend(ashlar_vpn page, unsigned fault)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
-    bool retry = ashlar_space_fault((uintptr_t)address_of(page), fault & ~SIM_FAULT) != 0;
+    bool retry = world_fault((uintptr_t)address_of(page), fault & ~SIM_FAULT);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
     sim_drain();
     ashlar_port_irq_restore(interrupts);
@@ -614,7 +614,6 @@ static const char *find_stale(void)
 
 static const char *give_all_back(void)
 {
-    struct ashlar_space_stats stats;
     struct ashlar_frames_stats pool;
     const char *broken = find_stale();
     broken = broken != NULL ? broken : world_audit();
@@ -632,11 +631,8 @@ static const char *give_all_back(void)
     }
     broken = broken != NULL ? broken : world_audit();
     broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
-    ashlar_space_stats(&stats);
     ashlar_frames_stats(world.pool, &pool);
-    size_t kept =
-        stats.kernel_table_frames - world.layout.table_frames + stats.strip_frames - world.layout.strip_frames;
-    if (broken == NULL && pool.free_frames + kept != run.frames) {
+    if (broken == NULL && pool.free_frames + world_kept_frames() != run.frames) {
         broken = "frames are lost";
     }
     return broken;

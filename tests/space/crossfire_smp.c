@@ -51,8 +51,8 @@ static void come_up(unsigned cpu)
     world_switch(&run.space);
     if (run.in_user) {
         run.first[cpu] = 0x400u + cpu * 0x40u;
-    } else if (ashlar_kva_reserve(PAGES, 1, "own", &run.first[cpu]) != ASHLAR_OK) {
-        problem("no addresses", 0);
+    } else {
+        run.first[cpu] = world_addresses(PAGES);
     }
     run.ready++;
     while (run.ready < CPUS) {
@@ -107,9 +107,6 @@ static void cpu_body(void *context)
         sim_progress();
     }
     ashlar_frames_give_bulk(world.pool, frames, PAGES);
-    if (!run.in_user) {
-        ashlar_kva_unreserve(run.first[cpu]);
-    }
     world_switch(NULL);
 }
 

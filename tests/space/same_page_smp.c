@@ -159,7 +159,7 @@ static bool mend(uint64_t address, unsigned fault)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
-    bool retry = ashlar_space_fault((uintptr_t)address, fault & ~SIM_FAULT) != 0;
+    bool retry = world_fault((uintptr_t)address, fault & ~SIM_FAULT);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
     ashlar_port_irq_restore(interrupts);
     return retry;
@@ -216,10 +216,10 @@ static void come_up(void)
 {
     if (ashlar_port_cpu() != 0) {
         world_join();
-    } else if (ashlar_kva_reserve(1, 1, "kernel page", &run.watched[KERNEL_PAGE].page) != ASHLAR_OK ||
-               ashlar_space_create(&run.space) != ASHLAR_OK) {
+    } else if (ashlar_space_create(&run.space) != ASHLAR_OK) {
         problem("nothing to begin with", 0);
     } else {
+        run.watched[KERNEL_PAGE].page = world_addresses(1);
         sim_drain(); /* the others learn of it by a plain store */
         run.is_up = true;
     }
@@ -262,18 +262,14 @@ static void settle(void)
     for (unsigned cpu = 0; cpu < CPUS; cpu++) {
         ashlar_frames_give_bulk(world.pool, run.pocket[cpu], run.in_pocket[cpu]);
     }
-    ashlar_kva_unreserve(run.watched[KERNEL_PAGE].page);
     ashlar_space_destroy(&run.space);
     const char *broken = ashlar_space_audit();
     broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
     if (broken != NULL) {
         snprintf(run.problem, sizeof run.problem, "%s", broken);
     }
-    struct ashlar_space_stats stats;
-    ashlar_space_stats(&stats);
     ashlar_frames_stats(world.pool, &pool);
-    size_t kept =
-        stats.kernel_table_frames - world.layout.table_frames + stats.strip_frames - world.layout.strip_frames;
+    size_t kept = world_kept_frames();
     if (pool.free_frames + kept != run.frames) {
         problem("frames are lost, or too many", run.frames - pool.free_frames - kept);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* world_smp.h - the kernel half on a simulated machine of several CPUs: the port's MMU hooks, bringing it up, and a
- * frame pool whose takes and gives the machine is told of (linked with --wrap, see make/variants.mk). */
+ * frame pool whose takes and gives the machine is told of (linked with --wrap, see make/variants.mk). Or with the kva
+ * floor on it, where tests/kva/world_smp.h says so before it includes this. */
 #ifndef ASHLAR_TESTS_SPACE_WORLD_SMP_H
 #define ASHLAR_TESTS_SPACE_WORLD_SMP_H
 
@@ -34,13 +35,24 @@ static const struct world_format formats[] = {
     {&ashlar_paging_5level, SIM_FIVE_LEVEL, UINT64_C(448) << 36},
 };
 
+#ifndef WORLD_STACK_PAGES
+#define WORLD_STACK_PAGES 64u
+#endif
+#ifdef WORLD_HAS_KVA
+#define WORLD_AREAS ASHLAR_KVA_AREAS
+#else
+#define WORLD_AREAS 1 /* stands for stacks */
+#endif
+
 static struct {
     const struct world_format *format;
     struct ashlar_space_options options;
+    struct ashlar_area areas[WORLD_AREAS];
     struct ashlar_space_layout layout;
     struct ashlar_frames *pool;
     void *pool_storage;
-    ashlar_pfn next_table; /* before the kernel half is laid */
+    ashlar_pfn next_table;   /* before the kernel half is laid */
+    ashlar_vpn next_address; /* of those that tests of this floor hand out */
 } world;
 
 /* --- the port ------------------------------------------------------------------------ */
@@ -163,6 +175,76 @@ void __wrap_ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn
     __real_ashlar_frames_give_bulk(pool, frames, count);
 }
 
+/* --- what the floor above adds ------------------------------------------------------------ */
+
+#ifdef WORLD_HAS_KVA
+static void world_want_areas(size_t kernel_pages)
+{
+    ashlar_kva_areas(kernel_pages, WORLD_STACK_PAGES, world.areas);
+}
+
+static void world_init_above(void)
+{
+    ashlar_kva_init(world.options.paging, world.pool, world.areas);
+}
+
+__attribute__((unused)) static const char *world_audit(void)
+{
+    const char *broken = ashlar_kva_audit();
+    return broken != NULL ? broken : ashlar_space_audit();
+}
+
+__attribute__((unused)) static bool world_fault(uintptr_t address, unsigned error)
+{
+    return ashlar_kva_fault(address, error) || ashlar_space_fault(address, error);
+}
+
+/* Frames that stay: tables of the kernel half, and descriptors. */
+__attribute__((unused)) static size_t world_kept_frames(void)
+{
+    struct ashlar_space_stats space;
+    struct ashlar_kva_stats kva;
+    ashlar_space_stats(&space);
+    ashlar_kva_stats(&kva);
+    return space.kernel_table_frames - world.layout.table_frames + kva.strip_frames - world.layout.area_frames;
+}
+#else
+static void world_want_areas(size_t kernel_pages)
+{
+    (void)kernel_pages;
+    world.areas[0] = (struct ashlar_area){"stacks", WORLD_STACK_PAGES, 0, ASHLAR_PFN_NONE, 0};
+}
+
+static void world_init_above(void)
+{
+}
+
+__attribute__((unused)) static const char *world_audit(void)
+{
+    return ashlar_space_audit();
+}
+
+__attribute__((unused)) static bool world_fault(uintptr_t address, unsigned error)
+{
+    return ashlar_space_fault(address, error) != 0;
+}
+
+__attribute__((unused)) static size_t world_kept_frames(void)
+{
+    struct ashlar_space_stats space;
+    ashlar_space_stats(&space);
+    return space.kernel_table_frames - world.layout.table_frames;
+}
+
+/* Kernel addresses that nobody has used. */
+__attribute__((unused)) static ashlar_vpn world_addresses(size_t pages)
+{
+    ashlar_vpn first = world.next_address;
+    world.next_address += pages;
+    return first;
+}
+#endif
+
 /* --- bringing it up ------------------------------------------------------------------------ */
 
 /* The image: one page, and the tables down to it, as a loader leaves them. */
@@ -214,8 +296,10 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
                                                   .kernel_first = (ashlar_vpn)format->kernel_first,
                                                   .image_first = image,
                                                   .image_pages = 1,
-                                                  .stack_pages = 64,
+                                                  .areas = world.areas,
+                                                  .area_count = WORLD_AREAS,
                                                   .kick = sim_kick};
+    world_want_areas(image - world.options.kernel_first);
     machine.kernel_bytes = POINTER_BYTES;
     machine.kernel_first = (uint64_t)ashlar_paging_address(p, image) - POINTER_BYTES;
     sim_ram_init((uint64_t)RAM_FRAMES << 12);
@@ -224,13 +308,14 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
     make_image(image);
     sim_mmu_set_root(0, 1u << 12);
     if (ashlar_space_footprint_frames(&world.options, &footprint) != ASHLAR_OK ||
-        ashlar_space_lay(&world.options, FIRST_FRAME, FIRST_FRAME + (ashlar_pfn)footprint, &world.layout) !=
-            ASHLAR_OK) {
+        ashlar_space_lay(&world.options, FIRST_FRAME, footprint, &world.layout) != ASHLAR_OK) {
         abort();
     }
     sim_mmu_set_reference(ashlar_space_root(NULL));
     make_pool(FIRST_FRAME + (ashlar_pfn)footprint);
+    world.next_address = world.layout.arena_first;
     ashlar_space_init(world.pool);
+    world_init_above();
     for (unsigned cpu = 1; cpu < CPUS; cpu++) {
         sim_mmu_set_root(cpu, ashlar_space_root(NULL));
         sim_mmu_take_part(cpu, false);
@@ -247,7 +332,7 @@ __attribute__((unused)) static void world_join(void)
     ashlar_port_irq_restore(interrupts);
 }
 
-static void world_switch(struct ashlar_space *space)
+__attribute__((unused)) static void world_switch(struct ashlar_space *space)
 {
     ashlar_port_pin();
     ashlar_space_switch(space);
