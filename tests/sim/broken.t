@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: 0BSD
 """broken.t - does the simulated machine notice? The library is broken on purpose, one order of steps at a time, and
-tests/kva/random_smp.c must fail with each.
+tests/kva/random_smp.c must fail with each, or another program of several CPUs that is named for it.
 
   tests/sim/broken.t [NAME...]      those alone; all of them in check-long, else the quick ones
 
@@ -20,15 +20,17 @@ TWO_LEVEL, PAE, FOUR, FIVE = range(4)
 PREALLOCATE, EAGER, LAZY, HYBRID, SEQ = range(5)
 ALL_FORMATS = [TWO_LEVEL, PAE, FOUR, FIVE]
 WIDE = [(FOUR, PREALLOCATE), (FIVE, EAGER), (FOUR, SEQ)]
+STACKS = [(FOUR, PREALLOCATE), (PAE, PREALLOCATE)]
 SOME = [(PAE, PREALLOCATE), (TWO_LEVEL, LAZY), (FOUR, HYBRID)]
 FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level"]
 POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
 
-SHARING, SHOOTDOWN, TABLES = "src/space/growth.c", "src/space/flush.c", "src/space/tables.c"
+GROWTH, ROOTS, CPUS, FAULT = "src/space/growth.c", "src/space/roots.c", "src/space/cpus.c", "src/space/space_fault.c"
+SHOOTDOWN, TABLES, PURGE = "src/space/flush.c", "src/space/tables.c", "src/kva/purge.c"
 QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first", "mask-read-plain"]
 # The mask is read before this CPU flushes, which would drain its store buffer.
-FLUSH_LAST = (SHOOTDOWN, "    ashlar_gather_flush(gather);\n    read_mask(gather->space, cpu, mask);\n",
-              "    read_mask(gather->space, cpu, mask);\n    ashlar_gather_flush(gather);\n")
+FLUSH_LAST = (SHOOTDOWN, "    flush_here(gather);\n    read_mask(gather->space, cpu, mask);\n",
+              "    read_mask(gather->space, cpu, mask);\n    flush_here(gather);\n")
 RELOADS_USER = "    if (retry && ashlar_paging_root_needs_reload(ashlar_half.paging)) {"
 RELOADS_KERNEL = "    if (retry && ashlar_paging_root_needs_reload(paging)) {"
 
@@ -38,30 +40,34 @@ WITH_LARGE = [(f, p) for f in (PAE, FOUR, FIVE) for p in (PREALLOCATE, HYBRID)]
 
 # name: (formats and policies, [(file, text, instead)])
 BREAKAGES = {
-    "no-local-flush": (SOME, [(SHOOTDOWN, "    ashlar_gather_flush(gather);\n    read_mask", "    read_mask")]),
+    "no-local-flush": (SOME, [(SHOOTDOWN, "    flush_here(gather);\n    read_mask", "    read_mask")]),
     "no-shootdown": (SOME, [(SHOOTDOWN, "    unsigned asked = ask_all(mask, gather);",
                              "    mask[0] = mask[1] = 0;\n    unsigned asked = ask_all(mask, gather);")]),
-    "no-wait": (SOME, [(SHOOTDOWN, "    wait_for_all(mask);\n}", "}")]),
+    "no-wait": (SOME, [(SHOOTDOWN, "    wait_for_answers(mask);\n}", "}")]),
     "early-free": (SOME, [("src/space/mapping.c", "    ashlar_gather_finish(&gather);\n    return ASHLAR_OK;\n}\n\n"
                            "ashlar_status ashlar_pages_withdraw", "    return ASHLAR_OK;\n}\n\nashlar_status ashlar_pages_withdraw"),
                           ("src/space/mapping.c", "    if (space != NULL) {\n        ashlar_tables_prune",
                            LATE_FLUSH % "space" + "    if (space != NULL) {\n        ashlar_tables_prune"),
-                          ("src/kva/pages.c", "    ashlar_pages_collect(NULL, first, pages);\n}",
-                           "    ashlar_pages_collect(NULL, first, pages);\n" + LATE_FLUSH % "NULL" + "}")]),
-    "purge-before-flush": (SOME, [("src/kva/purge.c", "        ashlar_gather_finish(&gather);\n        ashlar_half.purges++;\n",
-                                   "        ashlar_half.purges++;\n"),
-                                  ("src/kva/purge.c", "        flush_frames(purge);\n    }\n    return pages;",
-                                   "        flush_frames(purge);\n        ashlar_gather_finish(&gather);\n    }\n    return pages;")]),
-    "two-purgers": (SOME, [("src/kva/purge.c", "    begin(purge);\n", "")]),
-    "large-unflushed": (WITH_LARGE, [("src/kva/purge.c", "        ashlar_gather_add_all(&gather);", "        ;")]),
-    "large-block-early": (WITH_LARGE, [("src/kva/kva_large.c", "    ashlar_purge_add(range);", "    ashlar_pages_collect"
+                          ("src/kva/commit.c", "    (void)ashlar_pages_collect(NULL, first, pages);\n}",
+                           "    (void)ashlar_pages_collect(NULL, first, pages);\n" + LATE_FLUSH % "NULL" + "}")]),
+    "purge-before-flush": (SOME, [(PURGE, "        ashlar_gather_finish(&gather);\n        ashlar_kva.purges++;\n",
+                                   "        ashlar_kva.purges++;\n"),
+                                  (PURGE, "        give_purged_frames(purge);\n        atomic_store(",
+                                   "        give_purged_frames(purge);\n        ashlar_gather_finish(&gather);\n        atomic_store(")]),
+    "two-purgers": (SOME, [(PURGE, "    ashlar_token_take(&purge->token);\n    size_t pages = purge_given(purge);\n"
+                            "    ashlar_token_give(&purge->token);\n", "    size_t pages = purge_given(purge);\n")]),
+    "recover-alone": (STACKS, [(PURGE, "        ashlar_token_take(&purge->token);\n    }\n    bool recovered",
+                                "        return ashlar_magazines_empty(arena);\n    }\n    bool recovered")]),
+    "recover-unseen": (STACKS, [(PURGE, "ashlar_purge_returns() != seen ||", "ashlar_purge_returns() + 1u == seen ||")]),
+    "large-unflushed": (WITH_LARGE, [(PURGE, "        ashlar_gather_add_all(&gather);", "        ;")]),
+    "large-block-early": (WITH_LARGE, [("src/kva/kva_large.c", "    ashlar_purge_add(range);", "    (void)ashlar_pages_collect"
                                         "(NULL, range->first, pages);\n    ashlar_purge_add(range);")]),
-    "answer-before-flush": (SOME, [(SHOOTDOWN, "    ashlar_gather_flush(&gather);\n    atomic_store_u32(&box->answered, asked);",
-                                    "    atomic_store_u32(&box->answered, asked);\n    ashlar_gather_flush(&gather);")]),
+    "answer-before-flush": (SOME, [(SHOOTDOWN, "    flush_here(&gather);\n    atomic_store_u32(&box->answered, asked);",
+                                    "    atomic_store_u32(&box->answered, asked);\n    flush_here(&gather);")]),
     "answer-reread": ([(f, p) for f in ALL_FORMATS for p in (PREALLOCATE, EAGER, LAZY)], [(SHOOTDOWN, "atomic_store_u32(&box->answered, asked)",
                               "atomic_store_u32(&box->answered, atomic_load_u32(&box->asked))")]),
-    "wait-interrupts-off": (SOME, [(SHOOTDOWN, "    wait_for_all(mask);\n}",
-                                    "    uintptr_t off = ashlar_port_irq_save();\n    wait_for_all(mask);\n"
+    "wait-interrupts-off": (SOME, [(SHOOTDOWN, "    wait_for_answers(mask);\n}",
+                                    "    uintptr_t off = ashlar_port_irq_save();\n    wait_for_answers(mask);\n"
                                     "    ashlar_port_irq_restore(off);\n}")]),
     "wait-lock-held": (SOME, [(SHOOTDOWN, "    ASHLAR_CHECK(held == NULL,", "    ASHLAR_CHECK(held != caller,"),
                               (SHOOTDOWN, "    if (asked != 0) {\n        ASHLAR_CHECK((ashlar_port_context() & "
@@ -69,37 +75,40 @@ BREAKAGES = {
                               ("src/space/mapping.c", "    ashlar_cursor_end(&cursor);\n    ashlar_gather_finish(&gather);",
                                "    ashlar_gather_finish(&gather);\n    ashlar_cursor_end(&cursor);")]),
     "mask-read-early": (SOME, [
+        ("src/space/gather.c", '#include "space/gather.h"\n',
+         '#include "space/gather.h"\n#include "space/internal.h"\n#include <ashlar/port.h>\n'),
         ("src/space/gather.c", "void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space)\n{",
          "extern uint32_t early[64];\nuint32_t early[64];\n"
          "void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space)\n{\n"
          "    if (ashlar_port_context() == ASHLAR_CONTEXT_THREAD) {\n"
          "        early[ashlar_port_cpu()] = space != NULL ? space->cpus[0] : ashlar_half.online[0];\n    }"),
         (SHOOTDOWN, "    mask[cpu / 32u] &=", "    extern uint32_t early[64];\n    mask[0] = early[cpu];\n    mask[cpu / 32u] &=")]),
-    "bit-after-root": (SOME, [(SHARING, "    set_cpu(space, cpu, true);\n    load_root(space, cpu);",
-                               "    load_root(space, cpu);\n    set_cpu(space, cpu, true);")]),
-    "bit-cleared-early": (SOME, [(SHARING, "    set_cpu(space, cpu, true);\n",
-                                  "    set_cpu(space, cpu, true);\n    set_cpu(old, cpu, false);\n")]),
+    "bit-after-root": (SOME, [(CPUS, "    set_cpu_bit(space, cpu, true);\n    load_root(space, cpu);",
+                               "    load_root(space, cpu);\n    set_cpu_bit(space, cpu, true);")]),
+    "bit-cleared-early": (SOME, [(CPUS, "    set_cpu_bit(space, cpu, true);\n",
+                                  "    set_cpu_bit(space, cpu, true);\n    set_cpu_bit(old, cpu, false);\n")]),
     "join-without-flush": (SOME, [(SHOOTDOWN, "1u << (cpu % 32u));\n    ashlar_port_flush_all();", "1u << (cpu % 32u));")]),
     "table-unflushed": (SOME, [(TABLES, "    ashlar_gather_finish(&gather);\n    ashlar_frames_give_bulk",
                                 "    ashlar_frames_give_bulk")]),
     "reference-first": ([(f, EAGER) for f in (TWO_LEVEL, FOUR, FIVE)] + [(TWO_LEVEL, HYBRID), (FOUR, HYBRID)], [
-        (SHARING, "    ashlar_half.pending = *growth;\n", "    ashlar_half.pending = *growth;\n"
-         "    void *first = open_root(ashlar_half.root);\n    (void)add_slots(first, growth);\n"
+        (GROWTH, "    ashlar_half.pending = *growth;\n", "    ashlar_half.pending = *growth;\n"
+         "    void *first = ashlar_root_open(ashlar_half.root);\n    (void)ashlar_slots_add(first, growth);\n"
          "    ashlar_port_close_frame(first);\n"),
-        (SHARING, "#define PUSH_BATCH 256u", "#define PUSH_BATCH 1u")]),
+        (ROOTS, "#define PUSH_BATCH 256u", "#define PUSH_BATCH 1u")]),
     "join-ignores-pending": ([(f, p) for f in (TWO_LEVEL, FOUR) for p in (EAGER, HYBRID)], [
-        (SHARING, "    (void)add_slots(root, &ashlar_half.pending);\n", ""),
-        (SHARING, "    list_append(&ashlar_half.spaces, &space->link);",  # else a root that joins is visited all the same
+        (ROOTS, "    (void)ashlar_slots_add(root, &ashlar_half.pending);\n", ""),
+        (ROOTS, "    list_append(&ashlar_half.spaces, &space->link);",  # else a root that joins is visited all the same
          "    list_append(ashlar_half.spaces.next, &space->link);"),
-        (SHARING, "#define PUSH_BATCH 256u", "#define PUSH_BATCH 1u")]),
+        (ROOTS, "#define PUSH_BATCH 256u", "#define PUSH_BATCH 1u")]),
     "no-reload": ([(PAE, p) for p in range(5)], [
-        (SHARING, RELOADS_USER, "    if (retry && root == 0) {"), (SHARING, RELOADS_KERNEL, "    if (retry && paging == NULL) {")]),
-    "no-reload-user": ([(PAE, p) for p in range(5)], [(SHARING, RELOADS_USER, "    if (retry && root == 0) {")]),
-    "no-reload-kernel": ([(PAE, p) for p in range(5)], [(SHARING, RELOADS_KERNEL, "    if (retry && paging == NULL) {")]),
+        (FAULT, RELOADS_USER, "    if (retry && root == 0) {"), (FAULT, RELOADS_KERNEL, "    if (retry && paging == NULL) {")]),
+    "no-reload-user": ([(PAE, p) for p in range(5)], [(FAULT, RELOADS_USER, "    if (retry && root == 0) {")]),
+    "no-reload-kernel": ([(PAE, p) for p in range(5)], [(FAULT, RELOADS_KERNEL, "    if (retry && paging == NULL) {")]),
     "directory-one-page-flushed": ([(PAE, p) for p in range(5)], [
         (TABLES, "            ashlar_gather_add_all(gather);", "            ;")]),
     "check-before-pull": ([(f, p) for f in (TWO_LEVEL, PAE, FOUR, FIVE) for p in (LAZY, SEQ)], [
-        (SHARING, "retry = pull_slot(root, page) ||", "retry = is_allowed(ashlar_half.root, page, error) || pull_slot(root, page) ||")]),
+        (FAULT, "retry = pull_one_slot(root, page) ||",
+         "retry = tables_allow(ashlar_half.root, page, error) || pull_one_slot(root, page) ||")]),
     "torn-store": ([(PAE, p) for p in range(5)], [
         ("src/arch/access.h", "    ASHLAR_STORE(&entry_low(entry)[1], high);\n"
          "    ASHLAR_YIELD();\n    ASHLAR_STORE(entry_low(entry), low);\n}",
@@ -108,27 +117,26 @@ BREAKAGES = {
     "lost-dirty": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
         ("src/arch/entry_runs.c", "(old & bits.settled) == bits.settled && change_plainly", "(old & bits.present) != 0 && change_plainly")]),
     "demand-busy-by-value": ([(PAE, p) for p in range(5)], [
-        ("src/kva/demand.c", "    if ((note & BUSY) == 0 &&",
-         "    if (ours && spot.entry != ashlar_entry_encode_note(note | BUSY) &&")]),
+        ("src/kva/demand.c", '#include "arch/fault.h"\n', '#include "arch/entry.h"\n#include "arch/fault.h"\n'),
+        ("src/kva/demand.c", "    if (ours && (note & NOTE_BUSY) == 0 &&",
+         "    if (ours && spot.entry != ashlar_entry_encode_note(note | NOTE_BUSY) &&")]),
     "demand-one-look": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
-        (SHARING, "ashlar_demand_fault(page) ||\n", "ashlar_demand_fault(page);\n#if 0\n"),
-        (SHARING, "between the two */\n", "between the two */\n#endif\n")]),
+        (FAULT, "pull_one_slot(root, page) || tables_allow(root, page, error);", "pull_one_slot(root, page);")]),
     "asid-not-renewed": (WIDE, [(SHOOTDOWN, "ashlar_asids_are_used() && gather->space != NULL", "gather->space == gather->space + 1")]),
     "asid-renewed-late": (WIDE, [
         (SHOOTDOWN, "ashlar_asids_are_used() && gather->space != NULL", "gather->space == gather->space + 1"),
-        (SHOOTDOWN, "    wait_for_all(mask);\n}", "    wait_for_all(mask);\n    if (ashlar_asids_are_used() && gather->space != NULL) {\n"
+        (SHOOTDOWN, "    wait_for_answers(mask);\n}", "    wait_for_answers(mask);\n    if (ashlar_asids_are_used() && gather->space != NULL) {\n"
          "        ashlar_asid_renew(gather->space);\n    }\n}")]),
     "asid-interrupts-on": (WIDE, [
-        (SHARING, "    uintptr_t interrupts = ashlar_port_irq_save();\n    ashlar_port_set_root(ashlar_asid_root(space, cpu));\n"
+        (CPUS, "    uintptr_t interrupts = ashlar_port_irq_save();\n    ashlar_port_set_root(ashlar_asid_root(space, cpu));\n"
          "    ashlar_port_irq_restore(interrupts);", "    ashlar_port_set_root(ashlar_asid_root(space, cpu));")]),
     "asid-read-before-bit": (WIDE, [
-        (SHARING, "    set_cpu(space, cpu, true);\n    load_root(space, cpu);",
+        (CPUS, "    set_cpu_bit(space, cpu, true);\n    load_root(space, cpu);",
          "    ashlar_phys early = ashlar_asids_are_used() ? ashlar_asid_root(space, cpu) : ashlar_space_root(space);\n"
-         "    set_cpu(space, cpu, true);\n    ashlar_port_set_root(early);")]),
+         "    set_cpu_bit(space, cpu, true);\n    ashlar_port_set_root(early);")]),
     "pull-generation-late": ([(f, SEQ) for f in ALL_FORMATS], [
-        (SHARING, "    uint32_t generation = atomic_load_u32(&ashlar_half.generation);\n    void *reference",
-         "    void *reference"),
-        (SHARING, "    atomic_store_u32(&space->generation, generation);",
+        (CPUS, "    uint32_t generation = atomic_load_u32(&ashlar_half.generation);\n    void *root", "    void *root"),
+        (CPUS, "    atomic_store_u32(&space->generation, generation);",
          "    atomic_store_u32(&space->generation, atomic_load_u32(&ashlar_half.generation));")]),
     "mask-read-plain": ([(TWO_LEVEL, LAZY), (PAE, PREALLOCATE), (FOUR, HYBRID)], [FLUSH_LAST, (SHOOTDOWN, "atomic_fetch_or_u32(&cpus[word], 0);", "atomic_load_u32(&cpus[word]);")]),
     "mask-before-flush": (SOME, [FLUSH_LAST]),
@@ -137,6 +145,8 @@ BREAKAGES = {
     "kick-overtakes": (SOME, [
         ("sim/schedule.c", "sim_buffer_store(&schedule.cpu[i].kicked, sizeof schedule.cpu[i].kicked, 1);", "schedule.cpu[i].kicked = 1;")]),
 }
+# What must fail, if it is not random_smp.
+PROGRAMS = {"recover-alone": "stacks_smp", "recover-unseen": "stacks_smp"}
 # Harmless, and why.
 HARMLESS = {
     "pull-generation-late": "a fault brings what a switch has missed",
@@ -165,7 +175,6 @@ class Variant:
         self.link = shlex.split(variable("COMPILER_" + name) + " " + variable("FLAGS_" + name) + " " + variable("LINK_" + name))
         self.archives = ["build/%s/lib%s.a" % (name, floor) for floor in variable("FLOORS").split()]
         self.archives = [path for path in self.archives + ["build/%s/libsim.a" % name] if os.path.exists(path)]
-        self.test = "build/%s/tests/kva/random_smp.o" % name
 
 
 def broken_texts(name):
@@ -209,7 +218,8 @@ def build(name, variant):
             sys.exit("Bail out! %s does not compile:\n%s" % (name, result.stdout))
         objects.append(target)
     program = "%s/%s/%s" % (BUILD, name, variant.name)
-    result = run(variant.link + ["-o", program, variant.test] + objects + ["-Wl,--start-group"] + variant.archives +
+    test = "build/%s/tests/kva/%s.o" % (variant.name, PROGRAMS.get(name, "random_smp"))
+    result = run(variant.link + ["-o", program, test] + objects + ["-Wl,--start-group"] + variant.archives +
                  ["-Wl,--end-group", "-pthread"])
     if result.returncode != 0:
         sys.exit("Bail out! %s does not link:\n%s" % (name, result.stdout))
@@ -267,9 +277,10 @@ def main(names):
     wanted = names or (list(BREAKAGES) if long else QUICK)
     for name in BREAKAGES:
         broken_texts(name)
-    made = run(["make", "-s"] + ["build/%s/tests/kva/random_smp" % name for name in ("yield32", "yield64")])
+    made = run(["make", "-s"] + ["build/%s/tests/kva/%s" % (name, program) for name in ("yield32", "yield64")
+                                for program in ["random_smp"] + sorted(set(PROGRAMS.values()))])
     if made.returncode != 0:
-        sys.exit("Bail out! random_smp is not built:\n" + made.stdout)
+        sys.exit("Bail out! programs of several CPUs are not built:\n" + made.stdout)
     variants = {name: Variant(name) for name in ("yield32", "yield64")}
     passed = [check(number, name, variants, BREAKAGES[name][0] if long or names else BREAKAGES[name][0][:1])
               for number, name in enumerate(wanted, 1)]
