@@ -8,7 +8,7 @@
  * Growth: nanoseconds of the first mapping in a top-level slot, under each policy,
  * by the number of address spaces.
  */
-#include "space/world.h"
+#include "kva/world.h"
 
 #include <time.h>
 
