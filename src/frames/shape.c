@@ -72,28 +72,25 @@ void ashlar_frames_note_range(struct ashlar_frames *pool, ashlar_pfn first, size
     ashlar_lock_give(&pool->lock, interrupts);
 }
 
-void ashlar_frames_note_mapped(struct ashlar_frames *pool, ashlar_pfn frame)
+static void count_mapping(struct ashlar_frames *pool, ashlar_pfn frame, bool mapped)
 {
     if (!ASHLAR_DEBUG) {
         return;
     }
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     uint8_t *state = state_of(pool, frame);
-    if (state != NULL && *state < SHAPE_MAPPED_MANY) {
-        *state = (uint8_t)(*state + SHAPE_MAPPED_ONE);
+    if (state != NULL && *state < SHAPE_MAPPED_MANY && (mapped || *state >= SHAPE_MAPPED_ONE)) {
+        *state = (uint8_t)(mapped ? *state + SHAPE_MAPPED_ONE : *state - SHAPE_MAPPED_ONE);
     }
     ashlar_lock_give(&pool->lock, interrupts);
 }
 
+void ashlar_frames_note_mapped(struct ashlar_frames *pool, ashlar_pfn frame)
+{
+    count_mapping(pool, frame, true);
+}
+
 void ashlar_frames_note_unmapped(struct ashlar_frames *pool, ashlar_pfn frame)
 {
-    if (!ASHLAR_DEBUG) {
-        return;
-    }
-    uintptr_t interrupts = ashlar_lock_take(&pool->lock);
-    uint8_t *state = state_of(pool, frame);
-    if (state != NULL && *state < SHAPE_MAPPED_MANY && *state >= SHAPE_MAPPED_ONE) {
-        *state = (uint8_t)(*state - SHAPE_MAPPED_ONE);
-    }
-    ashlar_lock_give(&pool->lock, interrupts);
+    count_mapping(pool, frame, false);
 }

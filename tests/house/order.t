@@ -4,9 +4,11 @@
 
 NAME.c and NAME.h are one file here. A file needs another if it includes its header, or if its object refers to a symbol,
 code or data, that the other's object defines; all kernels' objects are looked at, and what any of them needs counts.
-The simulated machine's files have no list, but no circle either. There is no exception list.
+The simulated machine's files have no list, but no circle either. A floor's internal.h has structures, and no function: what a
+file offers stands in a header of its name. There is no exception list.
 """
 import os
+import subprocess
 import tempfile
 
 from house import INCLUDE, KERNELS, Tap, floor_files, floors, objects, plant, resolve, run, sources, symbols
@@ -83,8 +85,16 @@ def order_problems(listed, present, needs):
                        if set(edge) <= set(names) and rank[edge[1]] > rank[edge[0]]]
 
 
+def functions_in(paths):
+    """What universal-ctags takes for a function in these headers, declared or defined."""
+    result = subprocess.run(["ctags", "--languages=C", "--langmap=C:.c.h", "--kinds-C=fp", "-x", "-L", "-"],
+                            input="\n".join(paths), stdout=subprocess.PIPE, text=True, check=True)
+    return ["%s is in %s" % (line.split()[0], line.split()[3]) for line in result.stdout.splitlines()]
+
+
 BAD_TREE = {
     "src/FLOORS": "base x.h\n  low   the bottom\n  high  the top\n\nleap  # nothing of its own\n  gone  what left\n  data\n  data  again\n",
+    "src/base/internal.h": "struct field {\n    int (*hook)(int x);\n};\nint offer(int x);\n",
     "src/base/low.c": "void high(void);\nvoid low(void);\nvoid low(void) { high(); }\n",
     "src/base/high.c": "void high(void);\nvoid high(void) {}\n",
     "src/leap/new.h": '#include "leap/data.h"\n',
@@ -114,8 +124,11 @@ def own_test(tap):
         tap.ok([] if [name for name, _ in floors()] == ["base", "leap"] else "it was not", "a floor's line is told from a file's")
         needs = needs_of("src/base", ["sample"])
         problems = order_problems(lists["base"], files_of("src/base"), needs)
-        tap.ok([] if problems == ["low needs high: high: it stands above"] else problems, "a call upward is noticed")
+        tap.ok([] if problems == ["internal is not in the list", "low needs high: high: it stands above"]
+               else problems, "a call upward is noticed")
         tap.ok(circle_problems(needs), "what goes upward only is no circle")
+        problems = functions_in(["src/base/internal.h"])
+        tap.ok([] if problems == ["offer is in src/base/internal.h"] else problems, "a function of internal.h is noticed")
         needs = needs_of("src/leap", ["sample"])
         circles = list(circle_problems(needs))
         tap.ok([] if len(circles) == 1 and circles[0].startswith("a circle of 2 files: data, new") else circles,
@@ -138,6 +151,7 @@ def main():
         needs = needs_of(folder, KERNELS)
         tap.ok(circle_problems(needs), "%s: no circle of files" % floor)
         tap.ok(order_problems(lists[floor], files_of(folder), needs), "%s: its files in the order of src/FLOORS" % floor)
+    tap.ok(functions_in(sources("src/*/internal.h")), "internal.h has no function")
     missing = [build for build in SIM_BUILDS if not objects(build, "sim")]
     tap.ok(["no objects in build/" + build for build in missing], "sim: objects to look at")
     tap.ok(circle_problems(needs_of("sim", SIM_BUILDS)), "sim: no circle of files")
