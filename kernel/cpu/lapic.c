@@ -37,7 +37,7 @@ static volatile uint32_t *at(unsigned offset)
 bool lapic_map(ashlar_phys physical)
 {
     return ashlar_kva_map_mmio(physical, LAPIC_BYTES, ASHLAR_MAP_WRITE | ASHLAR_MAP_CACHE_UC, "local APIC",
-                                 &registers) == ASHLAR_OK;
+                               &registers) == ASHLAR_OK;
 }
 
 void lapic_enable(unsigned spurious_vector, bool first)
