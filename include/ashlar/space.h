@@ -84,7 +84,7 @@ struct ashlar_space_layout {
     ashlar_vpn array_first; /* the kernel's own page tables, one behind the other; 0 pages where all RAM is mapped */
     size_t array_pages;
     const struct ashlar_area *areas; /* as asked for, in their places */
-    unsigned area_count;
+    size_t area_count;
     size_t table_frames; /* frames of page tables made by lay */
     size_t area_frames;  /* frames that lay put behind areas */
 };

@@ -87,7 +87,7 @@ static int run_space(unsigned count, char **words)
     print_area("all of it", layout->kernel_first, layout->kernel_pages);
     print_area("general ranges: heap, MMIO, spans", layout->arena_first, layout->arena_pages);
     print_area("linear array of the kernel's page tables", layout->array_first, layout->array_pages);
-    for (unsigned i = 0; i < layout->area_count; i++) {
+    for (size_t i = 0; i < layout->area_count; i++) {
         print_area(layout->areas[i].name, layout->areas[i].first, layout->areas[i].pages);
     }
     print("  %zu spaces, %zu ranges, %zu stacks, %lu KiB of addresses free (largest run %lu KiB)\n", stats.spaces,

@@ -72,6 +72,17 @@ static void test_ranges(void)
     world_ok("ranges");
 }
 
+/* place_of fills it with ones before it asks. */
+static bool is_untouched(const struct ashlar_place *place)
+{
+    const unsigned char *bytes = (const unsigned char *)place;
+    size_t i = 0;
+    while (i < sizeof *place && bytes[i] == 0xff) {
+        i++;
+    }
+    return i == sizeof *place;
+}
+
 /* It says so, and writes nothing. */
 static void test_elsewhere(void)
 {
@@ -83,12 +94,10 @@ static void test_elsewhere(void)
                                    world_address(k->arena_first + k->arena_pages),
                                    world_address(k->stacks_first - 1u),
                                    world_address(k->stacks_first + k->stacks_pages)};
-    struct ashlar_place place, untouched;
-    memset(&untouched, 0xff, sizeof untouched);
+    struct ashlar_place place;
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         bool known = place_of(addresses[i], &place);
-        ok(!known && memcmp(&place, &untouched, sizeof place) == 0, "%s: %p is for the floor below to tell", world.name,
-           (void *)addresses[i]);
+        ok(!known && is_untouched(&place), "%s: %p is for the floor below to tell", world.name, (void *)addresses[i]);
     }
     place_is(world_address(k->arena_first + k->arena_pages - 1u), ASHLAR_PLACE_FREE, "kernel space that nobody holds",
              0, 0);
