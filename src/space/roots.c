@@ -47,7 +47,7 @@ COLD size_t ashlar_slots_copy(void *root)
     return added;
 }
 
-/* Copy the reference root's kernel slots and what is pending, and ashlar_roots_join the list, in one critical section: whoever
+/* Copy the reference root's kernel slots and what is pending, and join the list, in one critical section: whoever
  * changes the reference from here on finds this root in the list. */
 COLD void ashlar_roots_join(struct ashlar_space *space, void *root)
 {
