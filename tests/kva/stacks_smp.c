@@ -14,25 +14,30 @@
 
 #define LONG_PAGES 4u /* and two guards */
 #define SHORT_PAGES 2u
-#define LONG_MOST (WORLD_STACK_PAGES / (LONG_PAGES + 2u))
 #define LEFT 8u /* long ones that are given back: as many as may be kept ready, and two for each CPU */
+#define OTHER_PAGES (WORLD_STACK_PAGES - LEFT * (LONG_PAGES + 2u) - 2u)
 #define ROUNDS 4u
 
 static struct {
     bool is_up;
-    uintptr_t held[LONG_MOST];
-    unsigned count;
+    uintptr_t other;
     char problem[200];
 } run;
 
-/* Fill the arena, and give some of it back: that waits for a purge, or is kept ready. */
+/* One takes all of the arena but for the long ones, and those are given back: they wait for a purge, or are kept ready. */
 static void fill_arena(bool purged)
 {
-    while (run.count < LONG_MOST && ashlar_kva_take_stack(LONG_PAGES, "long", &run.held[run.count]) == ASHLAR_OK) {
-        run.count++;
+    uintptr_t tops[LEFT];
+    ashlar_status status = ashlar_kva_take_stack(OTHER_PAGES, "other", &run.other);
+    for (unsigned i = 0; i < LEFT && status == ASHLAR_OK; i++) {
+        status = ashlar_kva_take_stack(LONG_PAGES, "long", &tops[i]);
     }
-    for (unsigned i = 0; i < LEFT && run.count != 0; i++) {
-        ashlar_kva_give_stack(run.held[--run.count]);
+    if (status != ASHLAR_OK) {
+        snprintf(run.problem, sizeof run.problem, "the arena is not filled: %s", ashlar_status_text(status));
+        return;
+    }
+    for (unsigned i = 0; i < LEFT; i++) {
+        ashlar_kva_give_stack(tops[i]);
     }
     if (purged) {
         (void)ashlar_kva_purge();
@@ -78,9 +83,7 @@ static void cpu_body(void *context)
 
 static void settle(void)
 {
-    while (run.count != 0) {
-        ashlar_kva_give_stack(run.held[--run.count]);
-    }
+    ashlar_kva_give_stack(run.other);
     (void)ashlar_kva_purge();
     const char *broken = world_audit();
     broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
