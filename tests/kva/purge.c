@@ -41,6 +41,7 @@ static void test_waits(void)
     before -= world_stats().kernel_table_frames - tables; /* those stay */
     ashlar_vpn page = first[1];
     is_u(world_access(0, world_address(page), &(uint32_t){7}, SIM_WRITE), 0, "%s: a range can be written", world.name);
+    is_u(world_read(1, page, 0), 7, "%s: and read by the other CPU", world.name);
     struct ashlar_space_stats stats = world_stats();
     uint64_t purges = world_kva_stats().purges;
     give_many(3);
@@ -51,8 +52,11 @@ static void test_waits(void)
     (void)ashlar_kva_explain(world_address(page), &place);
     ok(place.kind == ASHLAR_PLACE_FREE && strstr(place.name, "given back") != NULL && !place.mapped,
        "%s: the address explains itself as given back", world.name);
+    is_u(world_stats().kicks, stats.kicks, "%s: and nobody is asked", world.name);
     is_u(ashlar_kva_purge(), 15, "%s: a purge says how many pages it released", world.name);
     is_u(free_now(), before, "%s: the frames are back", world.name);
+    is_u(world_stats().kicks, stats.kicks + 1u, "%s: the other CPU was asked, once", world.name);
+    ok(!sim_tlb_has(1, world_address(page)), "%s: [fault 48] and does not know the page any more", world.name);
     is_u(world_kva_stats().purges, purges + 1u, "%s: by one flush", world.name);
     is_u(ashlar_kva_purge(), 0, "%s: then there is nothing left", world.name);
     world_ok("purge");
