@@ -105,7 +105,7 @@ static const char *run_seed(const struct world_format *format, ashlar_sharing_po
 /* The policy makes no difference: tables for stacks exist from boot. */
 static void run_seeds(const struct world_format *format, ashlar_sharing_policy policy)
 {
-    unsigned long seeds = tap_seeds(1500);
+    unsigned long seeds = tap_seeds(500);
     if (policy == ASHLAR_SHARING_PREALLOCATE || getenv("ASHLAR_POLICY") != NULL) {
         ok(world_seeds(format, policy, seeds, run_seed), "%s: nobody is refused what there is enough of (%lu seeds)",
            ashlar_paging_name(format->paging), seeds);
