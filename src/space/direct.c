@@ -26,12 +26,6 @@
 
 #define GIB_PAGES ((size_t)1 << 18)
 
-/* Frames that were carved of RAM: they are the map's no longer. */
-struct carved_frames {
-    ashlar_pfn first;
-    size_t frames;
-};
-
 struct ram_run {
     ashlar_pfn first;
     size_t frames;
@@ -96,16 +90,16 @@ COLD static size_t direct_step_at(const struct ashlar_paging *paging, unsigned l
     return step < left ? step : left;
 }
 
-COLD size_t ashlar_direct_count_tables(const struct ashlar_space_options *options, ashlar_vpn direct_first)
+COLD size_t ashlar_direct_count_tables(const struct ashlar_space_options *options, ashlar_vpn direct_first,
+                                       struct carved_frames carved)
 {
     const struct ashlar_paging *paging = options->paging;
-    const struct carved_frames none = {0, 0};
     unsigned top = ashlar_paging_levels(paging);
     bool ahead = ashlar_sharing_rows[options->policy].step == SHARING_ALL;
     ashlar_vpn last[PAGING_LEVELS_MAX + 1u] = {0};
     size_t tables = 0, index = 0;
     struct ram_run run;
-    while (ashlar_direct_is_wanted(options) && next_ram_run(options->map, &none, &index, &run)) {
+    while (ashlar_direct_is_wanted(options) && next_ram_run(options->map, &carved, &index, &run)) {
         for (size_t step; run.frames != 0; run.first += step, run.frames -= step) {
             ashlar_vpn page = direct_first + run.first;
             unsigned level = ashlar_level_for(paging, page, run.first, run.frames, largest_level(options));
@@ -140,9 +134,8 @@ COLD static void map_ram_run(struct ashlar_builder *builder, struct ram_run run)
     ashlar_cursor_end(&cursor);
 }
 
-COLD void ashlar_direct_build(struct ashlar_builder *builder, ashlar_pfn carve_first, size_t carve_frames)
+COLD void ashlar_direct_build(struct ashlar_builder *builder, struct carved_frames carved)
 {
-    const struct carved_frames carved = {carve_first, carve_frames};
     size_t index = 0;
     struct ram_run run;
     while (ashlar_half.layout.direct_pages != 0 && next_ram_run(ashlar_half.options.map, &carved, &index, &run)) {

@@ -12,10 +12,17 @@ static inline bool ashlar_direct_is_wanted(const struct ashlar_space_options *op
     return sizeof(uintptr_t) > 4u && options->map != NULL && ashlar_paging_virtual_bits(options->paging) > 32u;
 }
 
+/* Frames that were carved of RAM: they are the map's no longer, and are mapped with the rest of it. */
+struct carved_frames {
+    ashlar_pfn first;
+    size_t frames; /* 0: nothing is carved yet */
+};
+
 /* Addresses that the direct map takes; those of frames above the RAM in its last GiB stay empty. */
 size_t ashlar_direct_pages(const struct ashlar_space_options *options);
-/* Tables that it needs beside those that the policy makes ahead. Asked before anything is carved. */
-size_t ashlar_direct_count_tables(const struct ashlar_space_options *options, ashlar_vpn direct_first);
-void ashlar_direct_build(struct ashlar_builder *builder, ashlar_pfn carve_first, size_t carve_frames);
+/* Tables that it needs beside those that the policy makes ahead: as many before the carve as behind it. */
+size_t ashlar_direct_count_tables(const struct ashlar_space_options *options, ashlar_vpn direct_first,
+                                  struct carved_frames carved);
+void ashlar_direct_build(struct ashlar_builder *builder, struct carved_frames carved);
 
 #endif

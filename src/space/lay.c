@@ -122,7 +122,7 @@ COLD static size_t tables_up_to_image(const struct ashlar_space_options *options
 }
 
 COLD static size_t count_layout_tables(const struct ashlar_space_options *options,
-                                       const struct ashlar_space_layout *layout)
+                                       const struct ashlar_space_layout *layout, struct carved_frames carved)
 {
     unsigned top = ashlar_paging_levels(options->paging);
     size_t tables = 1u; /* the root */
@@ -130,18 +130,26 @@ COLD static size_t count_layout_tables(const struct ashlar_space_options *option
         bool ahead = level == top - 1u && ashlar_sharing_rows[options->policy].step == SHARING_ALL;
         tables += tables_up_to_image(options, level, ahead ? options->kernel_first : layout->fixed_first);
     }
-    return ashlar_direct_is_wanted(options) ? tables + ashlar_direct_count_tables(options, layout->direct_first)
+    return ashlar_direct_is_wanted(options) ? tables + ashlar_direct_count_tables(options, layout->direct_first, carved)
                                             : tables;
 }
 
-COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
+/* The same before and after the carve. */
+COLD static ashlar_status count_lay_frames(const struct ashlar_space_options *options, struct carved_frames carved,
+                                           size_t *frames)
 {
     struct ashlar_space_layout layout;
     ashlar_status status = ashlar_sharing_is_built(options->policy) ? plan_layout(options, &layout) : ASHLAR_REFUSED;
     if (status == ASHLAR_OK) {
-        *frames = count_layout_tables(options, &layout) + layout.area_frames;
+        *frames = count_layout_tables(options, &layout, carved) + layout.area_frames;
     }
     return status;
+}
+
+COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
+{
+    const struct carved_frames none = {0, 0};
+    return count_lay_frames(options, none, frames);
 }
 
 /* All tables that PREALLOCATE makes are weighed: its own, and those of the fixed area, which every policy has. */
@@ -246,14 +254,13 @@ COLD static void build_array(void)
 }
 
 /* All of it, seen through windows; the root is not in use yet. */
-COLD static void build_half(struct ashlar_builder *builder, size_t carve_frames)
+COLD static void build_half(struct ashlar_builder *builder, struct carved_frames carved)
 {
-    ashlar_pfn first = builder->next;
     build_all_tables(builder);
     build_areas(builder);
     build_array();
     if (ashlar_direct_is_wanted(&ashlar_half.options)) {
-        ashlar_direct_build(builder, first, carve_frames);
+        ashlar_direct_build(builder, carved);
     }
 }
 
@@ -278,8 +285,9 @@ COLD static void begin_half(const struct ashlar_space_options *options)
 COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn carve_first,
                                     size_t carve_frames, struct ashlar_space_layout *layout)
 {
+    const struct carved_frames carved = {carve_first, carve_frames};
     struct ashlar_builder builder = {carve_first, 0};
-    ashlar_status status = ashlar_space_footprint_frames(options, &builder.left);
+    ashlar_status status = count_lay_frames(options, carved, &builder.left);
     if (status != ASHLAR_OK) {
         return status;
     }
@@ -287,7 +295,7 @@ COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, 
                  builder.left);
     begin_half(options);
     ashlar_port_pin();
-    build_half(&builder, carve_frames);
+    build_half(&builder, carved);
     ashlar_port_set_root(ashlar_half.root);
     ashlar_port_unpin();
     if (ashlar_half.layout.array_pages != 0) {

@@ -289,12 +289,44 @@ static void test_large(const struct world_format *format, uint64_t ram_bytes, bo
     world_ok("large pages: %llu MiB", (unsigned long long)(ram_bytes >> 20));
 }
 
+/* --- RAM in pieces ---------------------------------------------------------------------- */
+
+/* The highest RAM is a piece of its own, of so many frames, a few frames behind a multiple of 2 MiB. */
+static void prepare_pieces(const struct world_format *format, size_t frames)
+{
+    ashlar_phys high = 96u * MIB + 3u * 4096u;
+    prepare(format, 128u * MIB);
+    empty_map();
+    ashlar_memmap_add(&world.map, MIB, 31u * MIB, ASHLAR_MEMMAP_USABLE);
+    ashlar_memmap_add(&world.map, high, (ashlar_phys)frames * 4096u, ASHLAR_MEMMAP_USABLE);
+}
+
+/* Boot carves from the highest piece; little is left of it, or nothing. What is carved is mapped with the rest of RAM, and
+ * its tables were counted. */
+static void test_pieces(const struct world_format *format)
+{
+    bool emptied = false;
+    prepare_pieces(format, 4096u);
+    up();
+    size_t most = booted.carve_frames; /* it takes more bookkeeping than what follows */
+    for (size_t frames = most - 4u; frames <= most; frames++) {
+        prepare_pieces(format, frames);
+        up();
+        emptied = emptied || booted.carve_frames == frames;
+        check_parts();
+        check_heap();
+        world_ok("a piece of %zu frames, %zu are carved", frames, booted.carve_frames);
+    }
+    ok(emptied, "%s: one was carved as a whole", world.name);
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
         test_sizes(format);
         test_choices(format);
+        test_pieces(format);
         test_bad_maps(format);
         test_bad_options(format);
         test_twice(format);
