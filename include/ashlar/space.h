@@ -93,7 +93,8 @@ struct ashlar_space_layout {
 ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_options *options, size_t ram_frames);
 
 /* Frames that lay takes for tables, and behind areas that bring none. Pure.
- * ASHLAR_BAD_ARGUMENT: kernel_first is no multiple of 4 MiB, or the areas do not fit below the image;
+ * ASHLAR_BAD_ARGUMENT: kernel_first is no multiple of 4 MiB, the areas do not fit below the image, or one has more
+ * behind it than it has pages;
  * ASHLAR_REFUSED: the policy is not built in, or is AUTO. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames);
 

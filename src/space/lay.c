@@ -60,6 +60,19 @@ COLD static size_t array_pages(const struct ashlar_space_options *options, ashla
     return pages;
 }
 
+/* Can these be, side by side in so many pages? Then their sums are sane, too. */
+COLD static bool areas_fit(const struct ashlar_space_options *options, size_t room)
+{
+    for (unsigned i = 0; i < options->area_count; i++) {
+        const struct ashlar_area *area = &options->areas[i];
+        if (area->backed_pages > area->pages || area->pages >= room) {
+            return false;
+        }
+        room -= area->pages + GAP_PAGES;
+    }
+    return true;
+}
+
 /* Pages of all areas, with the gaps between them. */
 COLD static size_t area_pages(const struct ashlar_space_options *options)
 {
@@ -88,7 +101,7 @@ COLD static ashlar_status plan_layout(const struct ashlar_space_options *options
     size_t slot_pages = (size_t)1 << ashlar_slot_shift(paging);
     size_t fixed_most = slot_pages > FIXED_PAGES_MAX ? slot_pages : FIXED_PAGES_MAX;
     if (first % FIRST_ALIGN_PAGES != 0 || first >= end || end > last_page ||
-        (first >> ashlar_slot_shift(paging)) < ashlar_paging_kernel_slot(paging)) {
+        (first >> ashlar_slot_shift(paging)) < ashlar_paging_kernel_slot(paging) || !areas_fit(options, end - first)) {
         return ASHLAR_BAD_ARGUMENT;
     }
     memset(layout, 0, sizeof *layout);

@@ -18,7 +18,8 @@ COLD static bool place_area(ashlar_vpn page, struct ashlar_place *place)
     for (unsigned i = 0; i < options->area_count; i++) {
         const struct ashlar_area *area = &options->areas[i];
         if (page - area->first < area->pages) {
-            ashlar_place_set(place, ASHLAR_PLACE_FIXED, area->name, area->first, area->pages);
+            const char *name = area->name != NULL ? area->name : "without a name";
+            ashlar_place_set(place, ASHLAR_PLACE_FIXED, name, area->first, area->pages);
             return true;
         }
     }

@@ -138,6 +138,30 @@ static ashlar_status footprint_of(const struct ashlar_space_options *options)
     return status;
 }
 
+/* Areas that no layout can hold: also where their sum is small again. */
+static void test_bad_areas(void)
+{
+    struct ashlar_space_options o = world.options;
+    struct ashlar_area areas[WORLD_AREAS + 1u];
+    const size_t half = (size_t)1 << (sizeof(size_t) * 8u - 1u);
+    o.areas = areas;
+    memcpy(areas, world.areas, sizeof areas);
+    areas[0].pages = areas[1].pages = half;
+    is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: two areas of half of all there could be", world.name);
+    memcpy(areas, world.areas, sizeof areas);
+    areas[1].pages = ~(size_t)0;
+    is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: one that takes no page, counted with its gap", world.name);
+    memcpy(areas, world.areas, sizeof areas);
+    areas[1].backed_pages = areas[1].pages + 1u;
+    is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: one with more behind it than it has pages", world.name);
+    memcpy(areas, world.areas, sizeof areas);
+    areas[CARVE].backed_pages = areas[CARVE].pages + 2u;
+    is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: or with more of its own frames", world.name);
+    o.areas = NULL;
+    o.area_count = 0;
+    is_u(footprint_of(&o), ASHLAR_OK, "%s: nobody need want any", world.name);
+}
+
 static void test_misuse(const struct world_format *format)
 {
     struct ashlar_space_options o;
@@ -162,6 +186,7 @@ static void test_misuse(const struct world_format *format)
     memcpy(areas, world.areas, sizeof areas);
     areas[0].pages = o.image_first - o.kernel_first;
     is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: stacks that leave no arena", world.name);
+    test_bad_areas();
     o = world.options;
     o.policy = ASHLAR_SHARING_AUTO;
     is_u(footprint_of(&o), ASHLAR_REFUSED, "%s: AUTO is no policy to lay", world.name);

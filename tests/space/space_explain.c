@@ -56,6 +56,16 @@ static void test_mapped(void)
     world_ok("mapped");
 }
 
+/* A name that nobody has given does not fault a second time. */
+static void test_nameless(void)
+{
+    struct ashlar_area *stacks = &world.areas[0];
+    const char *was = stacks->name;
+    stacks->name = NULL;
+    place_is(world_address(stacks->first) + 3u, ASHLAR_PLACE_FIXED, "without a name", 3, 0);
+    stacks->name = was;
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -63,6 +73,7 @@ int main(void)
         world_start_usual(format);
         test_places();
         test_mapped();
+        test_nameless();
         sim_set_context(ASHLAR_CONTEXT_NMI);
         test_places();
         sim_set_context(ASHLAR_CONTEXT_THREAD);
