@@ -123,6 +123,13 @@ static void choose_growth(struct boot_plan *plan)
     }
 }
 
+/* More than there are, rather than too few, where the product is too much for a word. */
+static size_t stack_pages(const struct boot_plan *plan)
+{
+    size_t stacks = plan->boot->stacks != 0 ? plan->boot->stacks : STACKS_USUAL;
+    return stacks <= ~(size_t)0 / STACK_PAGES ? stacks * STACK_PAGES : ~(size_t)0;
+}
+
 static void choose_options(struct boot_plan *plan)
 {
     const struct ashlar_boot *boot = plan->boot;
@@ -142,8 +149,7 @@ static void choose_options(struct boot_plan *plan)
     space->image_pages = to_pages(boot->image_bytes);
     space->areas = plan->areas;
     space->area_count = CARVE_AREA + 1u;
-    ashlar_kva_areas(space->image_first - space->kernel_first,
-                     (boot->stacks != 0 ? boot->stacks : STACKS_USUAL) * STACK_PAGES, plan->areas);
+    ashlar_kva_areas(space->image_first - space->kernel_first, stack_pages(plan), plan->areas);
 }
 
 /* The heap's range is three quarters of what the general arena can be at most; what else there is takes a part of the

@@ -223,6 +223,9 @@ static void test_bad_options(const struct world_format *format)
     boot.stacks = (size_t)1 << (sizeof(size_t) == 8 ? 40 : 18);
     fails_with(format, "cannot hold", "stacks for which there is no room");
     prepare(format, 64u * MIB);
+    boot.stacks = ~(size_t)0 / 6u + 2u;
+    fails_with(format, "cannot hold", "so many that their pages are few again");
+    prepare(format, 64u * MIB);
     boot.policy = (ashlar_sharing_policy)9;
     fails_with(format, "is not built in", "a policy that there is not");
     prepare(format, 64u * MIB);
