@@ -63,10 +63,11 @@ void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted
 
 /* A page fault: error is the CPU's error code (Intel SDM vol. 3, 4.7). Nonzero: try the access again. It asks each floor for
  * its share: demand regions, what the sharing policy left out of a root, what another CPU has mapped meanwhile. Takes no
- * lock but, for a demand page, that of the frames. Any context but NMI. */
+ * lock but, for a demand page, that of the frames. Any context but NMI, and before boot as well: 0. */
 int ashlar_fault(uintptr_t address, unsigned error);
 
-/* What is this address? Takes no lock; may be called from any fault handler, on the double-fault stack as well. */
+/* What is this address? Takes no lock; may be called from any fault handler, on the double-fault stack as well, and before
+ * boot. */
 void ashlar_explain(uintptr_t address, struct ashlar_place *place);
 /* The same as one line: "guard page of stack worker3, 24 bytes below it". */
 void ashlar_explain_text(uintptr_t address, char *text, size_t bytes);

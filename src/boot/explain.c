@@ -13,9 +13,14 @@
 #include "base/format.h"
 #include <stdbool.h>
 
+/* A fault may come before the floors are up: one that is not cannot be asked. */
 COLD void ashlar_explain(uintptr_t address, struct ashlar_place *place)
 {
-    if (!ashlar_kva_explain(address, place)) {
+    static const struct ashlar_place unknown = {.kind = ASHLAR_PLACE_FREE,
+                                                .name = "an address before boot has laid out any"};
+    if (ashlar_space_layout()->kernel_pages == 0) {
+        *place = unknown;
+    } else if (ashlar_kva_layout()->kernel_pages == 0 || !ashlar_kva_explain(address, place)) {
         (void)ashlar_space_explain(address, place);
     }
 }

@@ -6,10 +6,13 @@
  * kernel that boots are those. What is left are tables that this root or this
  * CPU does not know yet; and if another CPU has brought a demand page meanwhile,
  * the tables say so, too.
+ *
+ * A handler may be there before the floors are: one that is not up has no answer.
  */
 #include <ashlar/boot.h>
 
 int ashlar_fault(uintptr_t address, unsigned error)
 {
-    return ashlar_kva_fault(address, error) != 0 || ashlar_space_fault(address, error) != 0;
+    return (ashlar_kva_layout()->kernel_pages != 0 && ashlar_kva_fault(address, error) != 0) ||
+           (ashlar_space_layout()->kernel_pages != 0 && ashlar_space_fault(address, error) != 0);
 }

@@ -72,14 +72,45 @@ static void test_nobody(void)
     world_ok("nobody's");
 }
 
+/* A handler may be installed before anything is laid out: there is nothing to mend, and nothing to tell. */
+static void test_before(void)
+{
+    static const uintptr_t addresses[] = {0, 0x5000, (uintptr_t)0x12345678, ~(uintptr_t)0 >> 1,
+                                          ~(uintptr_t)0 - 0x7ffffffu};
+    char text[80];
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        struct ashlar_place place;
+        memset(&place, 0xff, sizeof place);
+        ok(ashlar_fault(addresses[i], 0) == 0 && ashlar_fault(addresses[i], 2) == 0, "0x%lx is nobody's to mend",
+           (unsigned long)addresses[i]);
+        ashlar_explain(addresses[i], &place);
+        ok(place.kind == ASHLAR_PLACE_FREE && place.mapped == 0 && place.offset == 0, "nor anybody's to explain");
+        is_str(place.name, "an address before boot has laid out any", "and told so");
+        ashlar_explain_text(addresses[i], text, sizeof text);
+        is_str(text, place.name, "in words as well");
+    }
+}
+
+/* Laid out, but there are no ranges yet: what the tables know is told. */
+static void test_without_ranges(void)
+{
+    char text[80];
+    memset(&ashlar_kva, 0, sizeof ashlar_kva);
+    ok(!mends(world.image_address, 3) && !mends(0x5000, 6), "%s: nothing to mend before there are ranges", world.name);
+    ashlar_explain_text(world.image_address + 0x1234u, text, sizeof text);
+    is_str(text, "kernel image + 0x1234", "but what lay laid is known");
+}
+
 int main(void)
 {
+    test_before();
     FOR_EACH_FORMAT(format)
     {
         start(format);
         test_slot();
         test_demand();
         test_nobody();
+        test_without_ranges();
     }
     return done_testing();
 }
