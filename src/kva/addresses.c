@@ -3,10 +3,11 @@
  *
  * A take may want a frame, for descriptors; or addresses, which wait for a flush
  * or are kept ready for their next user. What is missing is fetched, and the
- * take tried again:
+ * take tried again. Ranges that come back bring their descriptors, so that where
+ * no frame is to be had they serve as well:
  *
- *     take ── no descriptor ──> feed ──┐         ── no addresses ──> recover ──┐
- *       ^──────────────────────────────┴───────────────────────────────────────┘
+ *     take ── no descriptor ──> feed ── no frame ──> recover <── no addresses ── take
+ *       ^────────────────────────┴──────────────────────┘
  *
  * Cost: O(1), and what recovering costs.
  */
@@ -23,8 +24,11 @@ COLD ashlar_status ashlar_addresses_take(struct arena *arena, const struct range
     do {
         uintptr_t seen = ashlar_purge_returns();
         status = ashlar_arena_take(arena, request, info);
-        again = (status == ASHLAR_NO_FRAMES && ashlar_arena_feed(arena) == ASHLAR_OK) ||
-                (status == ASHLAR_NO_ADDRESSES && ashlar_purge_recover(arena, seen));
+        if (status == ASHLAR_NO_FRAMES) {
+            again = ashlar_arena_feed(arena) == ASHLAR_OK || ashlar_purge_recover(arena, seen);
+        } else {
+            again = status == ASHLAR_NO_ADDRESSES && ashlar_purge_recover(arena, seen);
+        }
     } while (again);
     return status;
 }

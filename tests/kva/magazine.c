@@ -112,6 +112,30 @@ static void test_across(void)
     is_u(world_free_frames() + world_stats().kernel_table_frames, before, "%s: no frame is lost", world.name);
 }
 
+/* No frame for descriptors is left: ranges that are kept ready have some. */
+static void test_descriptors(void)
+{
+    static ashlar_pfn frames[32768];
+    size_t taken = 0;
+    ashlar_vpn addresses;
+    ashlar_status status;
+    take_many(MANY, 5);
+    give_many(MANY);
+    (void)ashlar_kva_purge();
+    ok(ashlar_kva.general.kept_count > MANY / 2u, "%s: ranges are kept ready, each with its descriptor", world.name);
+    while (taken < sizeof frames / sizeof frames[0] &&
+           ashlar_frames_take_bulk(world.pool, &frames[taken], 1, ASHLAR_FRAMES_MAY_USE_RESERVE) == ASHLAR_OK) {
+        taken++;
+    }
+    do {
+        status = ashlar_kva_reserve(1, 2, "one", &addresses);
+    } while (status == ASHLAR_OK);
+    is_u(status, ASHLAR_NO_FRAMES, "%s: no frame for descriptors, and no descriptor", world.name);
+    is_u(ashlar_kva.general.kept_count, 0, "%s: and none is kept with a range that nobody uses", world.name);
+    ashlar_frames_give_bulk(world.pool, frames, taken);
+    world_ok("descriptors");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -121,6 +145,7 @@ int main(void)
         test_sizes();
         test_share();
         test_across();
+        test_descriptors();
     }
     return done_testing();
 }
