@@ -117,7 +117,7 @@ struct ashlar_reliever {
     struct ashlar_reliever *volatile next;
     struct ashlar_token token;
 };
-/* Asked after those that are there already. Never taken off. */
+/* Asked after those that are there already. Never taken off; fatal if it is there. */
 void ashlar_frames_add_reliever(struct ashlar_frames *pool, struct ashlar_reliever *reliever);
 
 /* Ask whoever has registered, until one gives something. Nonzero: something came free since the call began, so try again.

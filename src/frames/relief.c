@@ -21,18 +21,21 @@
 #include "frames/internal.h"
 
 #include "base/atomic.h"
+#include "base/check.h"
 #include "base/token.h"
 #include "base/wait.h"
 
 COLD void ashlar_frames_add_reliever(struct ashlar_frames *pool, struct ashlar_reliever *reliever)
 {
-    reliever->next = NULL;
-    reliever->token.taken = 0;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     struct ashlar_reliever *volatile *link = &pool->relievers;
     while (*link != NULL) {
+        ASHLAR_CHECK(*link != reliever, "frames: reliever %p registered a second time, by %p", (void *)reliever,
+                     ASHLAR_CALLER());
         link = &(*link)->next;
     }
+    reliever->next = NULL;
+    reliever->token.taken = 0;
     __atomic_store_n(link, reliever, __ATOMIC_RELEASE);
     ashlar_lock_give(&pool->lock, interrupts);
 }
