@@ -38,6 +38,11 @@ void sim_set_context(unsigned context)
     self.context = context;
 }
 
+unsigned sim_context(void)
+{
+    return self.context;
+}
+
 bool sim_interrupts_are_off(void)
 {
     return self.interrupts_off;
@@ -114,7 +119,8 @@ void ashlar_port_irq_restore(uintptr_t saved)
 
 unsigned ashlar_port_context(void)
 {
-    return self.context | (self.interrupts_off ? ASHLAR_CONTEXT_IRQS_OFF : 0u);
+    return self.context | (self.interrupts_off ? ASHLAR_CONTEXT_IRQS_OFF : 0u) |
+           (self.pins != 0 ? ASHLAR_CONTEXT_NO_SLEEP : 0u);
 }
 
 void ashlar_port_fatal(const char *message)

@@ -19,7 +19,7 @@
  *   mmu        an access: what is kept, else a walk
  *   fault      the host's faults become accesses
  *   access     loads and stores of shared words, through the store buffers (yield.h)
- *   schedule   CPUs as coroutines, switched by a seed (schedule.h)
+ *   schedule   CPUs and their threads as coroutines, switched by a seed (schedule.h)
  *   frame      a frame changes hands: who knows it still?
  *   start      the machine is turned on
  *   port       the library's port, where memory and MMU serve it

@@ -13,8 +13,12 @@
 
 void sim_set_cpu(unsigned cpu);
 
-/* What ashlar_port_context says: one of ASHLAR_CONTEXT_*; IRQS_OFF is added by itself from the interrupt flag. */
+/* What ashlar_port_context says: one of ASHLAR_CONTEXT_*; IRQS_OFF is added by itself from the interrupt flag,
+ * NO_SLEEP while pinned. */
 void sim_set_context(unsigned context);
+
+/* What it was told last. */
+unsigned sim_context(void);
 
 /* Interrupts off, as seen by the code under test? */
 bool sim_interrupts_are_off(void);

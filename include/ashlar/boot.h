@@ -11,6 +11,7 @@
 
 #include <ashlar/heap.h>
 #include <ashlar/kva.h>
+#include <ashlar/port.h>
 
 ASHLAR_BEGIN_DECLS
 
@@ -36,6 +37,7 @@ struct ashlar_boot {
     size_t stacks;          /* kernel stacks of 4 pages that fit; default 128 */
     ashlar_sharing_policy policy;
     ashlar_kick kick; /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */
+    struct ashlar_waiting waiting; /* how a thread waits for another; all NULL: what ashlar_wait_by said before */
 };
 
 /* What boot brought up, and where each floor's bookkeeping went. */

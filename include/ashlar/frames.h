@@ -111,8 +111,9 @@ struct ashlar_reliever {
      * held, by one thread at a time. It may wait, but for nothing that somebody who is short may hold. */
     size_t (*relieve)(void *context);
     void *context;
-    /* Nonzero: it may take memory itself. Then it is passed by, rather than waited for, while it is at work: so what it
-     * takes cannot end in itself. */
+    /* Nonzero: it may take memory itself. Then a thread that is called by such a one does not wait for it, but passes it
+     * by while it is at work: so what it takes cannot end in itself. Others wait for it, if the kernel marks threads (mark in
+     * ashlar/port.h). */
     int takes_memory;
     struct ashlar_reliever *volatile next;
     struct ashlar_token token;

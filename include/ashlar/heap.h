@@ -125,7 +125,8 @@ void ashlar_heap_drain_cpu(struct ashlar_heap *heap, unsigned cpu);
 int ashlar_heap_work(struct ashlar_heap *heap);
 
 /* Called in thread context, with nothing held, when growth has failed: free something, and return nonzero if it may be
- * tried again. May use the heap; is not called again from within. ASHLAR_NO_STORAGE after four. */
+ * tried again. May use the heap; is not called again from within. Other threads that are short meanwhile wait for it, if the
+ * kernel marks threads (mark in ashlar/port.h); else they get NULL. ASHLAR_NO_STORAGE after four. */
 typedef int (*ashlar_heap_reclaimer)(void *context, size_t wanted_bytes);
 ASHLAR_MUST_USE ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim,
                                                       void *context);

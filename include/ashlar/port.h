@@ -30,17 +30,53 @@ void ashlar_port_unpin(void);
 uintptr_t ashlar_port_irq_save(void);
 void ashlar_port_irq_restore(uintptr_t saved);
 
-/* What is running: one of the three, and whether interrupts are off. Asked on
+/* What is running: one of the three, and what keeps it from waiting. Asked on
  * slow paths only. Memory is grown, unmapped and waited for only where this
- * returns exactly ASHLAR_CONTEXT_THREAD. */
+ * returns exactly ASHLAR_CONTEXT_THREAD.
+ * NO_SLEEP: a thread that may not be put to sleep, and that no other one takes
+ * the CPU from: the kernel has pinned it or has turned preemption off, or it
+ * holds a lock of the kernel's own. Whether the library's own pins count does not
+ * matter: pinned by itself, it never waits for a thread. Whoever may not sleep
+ * gets an error where others would wait: ASHLAR_MAY_NOT_WAIT, or NULL. */
 #define ASHLAR_CONTEXT_THREAD 0u
 #define ASHLAR_CONTEXT_INTERRUPT 1u
 #define ASHLAR_CONTEXT_NMI 2u
 #define ASHLAR_CONTEXT_IRQS_OFF 0x10u /* or-ed in */
+#define ASHLAR_CONTEXT_NO_SLEEP 0x20u /* or-ed in */
 unsigned ashlar_port_context(void);
 
-/* One turn of a spin loop. x86: pause. */
+/* One turn of a spin loop: a pause of the CPU, never a change of threads, for it
+ * is called with locks held and interrupts off. x86: pause. */
 void ashlar_port_relax(void);
+
+/* --- waiting for another thread ------------------------------------------ */
+
+/* What one thread has at a time for long (growing, purging, giving back on demand) others wait for. How, these
+ * hooks say: in the boot structure, or by ashlar_wait_by for a heap or a pool that stands alone. Each may be NULL. They
+ * are called in threads that may sleep, with nothing held, unless it says otherwise.
+ *
+ * With none, a wait is a spin with ashlar_port_relax. That ends only where whoever is waited for gets CPU time
+ * meanwhile: on another CPU, or on this one because the timer switches in turn between threads of equal priority. Where
+ * a thread of higher priority keeps a lower one from running, it never ends: strict priorities need block and wake. */
+struct ashlar_waiting {
+    /* As futexes do: in one step, against wake, compare *word with seen and queue on the word's address; then sleep until a
+     * wake. Return at once where they differ; may return at any time for no reason: the caller looks again. */
+    void (*block)(const volatile uint32_t *word, uint32_t seen);
+    /* Wake all who sleep on this address. It is a name only: the memory behind it may be gone, and must not be read.
+     * Never sleeps; may be called in any context but NMI, with interrupts off, pinned, and with a lock of the library
+     * held. It may let a woken thread run at once where the kernel allows that at the end of a handler, too. block and
+     * wake: both or none. */
+    void (*wake)(const volatile uint32_t *word);
+    /* Without block: let other threads that are ready run on this CPU. For equal priorities only. */
+    void (*yield)(void);
+    /* A word of the running thread's own, zero when it begins, and the library's alone. It tells a reliever or reclaimer
+     * that is short itself, and must not wait for its own end, from other threads, which wait for it. Without it nobody
+     * waits for one: whoever is short while another thread's reclaimer runs is told so at once. */
+    uint32_t *(*mark)(void);
+};
+
+/* The hooks are copied; NULL: none. Before a second thread uses the library, and not changed while any does. */
+void ashlar_wait_by(const struct ashlar_waiting *hooks);
 
 /* --- the MMU of this CPU ------------------------------------------------- */
 

@@ -14,7 +14,7 @@ struct ashlar_lock {
 
 /* A right that one thread at a time has (src/base/token.h). Zeroed, it is free. */
 struct ashlar_token {
-    volatile uint32_t taken; /* 1 while somebody has it */
+    volatile uint32_t taken; /* 0: free; 1: somebody has it; 2: and somebody waits for it */
 };
 
 /* A node of a circular, doubly linked list, or its head (src/base/list.h). */

@@ -316,12 +316,20 @@ static void check_options(const struct ashlar_boot *boot)
                  (void *)boot->image_address);
 }
 
+static void set_waiting(const struct ashlar_waiting *hooks)
+{
+    if (hooks->block != NULL || hooks->wake != NULL || hooks->yield != NULL || hooks->mark != NULL) {
+        ashlar_wait_by(hooks);
+    }
+}
+
 void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted)
 {
     static struct boot_plan plan; /* once: not on a stack that may be small */
     check_options(boot);
     plan = (struct boot_plan){.boot = boot, .booted = booted};
     *booted = (struct ashlar_booted){0};
+    set_waiting(&boot->waiting);
     finish_map(&plan);
     ask_floors(&plan);
     carve_bookkeeping(&plan);

@@ -10,8 +10,10 @@
  *
  * One thread asks a reliever at a time. A second one that is short waits for it,
  * and takes what came free meanwhile for an answer. But a reliever that takes
- * memory itself may be short in turn, and would wait for itself: such a one is
- * passed by while it works. So nested relief gives nothing, and ends.
+ * memory itself may be short in turn, and would wait for itself, or for one that
+ * waits for it: a thread that is called by such a one, which the kernel's mark
+ * tells (ashlar/port.h), passes it by while it works. So nested relief gives
+ * nothing, and ends.
  *
  * Nothing is held while a reliever runs: the caller saw to that, and here there
  * is no lock. The list only grows.
@@ -40,26 +42,20 @@ COLD void ashlar_frames_add_reliever(struct ashlar_frames *pool, struct ashlar_r
     ashlar_lock_give(&pool->lock, interrupts);
 }
 
-/* False: it is at work, and perhaps it is the one that asks. */
-COLD static bool claim_reliever(struct ashlar_reliever *reliever)
-{
-    if (reliever->takes_memory) {
-        return ashlar_token_try(&reliever->token);
-    }
-    ashlar_token_take(&reliever->token);
-    return true;
-}
-
 COLD static size_t ask_reliever(struct ashlar_frames *pool, struct ashlar_reliever *reliever)
 {
-    if (!claim_reliever(reliever)) {
+    if (!(reliever->takes_memory ? ashlar_token_enter(&reliever->token) : ashlar_token_get(&reliever->token))) {
         return 0;
     }
     size_t given = reliever->relieve(reliever->context);
     if (given != 0) {
         (void)atomic_fetch_add(&pool->reliefs, 1);
     }
-    ashlar_token_give(&reliever->token);
+    if (reliever->takes_memory) {
+        ashlar_token_leave(&reliever->token);
+    } else {
+        ashlar_token_give(&reliever->token);
+    }
     return given;
 }
 

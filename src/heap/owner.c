@@ -24,7 +24,7 @@ COLD void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *
 
 COLD bool ashlar_heap_is_nmi(void)
 {
-    return (ashlar_port_context() & ~ASHLAR_CONTEXT_IRQS_OFF) == ASHLAR_CONTEXT_NMI;
+    return (ashlar_port_context() & ~(ASHLAR_CONTEXT_IRQS_OFF | ASHLAR_CONTEXT_NO_SLEEP)) == ASHLAR_CONTEXT_NMI;
 }
 
 static bool try_busy(struct owner *owner)

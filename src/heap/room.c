@@ -18,17 +18,18 @@
 #include "heap/supply.h"
 #include <ashlar/port.h>
 
+/* One thread asks them at a time, and others wait: they would be told that there is nothing while it is on its way. */
 COLD static bool ask_reclaimers(struct ashlar_heap *heap, size_t bytes)
 {
     bool freed = false;
-    if (!ashlar_token_try(&heap->reclaiming)) {
+    if (!ashlar_token_enter(&heap->reclaiming)) {
         return false;
     }
     uint32_t count = atomic_load_u32(&heap->reclaimer_count);
     for (uint32_t i = 0; i < count; i++) {
         freed |= heap->reclaimer[i].call(heap->reclaimer[i].context, bytes) != 0;
     }
-    ashlar_token_give(&heap->reclaiming);
+    ashlar_token_leave(&heap->reclaiming);
     return freed;
 }
 

@@ -187,7 +187,9 @@ COLD static size_t purge_given(struct purge *purge)
 COLD size_t ashlar_kva_purge(void)
 {
     struct purge *purge = &ashlar_kva.purge;
-    ashlar_token_take(&purge->token);
+    if (!ashlar_token_get(&purge->token)) {
+        return 0;
+    }
     size_t pages = purge_given(purge);
     ashlar_token_give(&purge->token);
     return pages;
@@ -214,11 +216,8 @@ COLD static bool recover_some(struct purge *purge, struct arena *arena)
 COLD bool ashlar_purge_recover(struct arena *arena, uintptr_t seen)
 {
     struct purge *purge = &ashlar_kva.purge;
-    if (!ashlar_token_try(&purge->token)) {
-        if (!ashlar_may_wait()) {
-            return false;
-        }
-        ashlar_token_take(&purge->token);
+    if (!ashlar_token_get(&purge->token)) {
+        return false;
     }
     bool recovered = ashlar_purge_returns() != seen || recover_some(purge, arena);
     ashlar_token_give(&purge->token);

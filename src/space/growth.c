@@ -16,7 +16,6 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/token.h"
-#include "base/wait.h"
 #include "space/policy.h"
 #include "space/reach.h"
 #include "space/roots.h"
@@ -133,11 +132,8 @@ COLD static void publish_growth(void)
 COLD static ashlar_status grow_slots(unsigned slot, unsigned last)
 {
     ashlar_status status = ASHLAR_OK;
-    if (!ashlar_token_try(&ashlar_half.growing)) {
-        if (!ashlar_may_wait()) {
-            return ASHLAR_MAY_NOT_WAIT;
-        }
-        ashlar_token_take(&ashlar_half.growing);
+    if (!ashlar_token_get(&ashlar_half.growing)) {
+        return ASHLAR_MAY_NOT_WAIT;
     }
     while (status == ASHLAR_OK && (slot = first_missing(slot, last)) <= last) {
         status = prepare_growth(slot);
