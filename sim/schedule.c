@@ -220,10 +220,11 @@ static bool all_sleep(void)
     return true;
 }
 
-/* This thread has nothing to do: another one of its CPU runs, or the CPU is idle. */
+/* This thread has nothing to do: another one of its CPU runs, or the CPU is idle. Time passes. */
 static void pass_turn(void)
 {
     unsigned next = most_urgent();
+    schedule.yields++;
     if (next != this_cpu()->thread) {
         switch_to(schedule.now, next);
         return;
@@ -238,7 +239,6 @@ static void pass_turn(void)
 static void sleep_until_ready(void)
 {
     while (!is_ready(this_thread())) {
-        schedule.yields++;
         sim_buffer_tick();
         pass_turn();
     }
