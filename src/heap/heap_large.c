@@ -17,7 +17,7 @@
 
 COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
-    bool desperate = false;
+    unsigned turns = 0;
     if (bytes > heap->range_bytes || align_bytes > heap->range_bytes || align_bytes > UINT32_MAX / 2u) {
         return NULL;
     }
@@ -28,7 +28,7 @@ COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, 
             return NULL;
         }
         run = ashlar_heap_run_take(heap, &heap->empty, units, (uint32_t)align_bytes);
-    } while (run == NULL && ashlar_heap_make_room(heap, bytes, units, (uint32_t)align_bytes, flags, &desperate));
+    } while (run == NULL && ashlar_heap_make_room(heap, bytes, units, (uint32_t)align_bytes, flags, &turns));
     return run;
 }
 

@@ -51,7 +51,7 @@ COLD static bool fill_both(struct ashlar_heap *heap, const struct want *want, si
 
 COLD ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, size_t count)
 {
-    bool desperate = false;
+    unsigned turns = 0;
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     if (bytes > SMALL_MOST_BYTES) {
         return ASHLAR_BAD_ARGUMENT;
@@ -62,7 +62,7 @@ COLD ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, s
     struct want want = ashlar_heap_want(NULL, bytes != 0 ? bytes : 1u);
     uint32_t units = units_for(heap, want.stride);
     while (!fill_both(heap, &want, count)) {
-        if (ashlar_heap_fail_now(heap) || !ashlar_heap_make_room(heap, bytes, units, want.align, 0, &desperate)) {
+        if (ashlar_heap_fail_now(heap) || !ashlar_heap_make_room(heap, bytes, units, want.align, 0, &turns)) {
             return ASHLAR_NO_FRAMES;
         }
     }

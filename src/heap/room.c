@@ -2,7 +2,9 @@
 /* room.c - what is done when there is no memory: growth, then what this CPU keeps, then reclaimers.
  *
  * Nobody is claimed here, and nothing held: growth waits, and reclaimers use the
- * heap. Kept slabs and reclaimers are asked once for each allocation.
+ * heap. Kept slabs are asked once for each allocation; reclaimers again as long as
+ * they free something, for another thread may be the one that gets it, but not for
+ * ever.
  */
 #include "heap/room.h"
 
@@ -17,6 +19,8 @@
 #include "heap/slab.h"
 #include "heap/supply.h"
 #include <ashlar/port.h>
+
+#define TURNS_MOST 8u
 
 /* One thread asks them at a time, and others wait: they would be told that there is nothing while it is on its way. */
 COLD static bool ask_reclaimers(struct ashlar_heap *heap, size_t bytes)
@@ -50,21 +54,21 @@ COLD void ashlar_heap_release_own(struct ashlar_heap *heap)
 }
 
 COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes,
-                                unsigned flags, bool *desperate)
+                                unsigned flags, unsigned *turns)
 {
     bool may_grow = ashlar_heap_may_grow(heap, flags);
     if (may_grow && ashlar_heap_grow(heap, units, align_bytes)) {
         return true;
     }
-    if (*desperate || ashlar_heap_is_nmi()) {
+    if (*turns == TURNS_MOST || ashlar_heap_is_nmi()) {
         return false;
     }
-    *desperate = true;
     size_t before = load_relaxed(&heap->empty_units);
     ashlar_heap_release_own(heap);
     ashlar_heap_drain_deferred(heap);
     bool reclaimed = ashlar_port_context() == ASHLAR_CONTEXT_THREAD && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
                      ask_reclaimers(heap, bytes);
+    *turns = reclaimed ? *turns + 1u : TURNS_MOST;
     return reclaimed || load_relaxed(&heap->empty_units) != before;
 }
 

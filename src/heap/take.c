@@ -98,7 +98,7 @@ COLD static void count_failure(struct ashlar_heap *heap)
 
 COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t bytes, unsigned flags)
 {
-    bool desperate = false;
+    unsigned turns = 0;
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     if (cache == NULL && bytes > SMALL_MOST_BYTES) {
         return ashlar_heap_take_large(heap, bytes, GRANULE_BYTES, flags);
@@ -111,7 +111,7 @@ COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *
     void *object;
     do {
         object = take_once(heap, &want);
-    } while (object == NULL && ashlar_heap_make_room(heap, bytes, units, want.align, flags, &desperate));
+    } while (object == NULL && ashlar_heap_make_room(heap, bytes, units, want.align, flags, &turns));
     if (object == NULL && cache == NULL) {
         object = borrow_larger(heap, &want);
     }
