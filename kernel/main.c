@@ -5,7 +5,7 @@
  * of each space: `audit`, `fault=0x10`, `test=heap,space`. With none of them, and
  * without `monitor`, it is the tour. The word `exit` ends the machine afterwards
  * with the worst of their statuses; otherwise the monitor waits at the prompt.
- * `map=module`, `paging=FORMAT` and `cpus=N` are words of memory.c.
+ * `map=module`, `paging=FORMAT`, `cpus=N`, `waiting=` and `priorities=` are words of memory.c.
  *
  * The thread that booted becomes the idle task: the rest runs on a guarded stack.
  */
@@ -32,7 +32,8 @@ static bool is_option(const char *word)
     return text_equal(word, "exit") || text_equal(word, "monitor") || text_after(word, "map=") != NULL ||
            text_after(word, "policy=") != NULL || text_after(word, "kernel-space=") != NULL ||
            text_after(word, "heap-space=") != NULL || text_after(word, "paging=") != NULL ||
-           text_after(word, "cpus=") != NULL;
+           text_after(word, "cpus=") != NULL || text_after(word, "waiting=") != NULL ||
+           text_after(word, "priorities=") != NULL;
 }
 
 static int run_word(char *word)
@@ -55,6 +56,7 @@ static void main_thread(void *argument)
     unsigned commands = 0;
     int status = EXIT_GOOD;
     (void)argument;
+    task_start_worker();
     smp_start();
     print("%u CPU%s\n", smp_count(), smp_count() == 1 ? "" : "s");
     memcpy(line, kernel_memory.line, sizeof line);

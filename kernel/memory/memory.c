@@ -226,6 +226,34 @@ static void use_direct_map(void)
     }
 }
 
+/* How threads wait for each other: they sleep; they only let others run; or they do not even do that. With priorities that
+ * are strict, only the first is sound. */
+static struct ashlar_waiting named_waiting(void)
+{
+    const char *word = memory_option("waiting=");
+    if (word == NULL || text_equal(word, "block")) {
+        return (struct ashlar_waiting){.block = task_block, .wake = task_wake, .mark = task_mark};
+    }
+    if (text_equal(word, "yield")) {
+        return (struct ashlar_waiting){.yield = task_yield, .mark = task_mark};
+    }
+    if (!text_equal(word, "pause")) {
+        ashlar_port_fatal("waiting=: block, yield or pause");
+    }
+    return (struct ashlar_waiting){.mark = task_mark};
+}
+
+static void set_priorities(void)
+{
+    const char *word = memory_option("priorities=");
+    if (word != NULL && !text_equal(word, "equal") && !text_equal(word, "strict")) {
+        ashlar_port_fatal("priorities=: equal or strict");
+    }
+    if (word != NULL && text_equal(word, "strict")) {
+        task_use_strict_priorities();
+    }
+}
+
 static void boot_up(void)
 {
     struct ashlar_boot boot = {
@@ -241,6 +269,7 @@ static void boot_up(void)
         .heap_bytes = named_bytes("heap-space="),
         .heap_commit = ashlar_kva_commit_large,
         .kick = smp_kick,
+        .waiting = named_waiting(),
     };
     uint64_t before = x86_rdtsc();
     ashlar_boot_up(&boot, &kernel_memory.booted);
@@ -261,6 +290,7 @@ void memory_init(uint32_t magic, uint32_t information)
     }
     kernel_memory.cpus = smp_plan(&kernel_memory.map, loader_rsdp(), most_cpus());
     keep_firmware_map();
+    set_priorities();
     boot_up();
     explain_use_space();
     trap_set_fault_root((uintptr_t)ashlar_space_root(NULL));

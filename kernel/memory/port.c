@@ -25,7 +25,9 @@ void ashlar_port_unpin(void)
 
 unsigned ashlar_port_context(void)
 {
-    unsigned context = trap_depth() == 0 ? ASHLAR_CONTEXT_THREAD : ASHLAR_CONTEXT_INTERRUPT;
+    unsigned context = trap_depth() != 0  ? ASHLAR_CONTEXT_INTERRUPT
+                       : task_may_sleep() ? ASHLAR_CONTEXT_THREAD
+                                          : ASHLAR_CONTEXT_THREAD | ASHLAR_CONTEXT_NO_SLEEP;
     return (x86_flags() & X86_FLAGS_IF) != 0 ? context : context | ASHLAR_CONTEXT_IRQS_OFF;
 }
 

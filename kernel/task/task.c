@@ -12,7 +12,13 @@
  * so that switching to it costs no TLB; the space of a task that has ended is left
  * by all CPUs, asked by an interrupt, before it can be destroyed.
  *
- * Each CPU has an idle task, which runs when no other one is ready.
+ * Each CPU has an idle task, which runs when no other one is ready. It must never
+ * sleep, and gets no turn while others want to run: so it holds nothing that others
+ * wait for. It does pinned what can be done so, and wakes the worker for the rest:
+ * a thread more urgent than any that could wait for it.
+ *
+ * A task that waits for another sleeps on the address of a word. The comparison
+ * and the change of state are under the lock, as is the wake: one step.
  */
 #include "task/task.h"
 
@@ -31,6 +37,7 @@
 void switch_stacks(uintptr_t *save, uintptr_t load);
 
 static struct spin lock;
+static bool strict;       /* only the most urgent tasks run */
 static uint32_t quiet;    /* how many want idle tasks to do nothing */
 static uint32_t working;  /* idle tasks that do something */
 static struct task *ring; /* the task that was chosen last; NULL: there is none */
@@ -52,10 +59,42 @@ static void work(void)
     __atomic_fetch_sub(&working, 1, __ATOMIC_SEQ_CST);
 }
 
+static struct task worker;
+static volatile uint32_t worker_wanted;
+
+/* Pinned, so that it may not sleep, and nobody waits for it that keeps it from running. */
+static void work_idly(void)
+{
+    task_pin();
+    work();
+    task_unpin();
+    __atomic_store_n(&worker_wanted, 1, __ATOMIC_SEQ_CST);
+    task_wake(&worker_wanted);
+}
+
+static void worker_thread(void *argument)
+{
+    (void)argument;
+    for (;;) {
+        while (__atomic_exchange_n(&worker_wanted, 0, __ATOMIC_SEQ_CST) == 0) {
+            task_block(&worker_wanted, 0);
+        }
+        work();
+    }
+}
+
+void task_start_worker(void)
+{
+    if (task_start(&worker, "worker", worker_thread, NULL, NULL) != ASHLAR_OK) {
+        ashlar_port_fatal("no stack for the worker");
+    }
+    task_set_priority(&worker, TASK_WORKER);
+}
+
 void task_idle(void)
 {
     for (;;) {
-        work();
+        work_idly();
         x86_irq_disable();
         if (cpu_self()->leaving != 0) {
             task_leave_space();
@@ -113,21 +152,25 @@ static bool can_run(struct task *task, uint32_t now)
     return task->state == TASK_READY;
 }
 
-/* The next one in turn; the idle task only if there is no other. */
+/* The next one in turn, of the most urgent ones where priorities are strict; the idle task only if there is no other. */
 static struct task *choose(void)
 {
     uint32_t now = timer_ticks();
+    struct task *chosen = NULL;
     struct task *task = ring;
     if (task != NULL) {
         do {
             task = task->next;
-            if (can_run(task, now)) {
-                ring = task;
-                return task;
+            if (can_run(task, now) && (chosen == NULL || task->priority > chosen->priority)) {
+                chosen = task;
             }
-        } while (task != ring);
+        } while (task != ring && (strict || chosen == NULL));
     }
-    return &cpu_self()->idle;
+    if (chosen == NULL) {
+        return &cpu_self()->idle;
+    }
+    ring = chosen;
+    return chosen;
 }
 
 static void load_space(struct cpu *cpu, struct ashlar_space *space)
@@ -209,6 +252,68 @@ void task_sleep(uint32_t ticks)
     spin_give(&lock, interrupts);
 }
 
+/* --- waiting for another task -------------------------------------------------- */
+
+bool task_may_sleep(void)
+{
+    const struct task *task = task_current();
+    return task->pins == 0 && task->function != NULL;
+}
+
+void task_block(const volatile uint32_t *word, uint32_t seen)
+{
+    uintptr_t interrupts = spin_take(&lock);
+    if (!task_may_sleep() || trap_depth() != 0 || (interrupts & X86_FLAGS_IF) == 0) {
+        ashlar_port_fatal("a task blocks where it may not sleep");
+    }
+    if (*word == seen) {
+        struct task *task = task_current();
+        task->word = word;
+        task->state = TASK_BLOCKED;
+        switch_to(choose());
+    }
+    spin_give(&lock, interrupts);
+}
+
+/* Whoever is woken, and more urgent than the caller, runs at once where the caller may be switched away, else with the
+ * next tick. */
+void task_wake(const volatile uint32_t *word)
+{
+    bool urgent = false;
+    uintptr_t interrupts = spin_take(&lock);
+    struct task *task = ring;
+    if (task != NULL) {
+        do {
+            if (task->state == TASK_BLOCKED && task->word == word) {
+                task->state = TASK_READY;
+                urgent = urgent || (strict && task->priority > task_current()->priority);
+            }
+            task = task->next;
+        } while (task != ring);
+    }
+    spin_give(&lock, interrupts);
+    if (urgent && trap_depth() == 0 && task_may_sleep() && (interrupts & X86_FLAGS_IF) != 0) {
+        task_yield();
+    }
+}
+
+uint32_t *task_mark(void)
+{
+    return &task_current()->mark;
+}
+
+void task_set_priority(struct task *task, unsigned priority)
+{
+    uintptr_t interrupts = spin_take(&lock);
+    task->priority = priority;
+    spin_give(&lock, interrupts);
+}
+
+void task_use_strict_priorities(void)
+{
+    strict = true;
+}
+
 /* A new task begins where switch_to would have returned: with the lock. */
 static ASHLAR_NORETURN void task_begin(void)
 {
@@ -260,6 +365,7 @@ ashlar_status task_start(struct task *task, const char *name, task_function func
                           .sp = first_frame(top),
                           .stack_top = top,
                           .space = space,
+                          .priority = TASK_USUAL,
                           .function = function,
                           .argument = argument};
     join_ring(task);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* task.h - threads of the kernel, each on a guarded stack, some in an address space of their own.
  *
- * The timer switches between those that are ready, in turn, on every CPU. A task
+ * The timer switches between those that are ready, in turn, on every CPU; with
+ * `priorities=strict` on the command line only between the most urgent ones. A task
  * keeps its CPU between ashlar_port_pin and ashlar_port_unpin.
  */
 #ifndef KERNEL_TASK_H
@@ -10,7 +11,13 @@
 #include <ashlar/space.h>
 #include <stdbool.h>
 
-typedef enum task_state_kind { TASK_READY, TASK_ASLEEP, TASK_DONE } task_state_kind;
+typedef enum task_state_kind { TASK_READY, TASK_ASLEEP, TASK_BLOCKED, TASK_DONE } task_state_kind;
+
+/* The higher, the more urgent. */
+#define TASK_LOW 0u
+#define TASK_USUAL 1u
+#define TASK_HIGH 2u
+#define TASK_WORKER 3u /* the thread that calls ashlar_work */
 
 typedef void (*task_function)(void *argument);
 
@@ -24,6 +31,9 @@ struct task {
     void *argument;
     task_state_kind state;
     uint32_t wake_tick;
+    const volatile uint32_t *word; /* TASK_BLOCKED: the address that it sleeps on */
+    uint32_t mark;                 /* the library's (ashlar/port.h) */
+    unsigned priority;
     uint32_t switches; /* times that it was switched to */
     unsigned pins;
     unsigned cpu;      /* that it runs on, or ran on last */
@@ -45,8 +55,21 @@ void task_join(struct task *task);
 struct task *task_current(void);
 void task_yield(void);
 void task_sleep(uint32_t ticks);
+void task_set_priority(struct task *task, unsigned priority);
+/* Tasks of higher priority keep those of lower ones from running, for ever if they like. */
+void task_use_strict_priorities(void);
 
-/* In between, no idle task uses the library: an audit wants it so. A thread's to call. */
+/* The hooks by which threads of this kernel wait for each other. */
+void task_block(const volatile uint32_t *word, uint32_t seen);
+void task_wake(const volatile uint32_t *word);
+uint32_t *task_mark(void);
+/* May this one be put to sleep? Not while it is pinned, and never an idle one. */
+bool task_may_sleep(void);
+
+/* A thread that does for the library what an idle task may not: it gives memory back, and grows. */
+void task_start_worker(void);
+
+/* In between, neither an idle task nor the worker uses the library: an audit wants it so. A thread's to call. */
 void task_begin_quiet(void);
 void task_end_quiet(void);
 

@@ -23,6 +23,6 @@ struct test {
     const char *help;
     void (*run)(void);
 };
-extern const struct test tests_low[], tests_high[], tests_machine[], tests_smp[], tests_races[];
+extern const struct test tests_low[], tests_high[], tests_machine[], tests_smp[], tests_races[], tests_waiting[];
 
 #endif
