@@ -40,8 +40,8 @@ struct ashlar_kva_layout {
 const struct ashlar_kva_layout *ashlar_kva_layout(void);
 
 /* --- ranges ----------------------------------------------------------------- */
-/* Addresses only: nothing is mapped. name is kept, not copied: a string that
- * outlives the range. Thread context (may take a frame for descriptors).
+/* Addresses only: nothing is mapped. name is kept, not copied: a literal, or a string
+ * that outlives the range and whatever report of a fault reads it at that moment. Thread context (may take a frame for descriptors).
  * ASHLAR_NO_ADDRESSES, ASHLAR_NO_FRAMES, ASHLAR_BAD_ARGUMENT. O(1). */
 ASHLAR_MUST_USE ashlar_status ashlar_kva_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first);
 /* Everything in it must have been decommitted or unmapped. Fatal if first begins no range. */

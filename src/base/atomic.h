@@ -72,6 +72,13 @@ static inline void compiler_barrier(void)
     }                                                                                                                  \
     _Static_assert(sizeof(type) <= sizeof(uintptr_t), "native widths only")
 
+/* Words that one CPU writes, or a lock's holder, and others peek at: never half a value, and what the suffix says of order.
+ * No yield points, and no store buffers in the simulated machine. */
+#define load_relaxed(pointer) __atomic_load_n((pointer), __ATOMIC_RELAXED)
+#define store_relaxed(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELAXED)
+#define load_acquire(pointer) __atomic_load_n((pointer), __ATOMIC_ACQUIRE)
+#define store_release(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
+
 ASHLAR_DEFINE_ATOMICS(, uintptr_t);
 ASHLAR_DEFINE_ATOMICS(_u32, uint32_t);
 

@@ -5,10 +5,8 @@
 #ifndef ASHLAR_HEAP_RELAXED_H
 #define ASHLAR_HEAP_RELAXED_H
 
+#include "base/atomic.h"
 #include <stddef.h>
-
-#define load_relaxed(pointer) __atomic_load_n((pointer), __ATOMIC_RELAXED)
-#define store_relaxed(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELAXED)
 
 /* Of two at once, one may be lost. */
 static inline void count_up(size_t *counter)

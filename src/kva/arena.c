@@ -88,7 +88,7 @@ COLD static void refuse_claim(const struct ashlar_range_info *range, bool found,
     ASHLAR_CHECK((range->note & (RANGE_GIVEN | RANGE_KEPT)) == 0,
                  "space: the %s at %p was given back already, and now by %p", ashlar_range_kind_text(range->note),
                  address, caller);
-    ashlar_panic("space: range %s at %p is a %s, given back as a %s, by %p", (const char *)range->tag, address,
+    ashlar_panic("space: range %s at %p is a %s, given back as a %s, by %p", ashlar_range_name(range), address,
                  ashlar_range_kind_text(range->note), ashlar_range_kind_text(u32_ctz(kinds)), caller);
 }
 
@@ -122,6 +122,6 @@ COLD void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags
 COLD void ashlar_range_refuse_missing(const struct ashlar_range_info *range, size_t missing, const void *caller)
 {
     ashlar_panic("space: %s %s at %p given back with %zu of its %zu pages missing, by %p",
-                 ashlar_range_kind_text(range->note), (const char *)range->tag,
+                 ashlar_range_kind_text(range->note), ashlar_range_name(range),
                  (void *)ashlar_kva_address(ashlar_range_first(range)), missing, ashlar_range_pages(range), caller);
 }

@@ -19,6 +19,7 @@
 
 enum range_state { RANGE_UNUSED, RANGE_FREE, RANGE_TAKEN, RANGE_BOUND };
 
+/* Fields that ranges_by_index reads without the lock are written by single stores. */
 struct range_descriptor {
     ashlar_vpn first;
     size_t pages;
@@ -57,7 +58,7 @@ static inline bool descriptor_is(const struct ashlar_ranges *r, uint32_t index, 
     uint32_t in_page = index % PAGE_UNITS;
     return index < atomic_load_u32(&r->fresh) && index / PAGE_UNITS % GROUP_PAGES != 0 &&
            in_page % DESCRIPTOR_UNITS == 0 && in_page <= PAGE_UNITS - DESCRIPTOR_UNITS &&
-           descriptor_at(r, index)->state == (uint32_t)state;
+           load_acquire(&descriptor_at(r, index)->state) == (uint32_t)state;
 }
 
 static inline uint32_t *range_bucket_at(const struct ashlar_ranges *r, uint32_t bucket)
@@ -87,10 +88,10 @@ static inline unsigned range_bin_of(size_t pages)
 static inline void describe_range(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
 {
     const struct range_descriptor *d = descriptor_at(r, index);
-    info->first = d->first;
-    info->pages = d->pages;
-    info->tag = d->tag;
-    info->note = d->note;
+    info->first = load_acquire(&d->first);
+    info->pages = load_acquire(&d->pages);
+    info->tag = load_acquire(&d->tag);
+    info->note = load_acquire(&d->note);
     info->index = index;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* kinds.h - what a range is for: its note in the arena, and the guards that come with it.
  *
- * The tag of a range is its name. Inline, as every take and give asks.
+ * The tag of a range is its name, and while the note says so a link. Inline, as every take and give asks.
  */
 #ifndef ASHLAR_KVA_KINDS_H
 #define ASHLAR_KVA_KINDS_H
@@ -11,8 +11,6 @@
 enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE, RANGE_DEMAND, RANGE_LARGE };
 
 #define RANGE_KIND_MASK 0x3fu
-#define RANGE_KEPT 0x40u  /* in a magazine: the tag is the next one's index */
-#define RANGE_GIVEN 0x80u /* given back; while it waits for a purge the tag is the next one's index */
 
 /* Guard pages of a kind, by the kind. */
 struct range_row {
@@ -25,9 +23,21 @@ extern const struct range_row ashlar_range_rows[];
 /* By a range's note. */
 const char *ashlar_range_kind_text(uint32_t note);
 
+/* False for a note that was read while the range changed hands. */
+static inline bool ashlar_range_has_kind(const struct ashlar_range_info *range)
+{
+    return (range->note & RANGE_KIND_MASK) - 1u < (uint32_t)RANGE_LARGE;
+}
+
 static inline bool ashlar_range_is(const struct ashlar_range_info *range, enum range_kind kind)
 {
     return (range->note & RANGE_KIND_MASK) == (uint32_t)kind;
+}
+
+/* For people; whatever stands there. */
+static inline const char *ashlar_range_name(const struct ashlar_range_info *range)
+{
+    return range->tag > ASHLAR_RANGES_LINK_MAX ? (const char *)range->tag : "without a name";
 }
 
 static inline size_t ashlar_range_guards_below(uint32_t note)

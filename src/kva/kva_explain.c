@@ -20,15 +20,18 @@
 
 COLD void ashlar_range_place(const struct ashlar_range_info *range, ashlar_vpn page, struct ashlar_place *place)
 {
+    if (!ashlar_range_has_kind(range)) {
+        ashlar_place_set(place, ASHLAR_PLACE_FREE, "a range that is being given back", range->first, range->pages);
+        return;
+    }
     ashlar_vpn first = ashlar_range_first(range);
     size_t pages = ashlar_range_pages(range);
-    const char *name = range->tag != 0 ? (const char *)range->tag : "without a name";
     ashlar_place_kind kind = ashlar_range_is(range, RANGE_STACK) ? ASHLAR_PLACE_STACK : ASHLAR_PLACE_RANGE;
     if ((range->note & (RANGE_GIVEN | RANGE_KEPT)) != 0) {
         ashlar_place_set(place, ASHLAR_PLACE_FREE, "a range that was given back", first, pages);
         return;
     }
-    ashlar_place_set(place, page - first < pages ? kind : ASHLAR_PLACE_GUARD, name, first, pages);
+    ashlar_place_set(place, page - first < pages ? kind : ASHLAR_PLACE_GUARD, ashlar_range_name(range), first, pages);
 }
 
 COLD static bool is_in_arena(ashlar_vpn page)

@@ -4,6 +4,10 @@
  * An index is all that a guard's entry or a chain of ranges keeps. Any number
  * may be asked for: descriptors below `fresh` have a state, and say themselves
  * whether they are a taken range.
+ *
+ * Without the lock the words of a descriptor may come from before and from after a
+ * change. Each of them is sound by itself: numbers are numbers, and a tag says by its
+ * value whether it is a link, whatever the note says by now.
  */
 #include "kva/lookup.h"
 
@@ -19,17 +23,20 @@ void ashlar_ranges_at_locked(const struct ashlar_ranges *r, uint32_t index, stru
 void ashlar_ranges_set_at_locked(struct ashlar_ranges *r, uint32_t index, uint32_t note, uintptr_t tag)
 {
     ASHLAR_ASSERT(descriptor_is(r, index, RANGE_TAKEN));
-    descriptor_at(r, index)->note = note;
-    descriptor_at(r, index)->tag = tag;
+    store_relaxed(&descriptor_at(r, index)->note, note);
+    store_relaxed(&descriptor_at(r, index)->tag, tag);
 }
 
 COLD bool ashlar_ranges_by_index(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
 {
-    bool taken = descriptor_is(r, index, RANGE_TAKEN);
-    if (taken) {
-        describe_range(r, index, info);
+    if (!descriptor_is(r, index, RANGE_TAKEN)) {
+        return false;
     }
-    return taken;
+    describe_range(r, index, info);
+    if ((info->note & (RANGE_KEPT | RANGE_GIVEN)) == 0 && info->tag != 0 && info->tag <= ASHLAR_RANGES_LINK_MAX) {
+        info->note |= RANGE_GIVEN; /* read in the middle of a change */
+    }
+    return descriptor_is(r, index, RANGE_TAKEN);
 }
 
 COLD bool ashlar_ranges_containing(const struct ashlar_ranges *r, ashlar_vpn vpn, struct ashlar_range_info *info)

@@ -59,14 +59,14 @@ static uint32_t take_descriptor(struct ashlar_ranges *r)
         return index;
     }
     index = atomic_load_u32(&r->fresh);
-    descriptor_at(r, index)->state = RANGE_UNUSED;
+    store_relaxed(&descriptor_at(r, index)->state, RANGE_UNUSED);
     atomic_store_u32(&r->fresh, descriptor_after(index));
     return index;
 }
 
 static void give_descriptor(struct ashlar_ranges *r, uint32_t index)
 {
-    descriptor_at(r, index)->state = RANGE_UNUSED;
+    store_relaxed(&descriptor_at(r, index)->state, RANGE_UNUSED);
     descriptor_at(r, index)->chain = r->unused;
     r->unused = index;
     r->spare++;
@@ -135,12 +135,12 @@ static void range_bin_insert(struct ashlar_ranges *r, uint32_t index)
 {
     struct range_descriptor *d = descriptor_at(r, index);
     unsigned bin = range_bin_of(d->pages);
-    d->state = RANGE_FREE;
-    d->tag = bin;
-    d->note = 0;
+    store_relaxed(&d->state, RANGE_FREE);
+    store_relaxed(&d->tag, bin);
+    store_relaxed(&d->note, 0);
     d->chain = r->bins[bin];
     if (d->chain != 0) {
-        descriptor_at(r, d->chain)->note = index;
+        store_relaxed(&descriptor_at(r, d->chain)->note, index);
     }
     r->bins[bin] = index;
     r->sub_bits[bin / ASHLAR_RANGES_SUB_BINS] |= (uint8_t)(1u << bin % ASHLAR_RANGES_SUB_BINS);
@@ -153,7 +153,7 @@ static void range_bin_remove(struct ashlar_ranges *r, uint32_t index)
     unsigned bin = (unsigned)d->tag;
     unsigned level = bin / ASHLAR_RANGES_SUB_BINS;
     if (d->chain != 0) {
-        descriptor_at(r, d->chain)->note = d->note;
+        store_relaxed(&descriptor_at(r, d->chain)->note, d->note);
     }
     if (d->note != 0) {
         descriptor_at(r, d->note)->chain = d->chain;
@@ -246,8 +246,8 @@ static void resize_free_range(struct ashlar_ranges *r, uint32_t index, ashlar_vp
     if (moves) {
         range_bin_remove(r, index);
     }
-    d->first = first;
-    d->pages = pages;
+    store_relaxed(&d->first, first);
+    store_relaxed(&d->pages, pages);
     if (moves) {
         range_bin_insert(r, index);
     }
@@ -258,8 +258,8 @@ static uint32_t insert_range_after(struct ashlar_ranges *r, uint32_t before, ash
 {
     uint32_t index = take_descriptor(r);
     struct range_descriptor *d = descriptor_at(r, index);
-    d->first = first;
-    d->pages = pages;
+    store_relaxed(&d->first, first);
+    store_relaxed(&d->pages, pages);
     d->before = before;
     d->after = descriptor_at(r, before)->after;
     descriptor_at(r, d->after)->before = index;
@@ -305,10 +305,10 @@ static ashlar_status carve_range(struct ashlar_ranges *r, uint32_t index, struct
     index = cut_range(r, index, info->first, info->pages);
     struct range_descriptor *d = descriptor_at(r, index);
     info->index = index;
-    d->tag = info->tag;
-    d->note = info->note;
+    store_relaxed(&d->tag, info->tag);
+    store_relaxed(&d->note, info->note);
     range_hash_insert(r, index);
-    d->state = RANGE_TAKEN;
+    store_release(&d->state, RANGE_TAKEN);
     r->free_pages -= info->pages;
     if (++r->live > r->buckets) {
         split_bucket(r);

@@ -16,6 +16,14 @@
  * from boot. */
 #define ASHLAR_STRIP_PAGES_MAX ((size_t)16384)
 
+/* Tags that are links: no index is larger in a strip of that size, nor is the number of a bin; and no string of a kernel
+ * lies so low. So whoever reads a tag without a lock knows from itself whether it can be a name. */
+#define ASHLAR_RANGES_LINK_MAX ((uintptr_t)ASHLAR_STRIP_PAGES_MAX * 256u - 1u)
+
+/* In a taken range's note. */
+#define RANGE_KEPT 0x40u  /* in a magazine: the tag is the next one's index */
+#define RANGE_GIVEN 0x80u /* given back; while it waits for a purge the tag is the next one's index */
+
 /* Bins of free ranges: eight for each power of two; sizes below 16 pages have a bin each. Pages of an arena: below 2^20
  * on 32-bit machines, below 2^45 on others (the last level stays empty). */
 #define ASHLAR_RANGES_LEVELS (sizeof(uintptr_t) == 4u ? 19u : 44u)
