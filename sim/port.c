@@ -9,10 +9,16 @@
 #include <ashlar/port.h>
 
 static void (*before_flush)(void);
+static void (*before_open)(void);
 
 void sim_before_flush(void (*hook)(void))
 {
     before_flush = hook;
+}
+
+void sim_before_open(void (*hook)(void))
+{
+    before_open = hook;
 }
 
 static void tell(void)
@@ -47,6 +53,9 @@ void ashlar_port_set_root(ashlar_phys root)
 
 void *ashlar_port_open_frame(ashlar_pfn frame)
 {
+    if (before_open != NULL) {
+        before_open();
+    }
     return sim_window_open(ashlar_port_cpu(), frame);
 }
 

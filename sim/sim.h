@@ -26,6 +26,10 @@ bool sim_interrupts_are_off(void);
 /* Called before each flush that the code under test asks for, while the CPU still knows what it is to forget; NULL:
  * nothing. */
 void sim_before_flush(void (*hook)(void));
+
+/* Called before each window is opened: where an interrupt may come, if those are on, or another CPU be faster. */
+void sim_before_open(void (*hook)(void));
+
 /* What of all this belongs to a CPU, for whoever runs several on one thread: keep this one's, go on as another. */
 struct sim_catch;
 struct sim_state {

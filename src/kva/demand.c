@@ -8,12 +8,14 @@
  * Each page's entry holds the note of its range, as a guard's does: the fault
  * knows the region from the entry itself. Of several CPUs that fault on one page
  * the first makes the entry *busy*; it zeroes a frame and stores it. The others
- * find it busy and try their access again until the page is there. No lock but
- * that of the frames is taken. All roots share the table: one fault serves all.
+ * find it busy and try their access again until the page is there: interrupts are
+ * off meanwhile, so that no handler finds what its own CPU is bringing, and tries
+ * for ever. No lock but that of the frames is taken. All roots share the table:
+ * one fault serves all.
  *
  *     note ──cas──> note | busy ──store──> present
  *
- * Cost: one fault a page; making and giving back O(pages).
+ * Cost: one fault a page, with interrupts off for as long as zeroing it takes; making and giving back O(pages).
  */
 #include "kva/demand.h"
 
@@ -83,7 +85,13 @@ COLD static bool is_demanded(ashlar_vpn page, uintptr_t note, struct ashlar_rang
            page - range->first < range->pages - 1u;
 }
 
-/* The caller is pinned. */
+/* In an NMI the page may be what its own CPU is at: that would be waited for for ever. */
+COLD static bool may_be_awaited(void)
+{
+    return (ashlar_port_context() & ~ASHLAR_CONTEXT_IRQS_OFF) != ASHLAR_CONTEXT_NMI;
+}
+
+/* With interrupts off. */
 COLD static bool bring_page(ashlar_vpn page)
 {
     struct ashlar_spot spot;
@@ -92,7 +100,9 @@ COLD static bool bring_page(ashlar_vpn page)
     uintptr_t note = ashlar_leaf_note(&spot);
     bool ours = is_demanded(page, note, &range);
     /* The mark alone says busy: of a wide entry half of what comes may be there already. */
-    if (ours && (note & NOTE_BUSY) == 0 && ashlar_leaf_renote(&spot, note | NOTE_BUSY)) {
+    if (ours && (note & NOTE_BUSY) != 0) {
+        ours = may_be_awaited();
+    } else if (ours && ashlar_leaf_renote(&spot, note | NOTE_BUSY)) {
         ashlar_leaf_fill(&spot, take_zeroed_frame(), range.note >> FLAGS_SHIFT);
     }
     ashlar_leaf_close(&spot);
@@ -106,9 +116,9 @@ COLD int ashlar_kva_fault(uintptr_t address, unsigned error)
         !ashlar_paging_address_is_valid(ashlar_kva.paging, address)) {
         return 0;
     }
-    ashlar_port_pin();
+    uintptr_t interrupts = ashlar_port_irq_save();
     bool ours = bring_page(page);
-    ashlar_port_unpin();
+    ashlar_port_irq_restore(interrupts);
     return ours;
 }
 

@@ -2,6 +2,7 @@
 /* demand.c - kernel regions whose pages come, zeroed, when they are touched. */
 #include "kva/world.h"
 
+#include "space/leaves.h"
 #include "space/reach.h"
 
 #define PAGES 1100u /* more than one table has */
@@ -171,11 +172,60 @@ static void test_busy(void)
     is_u(ashlar_entry_load(world.paging, spot.table, spot.index), ashlar_entry_encode_note(note),
          "%s: the entry is left to the other CPU", world.name);
     is_u(promised(), 2, "%s: no frame was taken", world.name);
+    sim_set_context(ASHLAR_CONTEXT_NMI);
+    ok(!ashlar_kva_fault(world_address(first), 2),
+       "%s: [fault 130] in an NMI it is not: it may be what this very CPU is bringing", world.name);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
     ashlar_entry_store(world.paging, spot.table, spot.index, entry);
     ashlar_spot_close(&spot);
     ashlar_port_unpin();
     ashlar_kva_give(first);
     world_ok("busy");
+}
+
+/* A device interrupts the CPU that is bringing a page, wherever its interrupts are on; the handler touches the page. */
+static struct {
+    ashlar_vpn page;
+    unsigned came;
+    unsigned stuck;
+    bool inside;
+} device;
+
+static void interrupt_here(void)
+{
+    unsigned turns = 0;
+    if (device.inside || sim_interrupts_are_off()) {
+        return;
+    }
+    device.inside = true;
+    device.came++;
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    while (turns < 100u && !ashlar_leaf_is_mapped(device.page) &&
+           ashlar_kva_fault(world_address(device.page), 2) != 0) {
+        turns++;
+    }
+    device.stuck += turns == 100u;
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    device.inside = false;
+}
+
+static void test_interrupted(void)
+{
+    if (ashlar_kva_take_demand(2, ASHLAR_MAP_WRITE, "interrupted", &device.page) != ASHLAR_OK) {
+        world_bail("demand", ASHLAR_NO_FRAMES);
+    }
+    sim_before_open(interrupt_here);
+    ashlar_port_close_frame(ashlar_port_open_frame(IMAGE_FRAME));
+    ok(device.came == 1 && ashlar_leaf_is_mapped(device.page), "%s: a handler brings a page itself", world.name);
+    device.page++;
+    ok(ashlar_kva_fault(world_address(device.page), 2) && ashlar_leaf_is_mapped(device.page),
+       "%s: so does a thread, while devices interrupt", world.name);
+    sim_before_open(NULL);
+    is_u(device.stuck, 0, "%s: [fault 130] no handler tries for ever to reach what its own CPU is bringing", world.name);
+    is_u(promised(), 0, "%s: a frame for each", world.name);
+    ashlar_kva_give(device.page - 1u);
+    memset(&device, 0, sizeof device);
+    world_ok("interrupted");
 }
 
 int main(void)
@@ -188,6 +238,7 @@ int main(void)
         test_refused();
         test_promise_holds();
         test_busy();
+        test_interrupted();
     }
     return done_testing();
 }
