@@ -51,6 +51,10 @@ struct ashlar_heap_source {
     int (*relieve)(void *context);
     void *context;
     unsigned flags; /* ASHLAR_HEAP_SOURCE_... */
+    /* Copies bytes out of the range for reports: 0, and no fault, where it does not reach, or nothing is behind it. Any
+     * context, NMI included, at any moment of a commit or decommit on another CPU: it takes no lock and waits for nothing.
+     * NULL: of addresses in the range ashlar_heap_explain says no more than that. */
+    int (*peek)(void *context, uintptr_t address, void *to, size_t bytes);
 };
 
 struct ashlar_heap_options {
@@ -196,7 +200,8 @@ typedef enum ashlar_heap_place_kind {
     ASHLAR_HEAP_PLACE_EMPTY,    /* backed, in no slab or block */
     ASHLAR_HEAP_PLACE_OBJECT,   /* in an object of a slab, live or free */
     ASHLAR_HEAP_PLACE_SLACK,    /* in a slab, behind its last object */
-    ASHLAR_HEAP_PLACE_LARGE     /* in a large block */
+    ASHLAR_HEAP_PLACE_LARGE,    /* in a large block */
+    ASHLAR_HEAP_PLACE_UNKNOWN   /* in the range of a source without peek */
 } ashlar_heap_place_kind;
 
 struct ashlar_heap_place {
@@ -209,7 +214,8 @@ struct ashlar_heap_place {
     unsigned owner;    /* slabs: number of the CPU whose slab it is; + max_cpus: of its interrupts */
     const char *cache; /* its name; NULL: a size class */
 };
-/* What is this address? Takes no lock; any context, fault handlers included. */
+/* What is this address? Takes no lock and never faults, whatever other CPUs give back meanwhile; any context, fault
+ * handlers and NMIs included. What changes at that moment may be told half changed. */
 void ashlar_heap_explain(struct ashlar_heap *heap, const void *address, struct ashlar_heap_place *place);
 /* The same as text: "8 bytes into live object 0xc0101040 of 64 bytes, cache inode". */
 void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address, char *text, size_t bytes);

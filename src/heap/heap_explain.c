@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
 /* heap_explain.c - what an address is, in values and in words; and fatal reports about pointers.
  *
- * Nothing here takes a lock, so all of it works in a stopped kernel and in
- * fault handlers. A live object's first granule has its bit set.
+ * Nothing here takes a lock, and what may go away meanwhile is read by a peek that
+ * may fail (peek.c): so all of it works in a stopped kernel and in fault handlers. A
+ * live object's first granule has its bit set.
  */
 #include "heap/heap_explain.h"
 
@@ -10,57 +11,91 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "heap/find.h"
+#include "heap/peek.h"
 #include "heap/run.h"
 
-COLD static void explain_slab(struct ashlar_heap *heap, const struct run *slab, uintptr_t address,
-                              struct ashlar_heap_place *place)
+COLD static bool is_in_object(const struct ashlar_heap_place *place)
 {
-    uint32_t index = (uint32_t)(address - slab->base) / slab->stride;
-    place->kind = index < slab->capacity ? ASHLAR_HEAP_PLACE_OBJECT : ASHLAR_HEAP_PLACE_SLACK;
-    place->base = slab->base + (uintptr_t)index * slab->stride;
-    place->bytes = ashlar_heap_object_bytes(heap, slab);
-    place->offset = address - place->base;
-    place->owner = slab->owner;
-    place->cache = slab->cache != NULL ? slab->cache->name : NULL;
-    if (place->kind == ASHLAR_HEAP_PLACE_OBJECT) {
-        place->live = is_allocated(heap, place->base);
-        place->pending = place->live && is_marked_pending(place->base);
+    return place->kind == ASHLAR_HEAP_PLACE_OBJECT || place->kind == ASHLAR_HEAP_PLACE_LARGE;
+}
+
+COLD static void explain_liveness(const struct ashlar_heap *heap, struct ashlar_heap_place *place)
+{
+    uintptr_t granule = (place->base - heap->base) >> GRANULE_SHIFT;
+    uintptr_t mark;
+    uint32_t bits;
+    if (is_in_object(place) && ashlar_heap_peek(heap, &heap->bits[granule / 32u], &bits, sizeof bits) &&
+        (bits >> granule % 32u & 1u) != 0) {
+        place->live = 1;
+        place->pending = ashlar_heap_peek(heap, &object_words(place->base)[1], &mark, sizeof mark) &&
+                         mark == pending_mark(place->base);
     }
 }
 
-COLD static void explain_run(struct ashlar_heap *heap, const struct run *run, uintptr_t address,
+/* As long as the slab is the cache's, the cache is there: so the slab is asked once more. */
+COLD static void explain_cache(const struct ashlar_heap *heap, const struct run *slab, struct ashlar_heap_place *place)
+{
+    struct ashlar_cache cache;
+    struct run again;
+    if (is_slab(slab) && slab->cache != NULL && ashlar_heap_peek(heap, slab->cache, &cache, sizeof cache) &&
+        ashlar_heap_peek_run(heap, place->base, &again) && is_slab(&again) && again.cache == slab->cache) {
+        place->bytes = cache.object_bytes;
+        place->cache = cache.name;
+    }
+}
+
+/* Of runs that are no slab. */
+static const uint8_t kinds_by_state[RUN_FULL] = {
+    [RUN_NONE] = ASHLAR_HEAP_PLACE_UNBACKED, [RUN_BARE] = ASHLAR_HEAP_PLACE_UNBACKED,
+    [RUN_EMPTY] = ASHLAR_HEAP_PLACE_EMPTY,   [RUN_MOVING] = ASHLAR_HEAP_PLACE_UNBACKED,
+    [RUN_META] = ASHLAR_HEAP_PLACE_METADATA, [RUN_LARGE] = ASHLAR_HEAP_PLACE_LARGE,
+};
+
+/* One block, or cut into objects of a stride. */
+COLD static void explain_run(const struct ashlar_heap *heap, const struct run *run, uintptr_t address,
                              struct ashlar_heap_place *place)
 {
     place->base = run_address(heap, run);
     place->bytes = run_bytes(heap, run);
-    place->offset = address - place->base;
-    if (run->state == RUN_LARGE) {
-        place->kind = ASHLAR_HEAP_PLACE_LARGE;
-        place->live = is_allocated(heap, place->base);
-        place->pending = place->live && is_marked_pending(place->base);
-    } else if (run->state == RUN_META) {
+    if (!is_slab(run)) {
+        place->kind = kinds_by_state[run->state];
+    } else if (run->stride != 0) {
+        uint32_t index = (uint32_t)(address - run->base) / run->stride;
+        place->kind = index < run->capacity ? ASHLAR_HEAP_PLACE_OBJECT : ASHLAR_HEAP_PLACE_SLACK;
+        place->base = run->base + (uintptr_t)index * run->stride;
+        place->bytes = run->stride;
+        place->owner = run->owner;
+    }
+}
+
+COLD void ashlar_heap_look(const struct ashlar_heap *heap, const void *address, struct ashlar_heap_place *place)
+{
+    uintptr_t at = (uintptr_t)address;
+    struct run run;
+    memset(place, 0, sizeof *place);
+    if (at - heap->range_base >= heap->range_bytes) {
+        place->kind = ASHLAR_HEAP_PLACE_OUTSIDE;
+    } else if (at < heap->base) {
         place->kind = ASHLAR_HEAP_PLACE_METADATA;
+    } else if (!ashlar_heap_peek_run(heap, at, &run)) {
+        /* The inside of a run that is in no use, or nothing yet. */
+        place->kind = heap->source.pages != 0 ? ASHLAR_HEAP_PLACE_UNBACKED : ASHLAR_HEAP_PLACE_EMPTY;
     } else {
-        place->kind = run->state == RUN_EMPTY ? ASHLAR_HEAP_PLACE_EMPTY : ASHLAR_HEAP_PLACE_UNBACKED;
+        explain_run(heap, &run, at, place);
+        place->offset = at - place->base;
+        explain_cache(heap, &run, place);
+        explain_liveness(heap, place);
     }
 }
 
 COLD void ashlar_heap_explain(struct ashlar_heap *heap, const void *address, struct ashlar_heap_place *place)
 {
-    uintptr_t at = (uintptr_t)address;
-    const struct run *run = ashlar_heap_find(heap, at);
-    memset(place, 0, sizeof *place);
-    if (run != &ashlar_heap_nobody && is_slab(run)) {
-        explain_slab(heap, run, at, place);
-    } else if (run != &ashlar_heap_nobody) {
-        explain_run(heap, run, at, place);
-    } else if (at - heap->range_base >= heap->range_bytes) {
-        place->kind = ASHLAR_HEAP_PLACE_OUTSIDE;
-    } else if (at < heap->base) {
-        place->kind = ASHLAR_HEAP_PLACE_METADATA;
+    bool may_go = heap->source.pages != 0 && heap->source.peek == NULL;
+    if (may_go && (uintptr_t)address - heap->base < heap->range_base + heap->range_bytes - heap->base) {
+        memset(place, 0, sizeof *place);
+        place->kind = ASHLAR_HEAP_PLACE_UNKNOWN;
     } else {
-        /* The inside of a run that is in no use, or nothing yet. */
-        place->kind = heap->source.pages != 0 ? ASHLAR_HEAP_PLACE_UNBACKED : ASHLAR_HEAP_PLACE_EMPTY;
+        ashlar_heap_look(heap, address, place);
     }
 }
 
@@ -72,63 +107,73 @@ COLD static const char *liveness(const struct ashlar_heap_place *place)
     return place->live ? "live object" : "free object";
 }
 
-COLD void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address, char *text, size_t bytes)
+static const char in_empty_pages[] = "in empty pages of the heap: no object, or one whose pages went back already";
+
+static const char *const words_by_kind[] = {
+    [ASHLAR_HEAP_PLACE_METADATA] = "in the heap's own bookkeeping",
+    [ASHLAR_HEAP_PLACE_UNBACKED] = in_empty_pages,
+    [ASHLAR_HEAP_PLACE_EMPTY] = in_empty_pages,
+    [ASHLAR_HEAP_PLACE_UNKNOWN] = "in the heap",
+};
+
+COLD static void place_to_text(const struct ashlar_heap *heap, const struct ashlar_heap_place *place, char *text,
+                               size_t bytes)
 {
-    struct ashlar_heap_place place;
-    ashlar_heap_explain(heap, address, &place);
-    switch (place.kind) {
+    switch (place->kind) {
     case ASHLAR_HEAP_PLACE_OBJECT:
-        ashlar_format(text, bytes, "%zu bytes into %s %p of %zu bytes%s%s", place.offset, liveness(&place),
-                      (void *)place.base, place.bytes, place.cache != NULL ? ", cache " : "",
-                      place.cache != NULL ? place.cache : "");
+        ashlar_format(text, bytes, "%zu bytes into %s %p of %zu bytes%s%s", place->offset, liveness(place),
+                      (void *)place->base, place->bytes, place->cache != NULL ? ", cache " : "",
+                      place->cache != NULL ? place->cache : "");
         break;
     case ASHLAR_HEAP_PLACE_LARGE:
-        ashlar_format(text, bytes, "%zu bytes into large block %p of %zu bytes", place.offset, (void *)place.base,
-                      place.bytes);
+        ashlar_format(text, bytes, "%zu bytes into large block %p of %zu bytes", place->offset, (void *)place->base,
+                      place->bytes);
         break;
     case ASHLAR_HEAP_PLACE_SLACK:
-        ashlar_format(text, bytes, "behind the last object of a slab of %zu bytes each", place.bytes);
+        ashlar_format(text, bytes, "behind the last object of a slab of %zu bytes each", place->bytes);
         break;
     case ASHLAR_HEAP_PLACE_OUTSIDE:
         ashlar_format(text, bytes, "not in the heap's range %p, %zu bytes", (void *)heap->range_base,
                       heap->range_bytes);
         break;
     case ASHLAR_HEAP_PLACE_METADATA:
-        ashlar_format(text, bytes, "in the heap's own bookkeeping");
-        break;
     case ASHLAR_HEAP_PLACE_UNBACKED:
     case ASHLAR_HEAP_PLACE_EMPTY:
-        ashlar_format(text, bytes, "in empty pages of the heap: no object, or one whose pages went back already");
+    case ASHLAR_HEAP_PLACE_UNKNOWN:
+        ashlar_format(text, bytes, "%s", words_by_kind[place->kind]);
         break;
     }
 }
 
+COLD void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address, char *text, size_t bytes)
+{
+    struct ashlar_heap_place place;
+    ashlar_heap_explain(heap, address, &place);
+    place_to_text(heap, &place, text, bytes);
+}
+
+/* Of the first byte of what a caller takes for a live object; further in, an object's is an interior pointer. */
+static const char wild_pointer[] = "wild pointer", not_live[] = "not live (double free?)";
+
+static const char *const blame_by_kind[] = {
+    [ASHLAR_HEAP_PLACE_OUTSIDE] = wild_pointer, [ASHLAR_HEAP_PLACE_METADATA] = wild_pointer,
+    [ASHLAR_HEAP_PLACE_UNBACKED] = not_live,    [ASHLAR_HEAP_PLACE_EMPTY] = not_live,
+    [ASHLAR_HEAP_PLACE_OBJECT] = not_live,      [ASHLAR_HEAP_PLACE_SLACK] = wild_pointer,
+    [ASHLAR_HEAP_PLACE_LARGE] = not_live,
+};
+
 COLD static const char *blame_for(const struct ashlar_heap_place *place)
 {
-    switch (place->kind) {
-    case ASHLAR_HEAP_PLACE_OBJECT:
-    case ASHLAR_HEAP_PLACE_LARGE:
-        if (place->offset != 0) {
-            return "interior pointer";
-        }
-        return "not live (double free?)";
-    case ASHLAR_HEAP_PLACE_UNBACKED:
-    case ASHLAR_HEAP_PLACE_EMPTY:
-        return "not live (double free?)";
-    case ASHLAR_HEAP_PLACE_OUTSIDE:
-    case ASHLAR_HEAP_PLACE_METADATA:
-    case ASHLAR_HEAP_PLACE_SLACK:
-        break;
-    }
-    return "wild pointer";
+    bool inside = place->offset != 0 && is_in_object(place);
+    return inside ? "interior pointer" : blame_by_kind[place->kind];
 }
 
 COLD void ashlar_heap_bad_pointer(struct ashlar_heap *heap, const void *object, const char *verb, const void *caller)
 {
     char text[120];
     struct ashlar_heap_place place;
-    ashlar_heap_explain(heap, object, &place);
-    ashlar_heap_explain_text(heap, object, text, sizeof text);
+    ashlar_heap_look(heap, object, &place);
+    place_to_text(heap, &place, text, sizeof text);
     ashlar_panic("heap: %s of %p: %s: %s; called from %p", verb, object, blame_for(&place), text, caller);
 }
 

@@ -17,6 +17,7 @@
 #include "base/lock.h"
 #include "heap/blocks.h"
 #include "heap/find.h"
+#include "heap/heap_explain.h"
 #include "heap/owner.h"
 #include "heap/relaxed.h"
 #include "heap/run.h"
@@ -47,7 +48,7 @@ COLD __attribute__((noinline)) static void broken_mailbox(struct ashlar_heap *he
     unsigned index = owner->index;
     owner->leftover = 0;
     ashlar_heap_unclaim(owner);
-    ashlar_heap_explain(heap, (void *)object, &place);
+    ashlar_heap_look(heap, (void *)object, &place);
     ashlar_panic(
         "heap: double free or write after free: on its way back to owner %u is %p, %zu bytes into an object of "
         "%zu bytes%s%s",

@@ -55,7 +55,7 @@ COLD int ashlar_kva_explain(uintptr_t address, struct ashlar_place *place)
 {
     struct ashlar_range_info range;
     ashlar_vpn page = ashlar_paging_page(ashlar_kva.paging, address);
-    if (!is_in_arena(page)) {
+    if (!is_in_arena(page) || !ashlar_paging_address_is_valid(ashlar_kva.paging, address)) {
         return 0;
     }
     if (ashlar_guard_range(page, &range) || ashlar_ranges_containing(&ashlar_arena_of(page)->ranges, page, &range)) {

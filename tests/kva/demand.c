@@ -221,7 +221,8 @@ static void test_interrupted(void)
     ok(ashlar_kva_fault(world_address(device.page), 2) && ashlar_leaf_is_mapped(device.page),
        "%s: so does a thread, while devices interrupt", world.name);
     sim_before_open(NULL);
-    is_u(device.stuck, 0, "%s: [fault 130] no handler tries for ever to reach what its own CPU is bringing", world.name);
+    is_u(device.stuck, 0, "%s: [fault 130] no handler tries for ever to reach what its own CPU is bringing",
+         world.name);
     is_u(promised(), 0, "%s: a frame for each", world.name);
     ashlar_kva_give(device.page - 1u);
     memset(&device, 0, sizeof device);
