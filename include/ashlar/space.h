@@ -264,7 +264,8 @@ typedef enum ashlar_place_kind {
     ASHLAR_PLACE_GUARD, /* guard page; offset counts the bytes below the range's first byte, or past its end */
     ASHLAR_PLACE_STACK, /* in a stack */
     ASHLAR_PLACE_FIXED, /* direct map, array, strip, carve */
-    ASHLAR_PLACE_IMAGE
+    ASHLAR_PLACE_IMAGE,
+    ASHLAR_PLACE_NOWHERE /* non-canonical: the format has no such address; offset is all of it */
 } ashlar_place_kind;
 
 struct ashlar_place {

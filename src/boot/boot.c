@@ -23,8 +23,10 @@
 #include "arch/formats.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "boot/kernel_read.h"
 #include "boot/reserve.h"
 #include "boot/unseal.h"
+#include "boot/up.h"
 #include <ashlar/kmalloc.h>
 
 #define MIB ((size_t)1 << 20)
@@ -59,7 +61,14 @@ struct boot_plan {
 
 static bool sealed;
 
-/* The heap's address range, for its source; and how that is backed. */
+/* The heap, and its address range for its source; and how that is backed. */
+static struct {
+    struct ashlar_heap *heap; /* NULL until it is up */
+    const struct ashlar_paging *paging;
+    uintptr_t address; /* of the range */
+    uintptr_t pointer; /* the same, as its users see it */
+    size_t bytes;
+} heap_range;
 static ashlar_vpn heap_first;
 static ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags);
 
@@ -223,6 +232,20 @@ static int relieve_heap(void *context)
     return ashlar_frames_relieve(context);
 }
 
+/* For reports: any context. */
+static int peek_at_heap(void *context, uintptr_t pointer, void *to, size_t bytes)
+{
+    size_t offset = pointer - heap_range.pointer;
+    (void)context;
+    return offset < heap_range.bytes && bytes <= heap_range.bytes - offset &&
+           ashlar_kernel_read(heap_range.paging, heap_range.address + offset, to, bytes);
+}
+
+struct ashlar_heap *ashlar_boot_heap_at(uintptr_t address)
+{
+    return address - heap_range.address < heap_range.bytes ? heap_range.heap : NULL;
+}
+
 /* --- init, upward -------------------------------------------------------------------- */
 
 static void *storage_at(const struct boot_plan *plan, size_t page)
@@ -248,6 +271,7 @@ static void init_heap(struct boot_plan *plan)
     struct ashlar_heap_source source = {.commit = commit_heap,
                                         .decommit = decommit_heap,
                                         .relieve = relieve_heap,
+                                        .peek = peek_at_heap,
                                         .context = plan->booted->frames};
     struct ashlar_booted *booted = plan->booted;
     ashlar_status status =
@@ -255,11 +279,16 @@ static void init_heap(struct boot_plan *plan)
                            &heap_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: an address range of %zu MiB for the heap: %s", plan->heap_pages >> 8,
                  ashlar_status_text(status));
-    source.base = (uintptr_t)ashlar_port_pointer(ashlar_paging_address(plan->boot->paging, heap_first));
+    heap_range.paging = plan->boot->paging;
+    heap_range.address = ashlar_paging_address(plan->boot->paging, heap_first);
+    heap_range.pointer = (uintptr_t)ashlar_port_pointer(heap_range.address);
+    heap_range.bytes = plan->heap_pages << ASHLAR_PAGE_SHIFT;
+    source.base = heap_range.pointer;
     source.pages = plan->heap_pages;
     status = ashlar_heap_init(storage_at(plan, to_pages(plan->frames_bytes)), plan->heap_bytes, &plan->heap_options,
                               &source, &booted->heap);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: heap: %s", ashlar_status_text(status));
+    heap_range.heap = booted->heap;
     booted->heap_first = heap_first;
     booted->heap_pages = plan->heap_pages;
     booted->policy = plan->space_options.policy;
@@ -344,5 +373,6 @@ void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted
 void ashlar_boot_unseal(void)
 {
     sealed = false;
+    heap_range.heap = NULL;
     ashlar_kmalloc_bind(NULL);
 }

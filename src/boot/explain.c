@@ -11,6 +11,8 @@
 
 #include "base/check.h"
 #include "base/format.h"
+#include "boot/up.h"
+#include <ashlar/port.h>
 #include <stdbool.h>
 
 /* A fault may come before the floors are up: one that is not cannot be asked. */
@@ -34,6 +36,28 @@ COLD static void guard_to_text(const struct ashlar_place *place, uintptr_t addre
                         place->offset, below ? "below it" : "past its end");
 }
 
+/* What the heap says of it; false if it is not in the heap's range. */
+COLD static bool heap_to_text(uintptr_t address, char *text, size_t bytes)
+{
+    static const char prefix[] = "heap: ";
+    const size_t length = sizeof prefix - 1u;
+    struct ashlar_heap *heap = ashlar_boot_heap_at(address);
+    if (heap == NULL || bytes <= length) {
+        return false;
+    }
+    (void)ashlar_format(text, bytes, "%s", prefix);
+    ashlar_heap_explain_text(heap, ashlar_port_pointer(address), text + length, bytes - length);
+    return true;
+}
+
+COLD static void range_to_text(const struct ashlar_place *place, uintptr_t address, char *text, size_t bytes)
+{
+    if (!heap_to_text(address, text, bytes)) {
+        (void)ashlar_format(text, bytes, "%s + 0x%zx%s", place->name, place->offset,
+                            place->mapped ? "" : ", not mapped");
+    }
+}
+
 COLD void ashlar_explain_text(uintptr_t address, char *text, size_t bytes)
 {
     struct ashlar_place place;
@@ -54,11 +78,14 @@ COLD void ashlar_explain_text(uintptr_t address, char *text, size_t bytes)
     case ASHLAR_PLACE_FREE:
         (void)ashlar_format(text, bytes, "%s%s", place.name, place.mapped ? ", but mapped" : "");
         break;
+    case ASHLAR_PLACE_NOWHERE:
+        (void)ashlar_format(text, bytes, "%s", place.name);
+        break;
     case ASHLAR_PLACE_RANGE:
     case ASHLAR_PLACE_FIXED:
     case ASHLAR_PLACE_IMAGE:
     default:
-        (void)ashlar_format(text, bytes, "%s + 0x%zx%s", place.name, place.offset, place.mapped ? "" : ", not mapped");
+        range_to_text(&place, address, text, bytes);
         break;
     }
 }

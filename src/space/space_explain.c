@@ -47,6 +47,12 @@ COLD int ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
 {
     ashlar_vpn page = ashlar_paging_page(ashlar_half.paging, address);
     bool known = true;
+    if (!ashlar_paging_address_is_valid(ashlar_half.paging, address)) {
+        ashlar_place_set(place, ASHLAR_PLACE_NOWHERE, "non-canonical address", 0, 0);
+        place->mapped = 0;
+        place->offset = address;
+        return 1;
+    }
     if (page == 0) {
         ashlar_place_set(place, ASHLAR_PLACE_NULL, "the null page", 0, 1);
     } else if (page < ashlar_user_pages()) {

@@ -3,6 +3,7 @@
 #include "boot/world.h"
 
 #include "kva/magazine.h"
+#include <ashlar/kmalloc.h>
 
 static void start(const struct world_format *format)
 {
@@ -129,6 +130,61 @@ static void test_ranges(void)
     world_ok("ranges");
 }
 
+static void says_like(const void *pointer, size_t offset, const char *want, const char *name)
+{
+    char text[160] = "";
+    unsigned pins = sim_pins(), windows = sim_windows_open(0);
+    size_t into = (size_t)((uintptr_t)pointer - (uintptr_t)sim_pointer(world_address(booted.heap_first)));
+    ashlar_explain_text(world_address(booted.heap_first) + into + offset, text, sizeof text);
+    like(text, want, name);
+    ok(sim_pins() == pins && sim_windows_open(0) == windows && !sim_interrupts_are_off(), "%s: nothing is left open",
+       world.name);
+}
+
+/* In the heap's range the heap has the word; through windows, so that nothing is touched by its own address. */
+static void test_heap(void)
+{
+    char text[32];
+    struct ashlar_cache *cache = NULL;
+    char *block = ashlar_kmalloc(70000);
+    is_u(ashlar_cache_create(booted.heap, "inode", 200, 0, 0, &cache), ASHLAR_OK, "%s: a cache", world.name);
+    char *inode = ashlar_cache_alloc(cache, 0);
+    says_like(inode, 8, "heap: 8 bytes into live object ", "[fault 132] an object");
+    says_like(inode, 8, " of 200 bytes, cache inode", "[fault 132] and its cache");
+    says_like(block, 69999, "heap: 69999 bytes into large block ", "[fault 132] a large block");
+    sim_set_context(ASHLAR_CONTEXT_NMI);
+    says_like(inode, 8, "heap: 8 bytes into live object ", "[fault 132] in an NMI");
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    ashlar_cache_free(cache, inode);
+    says_like(inode, 0, "heap: 0 bytes into free object ", "one that was freed");
+    ashlar_kfree(block);
+    is_u(ashlar_cache_destroy(cache), ASHLAR_OK, "%s: the cache goes", world.name);
+    (void)ashlar_heap_shrink(booted.heap, 0);
+    says_like(block, 0, "heap: in empty pages of the heap", "[fault 132] what went back to the pool");
+    says_like(block, (size_t)booted.heap_pages * 2048u, "heap: in empty pages", "[fault 132] beyond all of it");
+    ashlar_explain_text(world_address(booted.heap_first), text, sizeof "heap: ");
+    is_str(text, "heap: ", "no byte too many");
+    ashlar_explain_text(world_address(booted.heap_first), text, 4);
+    is_str(text, "hea", "nor in a buffer that is too short for it");
+    ashlar_boot_unseal();
+    says(world_address(booted.heap_first) + 4u, "heap + 0x4", "before the heap is bound it is a range");
+    world_ok("heap");
+}
+
+static void test_noncanonical(void)
+{
+    unsigned bits = ashlar_paging_virtual_bits(world.format->paging);
+    if (bits < 64u && world_is_64()) {
+        uintptr_t hole = (uintptr_t)1 << (bits - 1u);
+        says(hole, "non-canonical address", "[fault 133] right above the user half");
+        says(hole - 1u, "user half", "right below");
+        says((0 - hole) - 1u, "non-canonical address", "[fault 133] right below the upper half");
+        says(world_address(booted.heap_first) ^ (uintptr_t)1 << 62, "non-canonical address",
+             "[fault 133] the heap's address with a bit flipped");
+        place_is(hole + 5u, ASHLAR_PLACE_NOWHERE, hole + 5u, 0);
+    }
+}
+
 /* A short buffer gets a short text. */
 static void test_short(void)
 {
@@ -146,6 +202,8 @@ int main(void)
         test_fixed();
         test_ranges();
         test_short();
+        test_noncanonical();
+        test_heap();
     }
     return done_testing();
 }
