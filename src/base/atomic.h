@@ -23,6 +23,10 @@
 #define ASHLAR_DRAIN() ((void)0) /* before a locked instruction */
 #endif
 
+/* What different CPUs write lies in different lines. */
+#define CACHE_LINE_BYTES 64u
+#define OWN_LINES __attribute__((aligned(CACHE_LINE_BYTES)))
+
 /* Keeps the compiler, not the machine, from moving memory accesses across. */
 static inline void compiler_barrier(void)
 {

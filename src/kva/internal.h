@@ -10,6 +10,7 @@
 #ifndef ASHLAR_KVA_INTERNAL_H
 #define ASHLAR_KVA_INTERNAL_H
 
+#include "base/atomic.h"
 #include "kva/ranges.h"
 #include <ashlar/kva.h>
 
@@ -17,7 +18,7 @@
 #define KEPT_SIZES 33u
 
 struct arena {
-    struct ashlar_ranges ranges; /* r */
+    struct ashlar_ranges ranges OWN_LINES; /* r */
     struct ashlar_lock lock;
     ashlar_vpn strip_first;             /* b */
     size_t strip_pages;                 /* b: addresses */

@@ -52,13 +52,13 @@ ashlar_phys ashlar_asid_root(const struct ashlar_space *space, unsigned cpu)
     bool kept = true;
     unsigned number = 0;
     if (space != NULL) {
-        struct asids *asids = &ashlar_half.asids[cpu];
+        struct asids *asids = &ashlar_half.cpus[cpu].asids;
         const struct asid now = {space, atomic_load(&space->epoch)};
         unsigned index = choose_asid(asids, space);
         kept = asids->asid[index].space == space && asids->asid[index].epoch == now.epoch;
         asids->asid[index] = now;
         number = index + 1u;
     }
-    ashlar_half.root_keeps += kept;
+    ashlar_half.cpus[cpu].root_keeps += kept;
     return ashlar_space_root(space) | number | (kept ? ashlar_half.root_keep : 0);
 }

@@ -49,7 +49,7 @@ static void load_root(const struct ashlar_space *space, unsigned cpu)
 void ashlar_space_switch(struct ashlar_space *space)
 {
     unsigned cpu = ashlar_port_cpu();
-    struct ashlar_space *old = ashlar_half.current[cpu];
+    struct ashlar_space *old = ashlar_half.cpus[cpu].current;
     if (old == space) {
         return;
     }
@@ -59,7 +59,7 @@ void ashlar_space_switch(struct ashlar_space *space)
     }
     set_cpu_bit(space, cpu, true);
     load_root(space, cpu);
-    ashlar_half.current[cpu] = space;
+    ashlar_half.cpus[cpu].current = space;
     set_cpu_bit(old, cpu, false);
 }
 

@@ -43,9 +43,9 @@ COLD void ashlar_shootdown_init(void)
 {
     unsigned cpu = ashlar_port_cpu();
     for (unsigned i = 0; i < ASHLAR_MAX_CPUS; i++) {
-        ashlar_lock_init(&ashlar_half.cpus[i].lock, ASHLAR_RANK_SHOOTDOWN, "shootdown");
+        ashlar_lock_init(&ashlar_half.cpus[i].box.lock, ASHLAR_RANK_SHOOTDOWN, "shootdown");
     }
-    ashlar_half.cpus[cpu].online = 1;
+    ashlar_half.cpus[cpu].box.online = 1;
     ashlar_half.online[cpu / 32u] = 1u << (cpu % 32u);
 }
 
@@ -61,14 +61,14 @@ static void flush_runs(const struct ashlar_gather *gather)
 }
 
 /* Pinned, or with interrupts off. */
-static void flush_here(const struct ashlar_gather *gather)
+static void flush_here(const struct ashlar_gather *gather, struct half_cpu *here)
 {
     if (gather->runs > ASHLAR_GATHER_RUNS || gather->pages >= ASHLAR_FLUSH_THRESHOLD_PAGES) {
         ashlar_port_flush_all();
-        ashlar_half.flush_alls++;
+        here->flush_alls++;
     } else {
         flush_runs(gather);
-        ashlar_half.flush_pages += gather->pages;
+        here->flush_pages += gather->pages;
     }
 }
 
@@ -94,7 +94,7 @@ COLD static unsigned ask_all(uint32_t *mask, const struct ashlar_gather *gather)
     for (unsigned word = 0; word < CPU_WORDS; word++) {
         for (uint32_t left = mask[word]; left != 0; left &= left - 1u) {
             unsigned bit = u32_ctz(left);
-            if (ask_cpu(&ashlar_half.cpus[word * 32u + bit], gather)) {
+            if (ask_cpu(&ashlar_half.cpus[word * 32u + bit].box, gather)) {
                 asked++;
             } else {
                 mask[word] &= ~(1u << bit);
@@ -117,7 +117,7 @@ COLD static void wait_for_answers(const uint32_t *mask)
 {
     for (unsigned word = 0; word < CPU_WORDS; word++) {
         for (uint32_t left = mask[word]; left != 0; left &= left - 1u) {
-            wait_for_answer(&ashlar_half.cpus[word * 32u + u32_ctz(left)]);
+            wait_for_answer(&ashlar_half.cpus[word * 32u + u32_ctz(left)].box);
         }
     }
 }
@@ -138,18 +138,19 @@ static void shoot_down(const struct ashlar_gather *gather, const void *caller)
 {
     uint32_t mask[CPU_WORDS];
     unsigned cpu = ashlar_port_pin(); /* before the question: it is about this CPU */
+    struct half_cpu *here = &ashlar_half.cpus[cpu];
     const char *held = ashlar_lock_held_name();
     ASHLAR_CHECK(held == NULL, "space: flush awaited while holding lock %s, by %p", held, caller);
     if (ashlar_asids_are_used() && gather->space != NULL) {
         ashlar_asid_renew(gather->space);
     }
-    flush_here(gather);
+    flush_here(gather, here);
     read_mask(gather->space, cpu, mask);
     unsigned asked = ask_all(mask, gather);
     if (asked != 0) {
         ASHLAR_CHECK((ashlar_port_context() & ASHLAR_CONTEXT_IRQS_OFF) == 0,
                      "space: flush on %u other CPUs awaited with interrupts off, by %p", asked, caller);
-        ashlar_half.kicks += asked;
+        here->kicks += asked;
         ashlar_half.options.kick(mask, CPU_WORDS);
     }
     ashlar_port_unpin();
@@ -169,7 +170,8 @@ void ashlar_gather_finish(struct ashlar_gather *gather)
 
 void ashlar_space_answer(void)
 {
-    struct shootdown *box = &ashlar_half.cpus[ashlar_port_cpu()];
+    struct half_cpu *here = &ashlar_half.cpus[ashlar_port_cpu()];
+    struct shootdown *box = &here->box;
     struct ashlar_gather gather;
     if (atomic_load_u32(&box->asked) == box->answered) {
         return;
@@ -179,7 +181,7 @@ void ashlar_space_answer(void)
     gather = box->pending;
     ashlar_gather_init(&box->pending, NULL);
     ashlar_lock_give(&box->lock, interrupts);
-    flush_here(&gather);
+    flush_here(&gather, here);
     atomic_store_u32(&box->answered, asked);
 }
 
@@ -192,7 +194,7 @@ COLD static void set_online(struct shootdown *box, int online)
 
 COLD void ashlar_shootdown_join(unsigned cpu)
 {
-    set_online(&ashlar_half.cpus[cpu], 1);
+    set_online(&ashlar_half.cpus[cpu].box, 1);
     (void)atomic_fetch_or_u32(&ashlar_half.online[cpu / 32u], 1u << (cpu % 32u));
     ashlar_port_flush_all();
 }
@@ -200,6 +202,6 @@ COLD void ashlar_shootdown_join(unsigned cpu)
 COLD void ashlar_shootdown_leave(unsigned cpu)
 {
     (void)atomic_fetch_and_u32(&ashlar_half.online[cpu / 32u], ~(1u << (cpu % 32u)));
-    set_online(&ashlar_half.cpus[cpu], 0);
+    set_online(&ashlar_half.cpus[cpu].box, 0);
     ashlar_space_answer();
 }

@@ -20,8 +20,6 @@
 #include "space/reach.h"
 #include "space/roots.h"
 
-#define CACHE_LINE_BYTES 64u
-
 static ashlar_vpn slot_first_page(unsigned slot)
 {
     return (ashlar_vpn)slot << ashlar_slot_shift(ashlar_half.paging);

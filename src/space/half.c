@@ -45,6 +45,19 @@ size_t ashlar_user_pages(void)
     return lower_half != 0 && lower_half < below ? lower_half : below;
 }
 
+/* Of all CPUs, those that do not take part any more as well. */
+COLD static void sum_counters(struct ashlar_space_stats *stats)
+{
+    stats->root_keeps = stats->flush_pages = stats->flush_alls = stats->kicks = 0;
+    for (unsigned i = 0; i < ASHLAR_MAX_CPUS; i++) {
+        const struct half_cpu *cpu = &ashlar_half.cpus[i];
+        stats->root_keeps += cpu->root_keeps;
+        stats->flush_pages += cpu->flush_pages;
+        stats->flush_alls += cpu->flush_alls;
+        stats->kicks += cpu->kicks;
+    }
+}
+
 COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
 {
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
@@ -52,11 +65,8 @@ COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
     stats->kernel_table_frames = ashlar_half.layout.table_frames + ashlar_half.table_frames;
     stats->large_pages = ashlar_half.deposit_count;
     stats->root_writes = ashlar_half.root_writes;
-    stats->root_keeps = ashlar_half.root_keeps;
     stats->growths = ashlar_half.generation;
     stats->pulls = ashlar_half.pulls;
     ashlar_lock_give(&ashlar_half.lock, interrupts);
-    stats->flush_pages = ashlar_half.flush_pages;
-    stats->flush_alls = ashlar_half.flush_alls;
-    stats->kicks = ashlar_half.kicks;
+    sum_counters(stats);
 }

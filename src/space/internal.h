@@ -10,6 +10,7 @@
 #ifndef ASHLAR_SPACE_INTERNAL_H
 #define ASHLAR_SPACE_INTERNAL_H
 
+#include "base/atomic.h"
 #include "base/token.h"
 #include <ashlar/space.h>
 
@@ -46,6 +47,17 @@ struct shootdown {
     volatile uint32_t answered;   /* the CPU's own: requests that it has met */
 };
 
+/* Of each CPU, in lines of its own: what it writes at each switch and flush, and apart from that what others write to. */
+struct half_cpu {
+    struct ashlar_space *volatile current OWN_LINES; /* written by the CPU alone, as are the next ones */
+    struct asids asids;
+    uint64_t root_keeps;  /* n */
+    uint64_t flush_pages; /* n */
+    uint64_t flush_alls;  /* n */
+    uint64_t kicks;       /* n: CPUs that it asked */
+    struct shootdown box OWN_LINES;
+};
+
 /* Tables of level 1 that are remembered, where a word has room for it. */
 #define LEAF_TABLES (sizeof(uintptr_t) > 4u ? 64u : 1u)
 
@@ -76,19 +88,13 @@ struct ashlar_half {
     struct ashlar_token growing;                 /* of the thread that adds top-level slots */
     volatile uint32_t generation;                /* counts growths; written by the grower, after the reference */
     uint64_t pulls;                              /* n */
-    struct ashlar_space *volatile current[ASHLAR_MAX_CPUS]; /* each CPU writes its own */
-    struct asids asids[ASHLAR_MAX_CPUS];                    /* the same */
-    volatile uintptr_t epochs;                              /* given out so far */
-    struct shootdown cpus[ASHLAR_MAX_CPUS];
-    volatile uint32_t online[CPU_WORDS]; /* CPUs that take part: those that may hold kernel translations */
-    size_t table_frames;                 /* k: kernel tables made after boot */
-    ashlar_pfn deposits;                 /* k: tables kept for splits, chained through their first word; 0: the end */
-    size_t deposit_count;                /* k: of them, and of large pages that are marked so */
-    uint64_t flush_pages;                /* n */
-    uint64_t flush_alls;                 /* n */
-    uint64_t kicks;                      /* n: CPUs that were asked */
-    uint64_t root_writes;                /* k */
-    uint64_t root_keeps;                 /* n */
+    volatile uintptr_t epochs;                   /* given out so far */
+    volatile uint32_t online[CPU_WORDS];         /* CPUs that take part: those that may hold kernel translations */
+    size_t table_frames;                         /* k: kernel tables made after boot */
+    ashlar_pfn deposits;  /* k: tables kept for splits, chained through their first word; 0: the end */
+    size_t deposit_count; /* k: of them, and of large pages that are marked so */
+    uint64_t root_writes; /* k */
+    struct half_cpu cpus[ASHLAR_MAX_CPUS];
 };
 
 extern struct ashlar_half ashlar_half;

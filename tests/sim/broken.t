@@ -29,8 +29,8 @@ GROWTH, ROOTS, CPUS, FAULT = "src/space/growth.c", "src/space/roots.c", "src/spa
 SHOOTDOWN, TABLES, PURGE = "src/space/flush.c", "src/space/tables.c", "src/kva/purge.c"
 QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first", "mask-read-plain"]
 # The mask is read before this CPU flushes, which would drain its store buffer.
-FLUSH_LAST = (SHOOTDOWN, "    flush_here(gather);\n    read_mask(gather->space, cpu, mask);\n",
-              "    read_mask(gather->space, cpu, mask);\n    flush_here(gather);\n")
+FLUSH_LAST = (SHOOTDOWN, "    flush_here(gather, here);\n    read_mask(gather->space, cpu, mask);\n",
+              "    read_mask(gather->space, cpu, mask);\n    flush_here(gather, here);\n")
 RELOADS_USER = "    if (retry && ashlar_paging_root_needs_reload(ashlar_half.paging)) {"
 RELOADS_KERNEL = "    if (retry && ashlar_paging_root_needs_reload(paging)) {"
 
@@ -40,7 +40,7 @@ WITH_LARGE = [(f, p) for f in (PAE, FOUR, FIVE) for p in (PREALLOCATE, HYBRID)]
 
 # name: (formats and policies, [(file, text, instead)])
 BREAKAGES = {
-    "no-local-flush": (SOME, [(SHOOTDOWN, "    flush_here(gather);\n    read_mask", "    read_mask")]),
+    "no-local-flush": (SOME, [(SHOOTDOWN, "    flush_here(gather, here);\n    read_mask", "    read_mask")]),
     "no-shootdown": (SOME, [(SHOOTDOWN, "    unsigned asked = ask_all(mask, gather);",
                              "    mask[0] = mask[1] = 0;\n    unsigned asked = ask_all(mask, gather);")]),
     "no-wait": (SOME, [(SHOOTDOWN, "    wait_for_answers(mask);\n}", "}")]),
@@ -62,8 +62,8 @@ BREAKAGES = {
     "large-unflushed": (WITH_LARGE, [(PURGE, "        ashlar_gather_add_all(&gather);", "        ;")]),
     "large-block-early": (WITH_LARGE, [("src/kva/kva_large.c", "    ashlar_purge_add(range);", "    (void)ashlar_pages_collect"
                                         "(NULL, range->first, pages);\n    ashlar_purge_add(range);")]),
-    "answer-before-flush": (SOME, [(SHOOTDOWN, "    flush_here(&gather);\n    atomic_store_u32(&box->answered, asked);",
-                                    "    atomic_store_u32(&box->answered, asked);\n    flush_here(&gather);")]),
+    "answer-before-flush": (SOME, [(SHOOTDOWN, "    flush_here(&gather, here);\n    atomic_store_u32(&box->answered, asked);",
+                                    "    atomic_store_u32(&box->answered, asked);\n    flush_here(&gather, here);")]),
     "answer-reread": ([(f, p) for f in ALL_FORMATS for p in (PREALLOCATE, EAGER, LAZY)], [(SHOOTDOWN, "atomic_store_u32(&box->answered, asked)",
                               "atomic_store_u32(&box->answered, atomic_load_u32(&box->asked))")]),
     "wait-interrupts-off": (SOME, [(SHOOTDOWN, "    wait_for_answers(mask);\n}",

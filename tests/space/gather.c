@@ -236,12 +236,42 @@ static void test_waits(void)
     world_ok("waits");
 }
 
+/* What a CPU writes at each switch shares no line with another's, nor with what others write into its box. */
+static void test_lines(void)
+{
+    unsigned shared = 0;
+    for (unsigned cpu = 0; cpu < ASHLAR_MAX_CPUS; cpu++) {
+        const struct half_cpu *own = &ashlar_half.cpus[cpu];
+        shared += (uintptr_t)own % 64u != 0 || (uintptr_t)&own->box % 64u != 0;
+        shared += (uintptr_t)&own->box - (uintptr_t)&own->kicks < sizeof own->kicks;
+    }
+    is_u(shared, 0, "%s: each CPU's words have lines of their own", world.name);
+    is_u(sizeof(struct half_cpu) % 64u, 0, "%s: whole ones", world.name);
+}
+
+/* Sums over CPUs, each of which counts for itself. */
+static void test_sums(void)
+{
+    struct ashlar_space_stats before = world_stats(), after;
+    for (unsigned cpu = 0; cpu < WORLD_CPUS; cpu++) {
+        ashlar_half.cpus[cpu].root_keeps += 1u + cpu;
+        ashlar_half.cpus[cpu].flush_pages += 10u;
+        ashlar_half.cpus[cpu].flush_alls += 100u;
+        ashlar_half.cpus[cpu].kicks += 1000u;
+    }
+    after = world_stats();
+    is_u(after.root_keeps - before.root_keeps, WORLD_CPUS * (WORLD_CPUS + 1u) / 2u, "%s: roots kept", world.name);
+    is_u(after.flush_pages - before.flush_pages, 10u * WORLD_CPUS, "%s: pages flushed", world.name);
+    is_u(after.flush_alls - before.flush_alls, 100u * WORLD_CPUS, "%s: all flushed", world.name);
+    is_u(after.kicks - before.kicks, 1000u * WORLD_CPUS, "%s: CPUs asked", world.name);
+}
+
 /* The order of locks is checked by their ranks. */
 static void test_ranks(void)
 {
     unsigned wrong = 0;
     for (unsigned cpu = 0; cpu < ASHLAR_MAX_CPUS; cpu++) {
-        wrong += ashlar_half.cpus[cpu].lock.rank != ASHLAR_RANK_SHOOTDOWN;
+        wrong += ashlar_half.cpus[cpu].box.lock.rank != ASHLAR_RANK_SHOOTDOWN;
     }
     is_u(wrong, 0, "%s: the lock of each CPU's requests has its rank", world.name);
     ok(ashlar_half.lock.rank == ASHLAR_RANK_KERNEL && space.lock.rank == ASHLAR_RANK_SPACE,
@@ -254,6 +284,8 @@ int main(void)
     {
         start(format);
         test_ranks();
+        test_lines();
+        test_sums();
         test_counts();
         test_cpus();
         test_runs();
