@@ -19,9 +19,14 @@ ASHLAR_BEGIN_DECLS
  * while pinned or with interrupts off. */
 unsigned ashlar_port_cpu(void);
 
-/* Between pin and unpin the caller is not moved to another CPU. Nests. On one
- * CPU, or where kernel code is never preempted, pin returns ashlar_port_cpu()
- * and unpin does nothing. pin returns the CPU's number. */
+/* Between pin and unpin no other thread runs on this CPU; interrupts may, and
+ * they return to the caller. So the caller is not moved, either, and what is the
+ * CPU's own is the caller's: the heap changes it without a lock or an atomic. A
+ * port that only keeps a thread on its CPU, and lets it be preempted by others,
+ * is found by the heap, and fatal. Nests; a thread does not sleep or yield while
+ * it is pinned. pin returns the CPU's number. Where kernel code is never
+ * preempted, on one CPU or on many, it is ashlar_port_cpu() and unpin does
+ * nothing; elsewhere pin turns preemption off (or interrupts), and unpin on again. */
 unsigned ashlar_port_pin(void);
 void ashlar_port_unpin(void);
 

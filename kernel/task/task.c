@@ -191,6 +191,9 @@ static void switch_to(struct task *task)
     if (ashlar_x86_windows_open(0) != 0) {
         ashlar_port_fatal("a task is switched away with a window open: it was not pinned");
     }
+    if (previous->pins != 0) {
+        ashlar_port_fatal("a task that is pinned sleeps, yields or ends: until unpin no other one may run on its CPU");
+    }
     if (task->space != NULL) {
         load_space(cpu, task->space);
     }

@@ -4,8 +4,11 @@
  * Each CPU has two owners: one for threads (and for interrupts that find it
  * idle), one for interrupts that came while the first was busy. An owner is
  * claimed by its busy bit, which only its own CPU writes: no atomic is needed,
- * since an interrupt always finishes before what it interrupted goes on. Owners
- * of a CPU that is offline are claimed by another one, with an atomic.
+ * since an interrupt always finishes before what it interrupted goes on, and no
+ * other thread runs on a CPU that is pinned. So a thread finds its CPU's owners
+ * idle: one that does not has a port whose pin lets threads in, and both would
+ * work on the same lists. Owners of a CPU that is offline are claimed by another
+ * one, with an atomic.
  *
  * While part of a drained mailbox is left, unclaim leaves the owner's attention
  * bit set: nothing goes the fast way then.
@@ -38,6 +41,16 @@ static bool try_busy(struct owner *owner)
     return true;
 }
 
+/* An interrupt finds an owner busy, and so may what the kernel calls no thread. */
+COLD static void require_no_thread(const struct owner *owner)
+{
+    ASHLAR_CHECK(
+        ashlar_port_context() != ASHLAR_CONTEXT_THREAD,
+        "heap: owner %u is found in use by a thread that is pinned: ashlar_port_pin lets another thread run on "
+        "its CPU",
+        owner->index);
+}
+
 struct owner *ashlar_heap_claim(struct ashlar_heap *heap)
 {
     unsigned cpu = ashlar_port_pin();
@@ -46,6 +59,7 @@ struct owner *ashlar_heap_claim(struct ashlar_heap *heap)
         if (try_busy(&heap->owners[i])) {
             return &heap->owners[i];
         }
+        require_no_thread(&heap->owners[i]);
     }
     ashlar_port_unpin();
     return NULL;
@@ -56,6 +70,7 @@ COLD struct owner *ashlar_heap_claim_second(struct ashlar_heap *heap)
     unsigned cpu = ashlar_port_pin();
     struct owner *owner = &heap->owners[cpu + heap->max_cpus];
     if (!try_busy(owner)) {
+        require_no_thread(owner);
         ashlar_port_unpin();
         return NULL;
     }

@@ -32,8 +32,34 @@ static void test_second_owner(void)
     end("sound after an interrupt in between");
 }
 
+/* What a thread finds busy, another thread has, which cannot run beside one that is pinned. */
+static void test_pin_that_pins_nothing(void)
+{
+    begin();
+    void *mine = ashlar_heap_alloc(heap, 64, 0);
+    heap->owners[0].state |= OWNER_BUSY;
+    like(SIM_FATAL(mine = ashlar_heap_alloc(heap, 64, 0)),
+         "owner 0 is found in use by a thread that is pinned: ashlar_port_pin",
+         "a thread that finds its CPU's owner busy names pin [fault 113]");
+    like(SIM_FATAL(ashlar_heap_free(heap, mine)), "ashlar_port_pin", "  whatever it wants");
+    uintptr_t interrupts = ashlar_port_irq_save();
+    void *object = ashlar_heap_alloc(heap, 64, 0);
+    ok(object != NULL, "with interrupts off it may be anybody, and the second owner serves");
+    ashlar_heap_free(heap, object);
+    ashlar_port_irq_restore(interrupts);
+    heap->owners[0].state = 0;
+    heap->owners[CPUS].mailbox = 16;
+    heap->owners[CPUS].state |= OWNER_BUSY;
+    like(SIM_FATAL(ashlar_heap_work(heap)), "ashlar_port_pin", "the same of the second owner");
+    heap->owners[CPUS].mailbox = 0;
+    heap->owners[CPUS].state = 0;
+    ashlar_heap_free(heap, mine);
+    end("sound afterwards");
+}
+
 int main(void)
 {
     test_second_owner();
+    test_pin_that_pins_nothing();
     return done_testing();
 }
