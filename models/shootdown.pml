@@ -169,7 +169,7 @@ inline come(c) {
 #ifdef BREAK_JOIN_FLUSH_EARLY
     tlb[c] = 0;
 #endif
-    take(c); online[c] = 1; give(c);
+    online[c] = 1; /* no lock */
     d_step { mask = mask | (1 << c) };
 #ifndef BREAK_JOIN_FLUSH_EARLY
     tlb[c] = 0;

@@ -7,7 +7,8 @@
 
 /* A spin lock (src/base/lock.h). */
 struct ashlar_lock {
-    volatile uint32_t held; /* 0, or 1 + the holder's CPU */
+    volatile uint32_t held;  /* 0, or 1 + the holder's CPU */
+    volatile uint32_t claim; /* 0, or 1 + a CPU that has waited for long: the others let it pass */
     uint32_t rank;
     const char *name;
 };

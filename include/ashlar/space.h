@@ -145,9 +145,10 @@ void ashlar_space_switch(struct ashlar_space *space);
  * lock of its own, of the lowest rank. Interrupts off. */
 void ashlar_space_answer(void);
 
-/* This CPU takes part from here on. On each CPU but the one that booted, on the reference root, with interrupts off,
- * before it touches anything but the image, stacks and what boot carved. */
-void ashlar_space_cpu_join(void);
+/* This CPU, whose number is cpu, takes part from here on. On each CPU but the one that booted, on the reference root, with
+ * interrupts off, before it touches anything but the image, stacks and what boot carved: so ashlar_port_cpu is not called
+ * before it has joined, which may read it from a device. */
+void ashlar_space_cpu_join(unsigned cpu);
 /* The reverse, before it is stopped: it runs on the reference root, and afterwards touches only the like. */
 void ashlar_space_cpu_leave(void);
 

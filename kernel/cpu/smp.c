@@ -210,7 +210,7 @@ void ap_main(void)
     cpu_load(smp.starting);
     task_init(cpu->idle_name, ap_values.stack);
     feature_enable();
-    ashlar_space_cpu_join();
+    ashlar_space_cpu_join(smp.starting);
     lapic_enable(VECTOR_SPURIOUS, false);
     cpu->online = 1;
     task_idle();

@@ -12,7 +12,7 @@ struct spin {
 static inline uintptr_t spin_take(struct spin *spin)
 {
     uintptr_t interrupts = x86_irq_save();
-    while (__atomic_exchange_n(&spin->held, 1, __ATOMIC_ACQUIRE) != 0) {
+    while (spin->held != 0 || __atomic_exchange_n(&spin->held, 1, __ATOMIC_ACQUIRE) != 0) {
         x86_pause();
     }
     return interrupts;

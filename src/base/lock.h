@@ -30,7 +30,16 @@ void ashlar_lock_init(struct ashlar_lock *lock, enum ashlar_rank rank, const cha
 
 /* Returns the interrupt state for ashlar_lock_give. */
 uintptr_t ashlar_lock_take(struct ashlar_lock *lock);
-void ashlar_lock_give(struct ashlar_lock *lock, uintptr_t interrupts);
+/* In the order of arguments in which the call of the port needs no move. */
+void ashlar_lock_release(uintptr_t interrupts, struct ashlar_lock *lock);
+static inline void ashlar_lock_give(struct ashlar_lock *lock, uintptr_t interrupts)
+{
+    ashlar_lock_release(interrupts, lock);
+}
+
+/* What a CPU does over and over while it waits for a lock, interrupts off, perhaps with locks held of a higher rank than
+ * the one that it waits for; not while it waits for one of the rank SHOOTDOWN, which the poll may take itself. */
+void ashlar_lock_set_poll(void (*poll)(void));
 
 /* Is it held by this CPU? For assertions: exact only where the answer is yes. */
 int ashlar_lock_is_mine(const struct ashlar_lock *lock);

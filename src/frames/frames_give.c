@@ -55,7 +55,7 @@ static inline uintptr_t bit_of(ashlar_pfn frame)
 
 void ashlar_frames_give(struct ashlar_frames *pool, ashlar_pfn first, unsigned order)
 {
-    ASHLAR_CHECK(order <= ASHLAR_FRAMES_ORDER_MAX && first % ((ashlar_pfn)1 << order) == 0,
+    ASHLAR_CHECK(order <= ASHLAR_FRAMES_ORDER_MAX && first >> order << order == first,
                  "frames: give of frame 0x%lx, which is misaligned for order %u, by %p", (unsigned long)first, order,
                  ASHLAR_CALLER());
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);

@@ -121,6 +121,12 @@ static inline bool is_plenty(const struct ashlar_frames *pool, size_t frames)
     return pool->free_frames >= pool->gate_frames && pool->free_frames - pool->gate_frames >= frames;
 }
 
+/* The same of 2^order: a shift of what there is, and no number to compare it with. */
+static inline bool is_plenty_for(const struct ashlar_frames *pool, unsigned order)
+{
+    return pool->free_frames >= pool->gate_frames && (pool->free_frames - pool->gate_frames) >> order != 0;
+}
+
 /* Out of line: the request is built only where it is wanted. */
 OUT_OF_LINE static ashlar_status take_plain_locked(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first)
 {
@@ -135,7 +141,7 @@ ashlar_status ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ash
         return ASHLAR_BAD_ARGUMENT;
     }
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
-    if (is_plenty(pool, (size_t)1 << order) &&
+    if (is_plenty_for(pool, order) &&
         (order == 0 ? take_at_cursor(pool, first)
                     : order == CHUNK_ORDER && ashlar_frames_take_chunk(pool, &anywhere, first))) {
         pool->takes++;

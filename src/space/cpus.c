@@ -63,9 +63,8 @@ void ashlar_space_switch(struct ashlar_space *space)
     set_cpu_bit(old, cpu, false);
 }
 
-COLD void ashlar_space_cpu_join(void)
+COLD void ashlar_space_cpu_join(unsigned cpu)
 {
-    unsigned cpu = ashlar_port_cpu();
     ASHLAR_CHECK(cpu < ashlar_half.options.max_cpus, "space: CPU %u joins, but boot named %u at most", cpu,
                  ashlar_half.options.max_cpus);
     ashlar_shootdown_join(cpu);

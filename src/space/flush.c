@@ -11,7 +11,8 @@
  *
  * Requests of several shooters merge, so one interrupt may answer many. Nobody
  * waits with interrupts off or with a lock held: two CPUs that ask each other
- * both still answer. A box's lock is held for a few instructions.
+ * both still answer. A box's lock is held for a few instructions. Who waits for
+ * another lock, with interrupts off, answers meanwhile (lock.c polls).
  *
  * Whom to ask? For the kernel half each CPU that takes part; for a user half
  * those that may hold translations of it. Entries are changed before the mask
@@ -45,6 +46,7 @@ COLD void ashlar_shootdown_init(void)
     for (unsigned i = 0; i < ASHLAR_MAX_CPUS; i++) {
         ashlar_lock_init(&ashlar_half.cpus[i].box.lock, ASHLAR_RANK_SHOOTDOWN, "shootdown");
     }
+    ashlar_lock_set_poll(ashlar_space_answer);
     ashlar_half.cpus[cpu].box.online = 1;
     ashlar_half.online[cpu / 32u] = 1u << (cpu % 32u);
 }
@@ -185,23 +187,21 @@ void ashlar_space_answer(void)
     atomic_store_u32(&box->answered, asked);
 }
 
-COLD static void set_online(struct shootdown *box, int online)
-{
-    uintptr_t interrupts = ashlar_lock_take(&box->lock);
-    box->online = online;
-    ashlar_lock_give(&box->lock, interrupts);
-}
-
+/* No lock, and no hook that asks which CPU this is: it may read that from memory that is not its own yet. Whoever asks has
+ * seen its bit before, or asks for nothing. */
 COLD void ashlar_shootdown_join(unsigned cpu)
 {
-    set_online(&ashlar_half.cpus[cpu].box, 1);
+    atomic_store_u32(&ashlar_half.cpus[cpu].box.online, 1);
     (void)atomic_fetch_or_u32(&ashlar_half.online[cpu / 32u], 1u << (cpu % 32u));
     ashlar_port_flush_all();
 }
 
 COLD void ashlar_shootdown_leave(unsigned cpu)
 {
+    struct shootdown *box = &ashlar_half.cpus[cpu].box;
     (void)atomic_fetch_and_u32(&ashlar_half.online[cpu / 32u], ~(1u << (cpu % 32u)));
-    set_online(&ashlar_half.cpus[cpu].box, 0);
+    uintptr_t interrupts = ashlar_lock_take(&box->lock);
+    box->online = 0;
+    ashlar_lock_give(&box->lock, interrupts);
     ashlar_space_answer();
 }

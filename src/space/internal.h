@@ -42,7 +42,7 @@ struct asids {
 struct shootdown {
     struct ashlar_lock lock;
     struct ashlar_gather pending; /* under its lock */
-    int online;                   /* under its lock */
+    volatile uint32_t online;     /* set by a CPU that joins, cleared under its lock */
     volatile uint32_t asked;      /* under its lock: requests so far */
     volatile uint32_t answered;   /* the CPU's own: requests that it has met */
 };

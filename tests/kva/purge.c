@@ -304,7 +304,7 @@ static void test_gone(void)
     is_u(world_stats().kicks, kicks, "%s: and nobody waits for it", world.name);
     is_u(world_free_frames(), frames, "%s: [fault 104] every frame can be had", world.name);
     sim_set_cpu(1);
-    ashlar_space_cpu_join();
+    ashlar_space_cpu_join(1);
     sim_set_cpu(0);
     world_ok("gone");
 }

@@ -94,7 +94,7 @@ static void test_cpus(void)
     is_u(ashlar_space_protect(NULL, kernel, 5, 0), ASHLAR_OK, "%s: protect kernel pages", world.name);
     expect(before, 5, 0, 0, "[fault 50] a CPU that takes no part is not awaited");
     sim_set_cpu(1);
-    ashlar_space_cpu_join();
+    ashlar_space_cpu_join(1);
     sim_set_cpu(0);
     before = now();
     is_u(ashlar_space_protect(NULL, kernel, 5, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: again", world.name);
@@ -104,7 +104,7 @@ static void test_cpus(void)
     is_u(ashlar_space_protect(NULL, kernel, 5, 0), ASHLAR_OK, "%s: by the other CPU", world.name);
     expect(before, 10, 0, 1, "which asks the one that booted");
     sim_set_cpu(WORLD_CPUS);
-    like(SIM_FATAL(ashlar_space_cpu_join()), "joins, but boot named", "a CPU that boot did not name cannot join");
+    like(SIM_FATAL(ashlar_space_cpu_join(WORLD_CPUS)), "joins, but boot named", "a CPU that boot did not name cannot join");
     sim_set_cpu(0);
     world_unmap_kernel(kernel, 5);
     world_ok("CPUs");
@@ -266,6 +266,28 @@ static void test_sums(void)
     is_u(after.kicks - before.kicks, 1000u * WORLD_CPUS, "%s: CPUs asked", world.name);
 }
 
+static void release_lock(void)
+{
+    space.lock.held = 0;
+}
+
+/* CPU 0 holds a lock and waits for nobody; CPU 1 waits for the lock with interrupts off, and is asked meanwhile. */
+static void test_answer_in_wait(void)
+{
+    struct shootdown *box = &ashlar_half.cpus[1].box;
+    ashlar_gather_add(&box->pending, world.layout.arena_first, 1);
+    box->asked++;
+    space.lock.held = 1;
+    sim_before_flush(release_lock);
+    sim_set_cpu(1);
+    uintptr_t interrupts = ashlar_lock_take(&space.lock);
+    ok(box->answered == box->asked, "%s: who waits for a lock answers shootdowns [fault 114]", world.name);
+    ashlar_lock_give(&space.lock, interrupts);
+    sim_set_cpu(0);
+    sim_before_flush(NULL);
+    world_ok("an answer while a lock is waited for");
+}
+
 /* The order of locks is checked by their ranks. */
 static void test_ranks(void)
 {
@@ -293,6 +315,7 @@ int main(void)
         test_order();
         test_stale();
         test_waits();
+        test_answer_in_wait();
     }
     return done_testing();
 }

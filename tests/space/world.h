@@ -354,7 +354,7 @@ __attribute__((unused)) static void world_join(void)
 {
     sim_set_cpu(1);
     sim_mmu_set_root(1, ashlar_space_root(NULL));
-    ashlar_space_cpu_join();
+    ashlar_space_cpu_join(1);
     sim_set_cpu(0);
 }
 

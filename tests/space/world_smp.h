@@ -327,7 +327,7 @@ __attribute__((unused)) static void world_join(void)
 {
     unsigned cpu = ashlar_port_cpu();
     uintptr_t interrupts = ashlar_port_irq_save();
-    ashlar_space_cpu_join();
+    ashlar_space_cpu_join(cpu);
     sim_mmu_take_part(cpu, true);
     ashlar_port_irq_restore(interrupts);
 }
