@@ -409,6 +409,9 @@ const char *sim_schedule(unsigned cpus, void (*body)(void *), void *context, con
 {
     struct sim_state outside = {0};
     volatile bool started = false;
+    if (cpus == 0 || cpus > SIM_CPUS_MAX) {
+        abort();
+    }
     schedule.options = *options;
     schedule.options.kick_one_in = options->kick_one_in != 0 ? options->kick_one_in : KICK_USUAL;
     schedule.options.waits_most = options->waits_most != 0 ? options->waits_most : WAITS_USUAL;

@@ -35,7 +35,10 @@ void sim_mmu_init(enum sim_format format, unsigned cpus, const struct sim_mmu_op
 {
     sim_machine.shape = shape_of(format, options);
     sim_machine.options = *options;
-    sim_machine.cpu_count = cpus <= SIM_CPUS_MAX ? cpus : SIM_CPUS_MAX;
+    if (cpus == 0 || cpus > SIM_CPUS_MAX) {
+        abort();
+    }
+    sim_machine.cpu_count = cpus;
     sim_machine.reference = 0;
     for (unsigned i = 0; i < SIM_CPUS_MAX; i++) {
         struct sim_cpu *cpu = &sim_machine.cpus[i];

@@ -11,9 +11,12 @@
 #include "cpu/descriptor.h"
 #include "task/task.h"
 #include "x86/window.h"
+#include <ashlar/config.h>
 #include <stddef.h>
 
 #define CPUS_MAX ASHLAR_X86_WINDOW_CPUS
+_Static_assert(CPUS_MAX <= ASHLAR_MAX_CPUS, "the library has tables for fewer CPUs than the windows");
+_Static_assert(CPUS_MAX <= 32, "a process has a bit for each CPU in one word");
 
 struct cpu {
     uintptr_t index;

@@ -130,9 +130,19 @@ void ashlar_port_close_frame(void *pointer)
     }
 }
 
-void *ashlar_x86_window_open(uintptr_t frame)
+/* This CPU's number, which has windows. */
+static unsigned cpu_with_windows(void)
 {
     unsigned cpu = ashlar_port_cpu();
+    if (cpu >= ASHLAR_X86_WINDOW_CPUS) {
+        fatal_at_window("windows: ASHLAR_X86_WINDOW_CPUS is too few for CPU 0x", cpu);
+    }
+    return cpu;
+}
+
+void *ashlar_x86_window_open(uintptr_t frame)
+{
+    unsigned cpu = cpu_with_windows();
     uint32_t closed = ~x86_windows.open[cpu] & windows_of_context();
     if (closed == 0) {
         fatal_at_window("open_frame: no window is left on this CPU for frame 0x", frame);
@@ -148,7 +158,7 @@ void *ashlar_x86_window_open(uintptr_t frame)
 
 void ashlar_x86_window_close(void *pointer)
 {
-    unsigned cpu = ashlar_port_cpu();
+    unsigned cpu = cpu_with_windows();
     uintptr_t offset = (uintptr_t)pointer - x86_windows.address;
     uintptr_t index = (offset >> ASHLAR_PAGE_SHIFT) - (uintptr_t)cpu * ASHLAR_X86_WINDOWS_PER_CPU;
     if (index >= ASHLAR_X86_WINDOWS_PER_CPU || (x86_windows.open[cpu] & UINT32_C(1) << index) == 0) {
@@ -160,7 +170,7 @@ void ashlar_x86_window_close(void *pointer)
 
 unsigned ashlar_x86_windows_open(int interrupts)
 {
-    uint32_t open = x86_windows.open[ashlar_port_cpu()] & (interrupts ? INTERRUPT_WINDOWS : THREAD_WINDOWS);
+    uint32_t open = x86_windows.open[cpu_with_windows()] & (interrupts ? INTERRUPT_WINDOWS : THREAD_WINDOWS);
     unsigned count = 0;
     for (; open != 0; open &= open - 1) {
         count++;

@@ -6,7 +6,11 @@
 #include <stdint.h>
 
 #define ASHLAR_X86_WINDOWS_PER_CPU 16u /* of which the last 4 belong to interrupts and faults */
+/* Numbers that ashlar_port_cpu may return here; whoever has more CPUs sets it for all files of the build. A CPU with a higher
+ * number that opens a window is fatal, and named. */
+#ifndef ASHLAR_X86_WINDOW_CPUS
 #define ASHLAR_X86_WINDOW_CPUS 16u
+#endif
 
 /* entries: page table entries, at least 16 for each CPU, that map pages from
  * `address` on and lie where the kernel can write them for good. entry_bytes:

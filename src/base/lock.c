@@ -45,6 +45,7 @@ static struct {
 static void check_order(const struct ashlar_lock *lock)
 {
     unsigned cpu = ashlar_port_cpu();
+    ASHLAR_CHECK(cpu < ASHLAR_MAX_CPUS, "locks: ashlar_port_cpu says %u: ASHLAR_MAX_CPUS is %u", cpu, ASHLAR_MAX_CPUS);
     unsigned count = taken_by_cpu[cpu].count;
     if (count != 0 && !ashlar_lock_is_mine(lock)) {
         const struct ashlar_lock *last = taken_by_cpu[cpu].held[count - 1u];
@@ -72,7 +73,7 @@ const char *ashlar_lock_held_name(void)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
     unsigned cpu = ashlar_port_cpu();
-    unsigned count = taken_by_cpu[cpu].count;
+    unsigned count = cpu < ASHLAR_MAX_CPUS ? taken_by_cpu[cpu].count : 0;
     const char *name = count != 0 ? taken_by_cpu[cpu].held[count - 1u]->name : NULL;
     ashlar_port_irq_restore(interrupts);
     return name;
@@ -81,7 +82,7 @@ const char *ashlar_lock_held_name(void)
 void ashlar_lock_abandon_all(void)
 {
     unsigned cpu = ashlar_port_cpu();
-    while (taken_by_cpu[cpu].count != 0) {
+    while (cpu < ASHLAR_MAX_CPUS && taken_by_cpu[cpu].count != 0) {
         struct ashlar_lock *lock = taken_by_cpu[cpu].held[--taken_by_cpu[cpu].count];
         atomic_store_u32(&lock->held, 0);
     }

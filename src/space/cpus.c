@@ -48,7 +48,7 @@ static void load_root(const struct ashlar_space *space, unsigned cpu)
 
 void ashlar_space_switch(struct ashlar_space *space)
 {
-    unsigned cpu = ashlar_port_cpu();
+    unsigned cpu = ashlar_shootdown_cpu();
     struct ashlar_space *old = ashlar_half.cpus[cpu].current;
     if (old == space) {
         return;
@@ -73,5 +73,5 @@ COLD void ashlar_space_cpu_join(unsigned cpu)
 COLD void ashlar_space_cpu_leave(void)
 {
     ashlar_space_switch(NULL);
-    ashlar_shootdown_leave(ashlar_port_cpu());
+    ashlar_shootdown_leave(ashlar_shootdown_cpu());
 }

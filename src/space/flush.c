@@ -40,9 +40,25 @@
 #include "space/gather.h"
 #include "space/half.h"
 
-COLD void ashlar_shootdown_init(void)
+COLD ASHLAR_NORETURN static void refuse_cpu(unsigned cpu)
+{
+    ashlar_panic("space: ashlar_port_cpu says %u, but boot named %u CPUs at most", cpu, ashlar_half.options.max_cpus);
+}
+
+unsigned ashlar_shootdown_cpu(void)
 {
     unsigned cpu = ashlar_port_cpu();
+    if (__builtin_expect(cpu >= ashlar_half.options.max_cpus, 0)) {
+        refuse_cpu(cpu);
+    }
+    return cpu;
+}
+
+COLD void ashlar_shootdown_init(void)
+{
+    unsigned most = ashlar_half.options.max_cpus;
+    ASHLAR_CHECK(most - 1u < ASHLAR_MAX_CPUS, "space: max_cpus is %u: not 1 to %u", most, ASHLAR_MAX_CPUS);
+    unsigned cpu = ashlar_shootdown_cpu();
     for (unsigned i = 0; i < ASHLAR_MAX_CPUS; i++) {
         ashlar_lock_init(&ashlar_half.cpus[i].box.lock, ASHLAR_RANK_SHOOTDOWN, "shootdown");
     }
@@ -139,7 +155,8 @@ static void read_mask(struct ashlar_space *space, unsigned cpu, uint32_t *mask)
 static void shoot_down(const struct ashlar_gather *gather, const void *caller)
 {
     uint32_t mask[CPU_WORDS];
-    unsigned cpu = ashlar_port_pin(); /* before the question: it is about this CPU */
+    ashlar_port_pin(); /* before the question: it is about this CPU */
+    unsigned cpu = ashlar_shootdown_cpu();
     struct half_cpu *here = &ashlar_half.cpus[cpu];
     const char *held = ashlar_lock_held_name();
     ASHLAR_CHECK(held == NULL, "space: flush awaited while holding lock %s, by %p", held, caller);
@@ -172,7 +189,7 @@ void ashlar_gather_finish(struct ashlar_gather *gather)
 
 void ashlar_space_answer(void)
 {
-    struct half_cpu *here = &ashlar_half.cpus[ashlar_port_cpu()];
+    struct half_cpu *here = &ashlar_half.cpus[ashlar_shootdown_cpu()];
     struct shootdown *box = &here->box;
     struct ashlar_gather gather;
     if (atomic_load_u32(&box->asked) == box->answered) {

@@ -5,6 +5,9 @@
 
 void ashlar_shootdown_init(void);
 
+/* This CPU's number: fatal where boot named no such CPU. Interrupts off, or pinned. */
+unsigned ashlar_shootdown_cpu(void);
+
 /* This CPU can be asked from here on; and no longer, once it has answered what came before. Interrupts off. */
 void ashlar_shootdown_join(unsigned cpu);
 void ashlar_shootdown_leave(unsigned cpu);

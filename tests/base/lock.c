@@ -217,6 +217,20 @@ static void test_abandon(void)
     is_str(ashlar_lock_held_name(), NULL, "nothing to abandon is no error");
 }
 
+static void test_unknown_cpu(void)
+{
+    begin();
+    sim_set_cpu(ASHLAR_MAX_CPUS);
+    const char *message = SIM_FATAL(ashlar_lock_give(&heap, ashlar_lock_take(&heap)));
+    if (ASHLAR_DEBUG) {
+        like(message, "locks: ashlar_port_cpu says",
+             "debug builds have a table of CPUs, and look where it ends [fault 115]");
+    } else {
+        is_str(message, NULL, "release builds have no table of CPUs");
+    }
+    sim_set_cpu(0);
+}
+
 int main(void)
 {
     test_take_and_give();
@@ -228,5 +242,6 @@ int main(void)
     test_taken_twice();
     test_order_of_giving();
     test_abandon();
+    test_unknown_cpu();
     return done_testing();
 }

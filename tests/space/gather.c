@@ -104,7 +104,8 @@ static void test_cpus(void)
     is_u(ashlar_space_protect(NULL, kernel, 5, 0), ASHLAR_OK, "%s: by the other CPU", world.name);
     expect(before, 10, 0, 1, "which asks the one that booted");
     sim_set_cpu(WORLD_CPUS);
-    like(SIM_FATAL(ashlar_space_cpu_join(WORLD_CPUS)), "joins, but boot named", "a CPU that boot did not name cannot join");
+    like(SIM_FATAL(ashlar_space_cpu_join(WORLD_CPUS)), "joins, but boot named",
+         "a CPU that boot did not name cannot join");
     sim_set_cpu(0);
     world_unmap_kernel(kernel, 5);
     world_ok("CPUs");
@@ -266,6 +267,20 @@ static void test_sums(void)
     is_u(after.kicks - before.kicks, 1000u * WORLD_CPUS, "%s: CPUs asked", world.name);
 }
 
+/* Each table that a CPU's number is an index of. */
+static void test_unknown_cpu(void)
+{
+    struct ashlar_gather g;
+    ashlar_gather_init(&g, NULL);
+    ashlar_gather_add(&g, world.layout.arena_first, 1);
+    sim_set_cpu(WORLD_CPUS);
+    like(SIM_FATAL(ashlar_space_switch(&space)), "ashlar_port_cpu says",
+         "no switch on a CPU that boot did not name [fault 115]");
+    like(SIM_FATAL(ashlar_gather_finish(&g)), "ashlar_port_cpu says", "  no shootdown");
+    like(SIM_FATAL(ashlar_space_answer()), "ashlar_port_cpu says", "  no answer");
+    sim_set_cpu(0);
+}
+
 static void release_lock(void)
 {
     space.lock.held = 0;
@@ -316,6 +331,7 @@ int main(void)
         test_stale();
         test_waits();
         test_answer_in_wait();
+        test_unknown_cpu();
     }
     return done_testing();
 }
