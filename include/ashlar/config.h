@@ -23,7 +23,8 @@
 #endif
 
 /* The most CPUs that any kernel built with this library can name. Boot states
- * the machine's own maximum; this one only bounds static tables. */
+ * the machine's own maximum; this one only bounds static tables. A plain decimal number: it is a part of a symbol's name,
+ * so that a kernel that says another one than the library does not link (struct ashlar_space would differ in size). */
 #ifndef ASHLAR_MAX_CPUS
 #define ASHLAR_MAX_CPUS 64
 #endif

@@ -3,7 +3,17 @@
 #ifndef ASHLAR_PRIVATE_H
 #define ASHLAR_PRIVATE_H
 
-#include <ashlar/types.h>
+#include <ashlar/config.h>
+
+/* For the declaration of a function through which every user of a structure goes whose size depends on ASHLAR_MAX_CPUS: the
+ * number becomes a part of the symbol's name. A kernel that was compiled with another one than the library does not link. */
+#if defined(__GNUC__)
+#define ASHLAR_TEXT_OF(number) #number
+#define ASHLAR_NAMED_BY(name, number) __asm__(name "_for_" ASHLAR_TEXT_OF(number) "_cpus")
+#define ASHLAR_NAMED_BY_CPUS(name) ASHLAR_NAMED_BY(name, ASHLAR_MAX_CPUS)
+#else
+#define ASHLAR_NAMED_BY_CPUS(name)
+#endif
 
 /* A spin lock (src/base/lock.h). */
 struct ashlar_lock {

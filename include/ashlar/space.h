@@ -115,7 +115,8 @@ unsigned ashlar_space_slot_shift(void);
 
 /* --- address spaces ------------------------------------------------------ */
 
-/* The caller's storage; the fields are the floor's own. */
+/* The caller's storage; the fields are the floor's own. Its size depends on ASHLAR_MAX_CPUS: kernel and library have to agree,
+ * or do not link. */
 struct ashlar_space {
     struct ashlar_link link; /* in the list of spaces */
     struct ashlar_lock lock;
@@ -129,7 +130,8 @@ struct ashlar_space {
 
 /* An empty user half under the shared kernel half. Thread context.
  * ASHLAR_NO_FRAMES. Cost: one frame and a copy of the kernel's slots. */
-ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space);
+ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space)
+    ASHLAR_NAMED_BY_CPUS("ashlar_space_create");
 
 /* Gives back the tables. Fatal if a CPU runs in it, or if something is still
  * mapped. Never walks the kernel half. */
