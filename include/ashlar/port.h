@@ -5,6 +5,23 @@
  * kernel that wants one inlined replaces it by a macro of the same name in a
  * header named by -DASHLAR_PORT_HEADER='"my_port.h"'. port/x86/ has ready-made
  * pieces for x86.
+ *
+ * Which floors call which hook; whoever takes some floors only needs theirs:
+ *
+ *   cpu                       base space heap
+ *   pin                       space kva heap boot
+ *   unpin                     space kva heap boot
+ *   irq_save, irq_restore     base space
+ *   context                   base space heap
+ *   relax                     base space heap
+ *   flush_page, flush_all     space
+ *   get_root                  space boot
+ *   set_root                  space
+ *   open_frame, close_frame   arch space kva boot
+ *   pointer                   space kva boot
+ *   fatal, log                base
+ *
+ *   the heap alone (base, heap): 9 hooks; frames alone (base, memmap, frames): 7
  */
 #ifndef ASHLAR_PORT_H
 #define ASHLAR_PORT_H

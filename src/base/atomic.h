@@ -14,6 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#if defined(__GNUC__) && !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4)
+#error "this CPU compares and exchanges no 32-bit word: on x86 an i486 is the least, so -march=i486 or above"
+#endif
+
 #ifdef ASHLAR_YIELD_HEADER
 #include ASHLAR_YIELD_HEADER
 #else
