@@ -50,7 +50,8 @@ static bool nothing(size_t argument)
     return true;
 }
 
-static uint64_t time_rounds(round_function round, size_t argument, bool *good)
+/* The round is called, not inlined, so that the loop around nothing is the loop around any other. */
+static __attribute__((noinline, noclone)) uint64_t time_rounds(round_function round, size_t argument, bool *good)
 {
     uint64_t before = x86_rdtsc();
     for (unsigned i = 0; i < ROUNDS; i++) {
@@ -59,15 +60,21 @@ static uint64_t time_rounds(round_function round, size_t argument, bool *good)
     return x86_rdtsc() - before;
 }
 
-/* The first rounds warm up: a slab is made, tables appear. */
-static bool measure(const char *metric, unsigned number, round_function round, size_t argument)
+/* What a round takes beyond an empty one. The first rounds warm up: a slab is made, tables appear. */
+static bool measure_over(const char *metric, unsigned number, round_function empty, round_function round,
+                         size_t argument)
 {
     bool good = true;
     time_rounds(round, argument, &good);
-    uint64_t empty = time_rounds(nothing, argument, &good);
+    uint64_t least = time_rounds(empty, argument, &good);
     uint64_t full = time_rounds(round, argument, &good);
-    csv_number(metric, number, divided(full - empty + ROUNDS / 2, ROUNDS));
+    csv_number(metric, number, divided(full - least + ROUNDS / 2, ROUNDS));
     return good;
+}
+
+static bool measure(const char *metric, unsigned number, round_function round, size_t argument)
+{
+    return measure_over(metric, number, nothing, round, argument);
 }
 
 static bool kmalloc_round(size_t bytes)
@@ -78,6 +85,56 @@ static bool kmalloc_round(size_t bytes)
     }
     ashlar_kfree(object);
     return true;
+}
+
+#define LIVE 4096u /* a power of two */
+
+/* Many objects are live; each round frees one at random and takes another. */
+static struct {
+    void **object;
+    uint32_t seed;
+} steady;
+
+static uint32_t next_victim(void)
+{
+    steady.seed = steady.seed * 1103515245u + 12345u;
+    return steady.seed >> 20;
+}
+
+static bool steady_nothing(size_t bytes)
+{
+    (void)bytes;
+    return steady.object[next_victim()] != NULL;
+}
+
+static bool steady_round(size_t bytes)
+{
+    uint32_t victim = next_victim();
+    ashlar_kfree(steady.object[victim]);
+    steady.object[victim] = ashlar_kmalloc(bytes);
+    return steady.object[victim] != NULL;
+}
+
+static bool bench_steady(unsigned bytes)
+{
+    bool good = true;
+    steady.seed = 7;
+    steady.object = ashlar_kcalloc(LIVE, sizeof *steady.object);
+    if (steady.object == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < LIVE; i++) {
+        steady.object[i] = ashlar_kmalloc(bytes);
+    }
+    for (unsigned i = 0; i < 2u * LIVE / ROUNDS; i++) {
+        time_rounds(steady_round, bytes, &good);
+    }
+    good = good && measure_over("kmalloc_steady", bytes, steady_nothing, steady_round, bytes);
+    for (unsigned i = 0; i < LIVE; i++) {
+        ashlar_kfree(steady.object[i]);
+    }
+    ashlar_kfree(steady.object);
+    return good;
 }
 
 static bool frame_round(size_t order)
@@ -270,12 +327,16 @@ static void bench_metadata(void)
 int bench_run(unsigned count, char **words)
 {
     static const unsigned sizes[] = {16, 64, 1024, 32768};
+    static const unsigned steady_sizes[] = {16, 64, 256};
     csv("boot_instructions", count > 1 ? words[1] : "this", kernel_memory.boot_cycles, "instructions");
     bench_metadata();
     timer_mask(true);
     bool good = true;
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         good = measure("kmalloc_pair", sizes[i], kmalloc_round, sizes[i]) && good;
+    }
+    for (unsigned i = 0; i < sizeof steady_sizes / sizeof steady_sizes[0]; i++) {
+        good = bench_steady(steady_sizes[i]) && good;
     }
     good = measure("frame_pair", 0, frame_round, 0) && good;
     good = measure("frame_pair", 9, frame_round, 9) && good;
