@@ -55,6 +55,7 @@ COLD static const char *audit_slab(struct ashlar_heap *heap, const struct run *s
 {
     uint32_t live = 0;
     uint32_t free_objects = free_in_slab(slab);
+    REQUIRE(slab->state != RUN_FULL || slab->word == FULL_WORD, "a slab with free objects is in no list");
     REQUIRE(slab->capacity != 0 && slab->fresh <= slab->capacity, "a slab's capacity is wrong");
     REQUIRE((uint32_t)slab->capacity * slab->stride <= slab->units << heap->unit_shift,
             "a slab is larger than its run");
@@ -67,8 +68,7 @@ COLD static const char *audit_slab(struct ashlar_heap *heap, const struct run *s
     }
     REQUIRE(live == slab->capacity - free_objects, "a slab's count is not that of its bits");
     REQUIRE(live == bits_set(heap, slab->first, slab->units), "an allocated bit is set inside of an object");
-    REQUIRE(slab->state != RUN_FULL || free_objects == 0, "a slab with free objects is in no list");
-    return audit_free_list(heap, slab);
+    return slab->state == RUN_FULL ? NULL : audit_free_list(heap, slab);
 }
 
 COLD static const char *audit_map_of(const struct ashlar_heap *heap, const struct run *run)
@@ -162,7 +162,8 @@ COLD static const char *audit_bin(struct ashlar_heap *heap, const struct owner *
     const struct run *slab = bin->current;
     while (slab != &ashlar_heap_nobody) {
         REQUIRE(slab->state == RUN_LISTED || slab->state == RUN_KEPT, "a slab in a list is not marked so");
-        REQUIRE(slab->previous == before && slab->owner == owner->index, "a bin of slabs is not linked");
+        REQUIRE((before == 0 || slab->previous == before) && slab->owner == owner->index,
+                "a bin of slabs is not linked");
         REQUIRE(++count <= bin->slabs, "a bin has more slabs than it counts");
         before = run_offset(heap, slab);
         if (slab->state == RUN_KEPT) {
@@ -172,6 +173,7 @@ COLD static const char *audit_bin(struct ashlar_heap *heap, const struct owner *
         }
         slab = next_in_bin(heap, slab);
     }
+    REQUIRE(before == 0 || bin->current->previous == before, "a bin's first slab does not name the last");
     REQUIRE(kept == bin->kept, "a bin keeps another slab than it says");
     *listed += count;
     return NULL;

@@ -21,6 +21,7 @@
 
 /* End of a slab's free list. No offset: those are multiples of 16. */
 #define LIST_END 0xffffu
+#define FULL_WORD 0xffffffffu /* of a slab in RUN_FULL */
 
 enum run_state {
     RUN_NONE,   /* a descriptor that describes nothing: number 0, and spare ones */
@@ -40,7 +41,7 @@ struct run {
     uint32_t *bits;             /* allocated bits of the first 32 granules */
     struct ashlar_cache *cache; /* NULL: of a size class */
     uint32_t word;              /* O: low half: offset of the first free object, or LIST_END;
-                                 * high half: free objects - capacity, so that a carry out of it says "all free" */
+                                 * high half: free objects - capacity, so that a carry out of it says "all free"; or FULL_WORD */
     uint16_t granules;          /* in all objects */
     union {
         uint16_t fresh; /* O: objects linked so far */

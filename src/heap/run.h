@@ -50,9 +50,15 @@ static inline bool is_slab(const struct run *run)
     return load_relaxed(&run->state) >= RUN_FULL;
 }
 
+/* Word and state belong together: its owner may be between the two. */
 static inline uint32_t free_in_slab(const struct run *slab)
 {
-    return ((load_relaxed(&slab->word) >> 16) + slab->capacity) & 0xffffu;
+    uint32_t word, state;
+    do {
+        word = __atomic_load_n(&slab->word, __ATOMIC_ACQUIRE);
+        state = __atomic_load_n(&slab->state, __ATOMIC_ACQUIRE);
+    } while (word != load_relaxed(&slab->word));
+    return state == RUN_FULL ? 0 : ((word >> 16) + slab->capacity) & 0xffffu;
 }
 
 /* --- objects: an allocated bit; on its way home, a second word by which a second free is found --- */

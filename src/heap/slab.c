@@ -8,10 +8,11 @@
  *   31             16 15            0
  *   | free - capacity | first offset |     free objects hold the next offset
  *
- * One addition of 1 << 16 counts a free object; its carry says that all are.
+ * One addition of 1 << 16 counts a free object; its carry says that all are,
+ * or that the slab was full: it is in no list then, and its upper half all ones.
  * Objects from `fresh` on have never been linked, but count as free.
  *
- *   FULL (in no list) <-> LISTED -> emptied: given back, or KEPT (one a bin)
+ *   FULL (in no list) <-> LISTED (at the end) -> emptied: given back, or KEPT (one a bin)
  *
  * Only the owner writes its slabs' allocated bits.
  *
@@ -45,16 +46,20 @@ COLD void ashlar_heap_bin_init(struct bin *bins, size_t count)
 
 /* --- lists --------------------------------------------------------------- */
 
+/* At the end: those before it gather more free objects meanwhile. The first one's previous is the last. */
 static void list_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
 {
-    struct run *next = bin->current;
-    slab->previous = 0;
+    struct run *first = bin->current;
+    uint32_t offset = run_offset(heap, slab);
     slab->next = 0;
-    if (next != &ashlar_heap_nobody) {
-        slab->next = run_offset(heap, next);
-        next->previous = run_offset(heap, slab);
+    if (first != &ashlar_heap_nobody) {
+        slab->previous = first->previous;
+        run_at(heap, first->previous)->next = offset;
+        first->previous = offset;
+    } else {
+        slab->previous = offset;
+        bin->current = slab;
     }
-    bin->current = slab;
     store_relaxed(&slab->state, RUN_LISTED);
     bool checked = slab->cache != NULL && (slab->cache->flags & ASHLAR_CACHE_CANARY) != 0;
     store_relaxed(&slab->fast, checked ? NULL : owner);
@@ -67,20 +72,40 @@ COLD void ashlar_heap_keep_fewer(struct owner *owner, const struct run *slab)
 
 static void unlist_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
 {
+    if (bin->current == slab) {
+        bin->current = next_in_bin(heap, slab);
+    } else {
+        run_at(heap, slab->previous)->next = slab->next;
+    }
     if (slab->next != 0) {
         run_at(heap, slab->next)->previous = slab->previous;
-    }
-    if (slab->previous != 0) {
-        run_at(heap, slab->previous)->next = slab->next;
-    } else {
-        bin->current = next_in_bin(heap, slab);
+    } else if (bin->current != &ashlar_heap_nobody) {
+        bin->current->previous = slab->previous;
     }
     if (slab->state == RUN_KEPT) {
         bin->kept = 0;
         ashlar_heap_keep_fewer(owner, slab);
     }
-    store_relaxed(&slab->fast, NULL);
+}
+
+/* A full one stays on the fast path: its next free object says "all free", as if it were the last. */
+static void set_slab_aside(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
+{
+    unlist_slab(heap, owner, bin, slab);
     store_relaxed(&slab->state, RUN_FULL);
+    store_relaxed(&slab->word, FULL_WORD);
+}
+
+/* The first object of a full slab came back. Where the bin's first slab has none, this one takes its place: the next
+ * allocation finds it on the fast path. */
+static void list_again(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
+{
+    struct run *first = bin->current;
+    if (first->word == ((0u - first->capacity) << 16 | LIST_END) && first != &ashlar_heap_nobody) {
+        set_slab_aside(heap, owner, bin, first);
+    }
+    store_relaxed(&slab->word, (slab->word & 0xffffu) | (uint32_t)(1u - slab->capacity) << 16);
+    list_slab(heap, owner, bin, slab);
 }
 
 /* --- taking -------------------------------------------------------------- */
@@ -129,7 +154,7 @@ void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct b
         if (count != 0) {
             link_fresh(slab);
         } else {
-            unlist_slab(heap, owner, bin, slab);
+            set_slab_aside(heap, owner, bin, slab);
         }
     }
 }
@@ -212,6 +237,12 @@ COLD void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct run *
 __attribute__((noinline)) bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner, struct run *slab)
 {
     struct bin *bin = bin_for(owner, slab->cache, slab->class);
+    if (slab->state == RUN_FULL) {
+        list_again(heap, owner, bin, slab);
+        if (slab->capacity != 1u) {
+            return false;
+        }
+    }
     if (bin->kept == 0 && load_relaxed(&owner->kept_units) + slab->units <= heap->keep_units / 4u) {
         bin->kept = run_offset(heap, slab);
         atomic_fetch_add(&owner->kept_units, slab->units);
@@ -231,9 +262,6 @@ __attribute__((noinline)) bool ashlar_heap_emptied(struct ashlar_heap *heap, str
 
 COLD void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct run *slab, uintptr_t object)
 {
-    if (slab->state == RUN_FULL) {
-        list_slab(heap, owner, bin_for(owner, slab->cache, slab->class), slab);
-    }
     uintptr_t granule = (object - heap->base) >> GRANULE_SHIFT;
     if (push_free(heap->bits, slab, granule, object) == PUSH_EMPTIED && slab->state != RUN_KEPT) {
         ashlar_heap_emptied(heap, owner, slab);

@@ -111,8 +111,8 @@ static void test_bins(void)
     DAMAGE(bin->current, &ashlar_heap_nobody, "a slab is marked as listed and is in no list");
     DAMAGE(bin->slabs, 0, "a bin has more slabs than it counts");
     DAMAGE(bin->slabs, 2, "the bins have not as many slabs as there are");
-    DAMAGE(slab->previous, 64, "a bin of slabs is not linked");
-    DAMAGE(slab->next, run_offset(heap, slab), "a bin of slabs is not linked");
+    DAMAGE(slab->previous, 0, "a bin's first slab does not name the last");
+    DAMAGE(slab->next, run_offset(heap, slab), "a bin has more slabs than it counts");
     DAMAGE(slab->owner, 1, "a bin of slabs is not linked");
     DAMAGE(kept->kept, 0, "a bin keeps another slab than it says");
     DAMAGE(owner->kept_units, 5, "an owner's kept units are wrong");

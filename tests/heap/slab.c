@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
 /* slab.c - slabs: growing with use, kept when empty, emptied by an NMI; and free objects that were written to. */
+#include "heap/find.h"
+#include "heap/run.h"
+#include "heap/size.h"
+
 #include "fixture.h"
 
 #include <ashlar/heap.h>
@@ -46,6 +50,28 @@ static void test_kept(void)
     ok(heap->owners[0].kept_units <= heap->keep_units / 4,
        "all that is kept is at most a quarter of what the heap keeps");
     end("sound after keeping");
+}
+
+/* Each takes and gives on the fast path, but for what lists the slab. */
+static void test_full_slabs(void)
+{
+    begin();
+    take_objects(heap, objects, 4 * 64, 64);
+    const struct run *first = ashlar_heap_find(heap, (uintptr_t)objects[0]);
+    const struct run *second = ashlar_heap_find(heap, (uintptr_t)objects[64]);
+    const struct bin *bin = &heap->owners[0].bin[size_class_of(64)];
+    ok(first->state == RUN_FULL && free_in_slab(first) == 0, "a slab is full");
+    ok(first->fast == &heap->owners[0], "its frees take the fast path all the same");
+    ashlar_heap_free(heap, objects[0]);
+    ok(bin->current == first && free_in_slab(first) == 1, "with a free object it goes before one that has none left");
+    ashlar_heap_free(heap, objects[64]);
+    ok(bin->current == first && first->next == run_offset(heap, second), "but not before one that has some");
+    is_str(source_audit(heap, &test), NULL, "sound");
+    ok(ashlar_heap_alloc(heap, 64, 0) == objects[0] && ashlar_heap_alloc(heap, 64, 0) == objects[64],
+       "they are filled in that order");
+    is_u(stats_of(heap).live_objects, 4 * 64, "all of it is counted right");
+    give_objects(heap, objects, 4 * 64);
+    end("sound after full slabs");
 }
 
 static void test_nmi_empties(void)
@@ -99,6 +125,7 @@ int main(void)
 {
     test_growing_slabs();
     test_kept();
+    test_full_slabs();
     test_nmi_empties();
     test_write_after_free();
     return done_testing();
