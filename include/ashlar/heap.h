@@ -77,7 +77,7 @@ ASHLAR_MUST_USE ashlar_status ashlar_heap_init(void *storage, size_t storage_byt
                                                const struct ashlar_heap_source *source, struct ashlar_heap **heap);
 
 /* A heap within [memory, memory + bytes), bookkeeping included, that neither grows nor gives back; for CPU 0 alone.
- * Any alignment. Pages are units of 512 bytes up to 64 KiB, 1 KiB up to 1 MiB. ASHLAR_NO_STORAGE below some 16 KiB. */
+ * Any alignment; it may end at the last address. Pages are units of 512 bytes up to 64 KiB, 1 KiB up to 1 MiB. ASHLAR_NO_STORAGE below some 16 KiB. */
 ASHLAR_MUST_USE ashlar_status ashlar_heap_init_range(void *memory, size_t bytes, struct ashlar_heap **heap);
 /* The same for options->max_cpus CPUs. */
 ASHLAR_MUST_USE ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes,
@@ -92,11 +92,14 @@ ASHLAR_MUST_USE ashlar_status ashlar_heap_init_range_with(void *memory, size_t b
 /* NULL: nothing there, and no growth possible or allowed; bytes over PTRDIFF_MAX. O(1) up to 32 KiB without growth;
  * above, plus the block's pages. */
 ASHLAR_MUST_USE void *ashlar_heap_alloc(struct ashlar_heap *heap, size_t bytes, unsigned flags);
+/* count * bytes, zeroed. NULL also where that overflows. */
+ASHLAR_MUST_USE void *ashlar_heap_calloc(struct ashlar_heap *heap, size_t count, size_t bytes, unsigned flags);
 /* align_bytes: a power of two. NULL also for one that is not, or that is larger than the range. */
 ASHLAR_MUST_USE void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_bytes, size_t bytes,
                                                 unsigned flags);
 /* Keeps the contents up to the lesser size. NULL: the old object is as it was. object NULL: an allocation; bytes 0: the
- * smallest object. With ASHLAR_HEAP_ZERO the added bytes are zero if the object had been allocated so. Not for objects
+ * smallest object. Aligned as ashlar_heap_alloc aligns the new size: what ashlar_heap_alloc_aligned has promised beyond
+ * that is dropped. With ASHLAR_HEAP_ZERO the added bytes are zero if the object had been allocated so. Not for objects
  * of caches (fatal). */
 ASHLAR_MUST_USE void *ashlar_heap_realloc(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags);
 /* NULL is ignored. Never fails, never allocates. An object of a cache may be freed so, too. */
@@ -110,7 +113,7 @@ size_t ashlar_heap_size_roundup(const struct ashlar_heap *heap, size_t bytes);
 
 /* Make the next `count` allocations of this size on this CPU certain, in threads and, as many again, in interrupts,
  * until something else on this CPU takes objects of the size. Thread context.
- * ASHLAR_BAD_ARGUMENT over 32 KiB, ASHLAR_MAY_NOT_WAIT, ASHLAR_NO_FRAMES (what was gathered stays). */
+ * ASHLAR_BAD_ARGUMENT over 32 KiB, ASHLAR_MAY_NOT_WAIT, ASHLAR_NO_FRAMES: all is as before. O(count). */
 ASHLAR_MUST_USE ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, size_t count);
 
 /* --- giving back, and work that others left ------------------------------ */

@@ -151,19 +151,19 @@ COLD static size_t plain_metadata_bytes(uint32_t units, uint32_t unit_shift)
 }
 
 /* The most units whose bookkeeping fits as well. */
-COLD static uint32_t plain_units(uintptr_t begin, uintptr_t end, uint32_t unit_shift)
+COLD static uint32_t plain_units(uintptr_t begin, size_t bytes, uint32_t unit_shift)
 {
     uintptr_t unit = (uintptr_t)1 << unit_shift;
-    size_t units = (end - begin) >> unit_shift;
+    size_t units = bytes >> unit_shift;
     if (units > SOURCE_MOST_PAGES) {
         units = SOURCE_MOST_PAGES;
     }
     while (units != 0) {
-        uintptr_t used = round_up(begin + plain_metadata_bytes((uint32_t)units, unit_shift), unit);
-        if (used < end && (end - used) >> unit_shift >= units) {
+        size_t used = round_up(begin + plain_metadata_bytes((uint32_t)units, unit_shift), unit) - begin;
+        if (used < bytes && (bytes - used) >> unit_shift >= units) {
             break;
         }
-        size_t over = used < end ? units - ((end - used) >> unit_shift) : units / 2u;
+        size_t over = used < bytes ? units - ((bytes - used) >> unit_shift) : units / 2u;
         units -= over / 2u + 1u;
     }
     return (uint32_t)units;
@@ -192,21 +192,23 @@ COLD ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const
                                                struct ashlar_heap **heap_out)
 {
     uintptr_t begin = round_up((uintptr_t)memory, GRANULE_BYTES);
-    uintptr_t end = (uintptr_t)memory + bytes;
-    if (memory == NULL || end < (uintptr_t)memory || cpus_of_options(options) > ASHLAR_MAX_CPUS) {
+    size_t skip = begin - (uintptr_t)memory;
+    size_t owners = owners_bytes(cpus_of_options(options));
+    if (memory == NULL || (bytes != 0 && (uintptr_t)memory + (bytes - 1u) < (uintptr_t)memory) ||
+        cpus_of_options(options) > ASHLAR_MAX_CPUS) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    uintptr_t behind = begin + owners_bytes(cpus_of_options(options));
     uint32_t unit_shift = plain_unit_shift(bytes);
-    uint32_t units = behind < end ? plain_units(behind, end, unit_shift) : 0;
+    size_t room = bytes > skip ? bytes - skip : 0; /* the end may be 0 */
+    uint32_t units = room > owners ? plain_units(begin + owners, room - owners, unit_shift) : 0;
     if (units < SLAB_MOST_UNITS) {
         return ASHLAR_NO_STORAGE;
     }
     struct ashlar_heap *heap = lay_owners((void *)begin, options, unit_shift);
     heap->range_base = begin;
-    heap->range_bytes = end - begin;
+    heap->range_bytes = room;
     heap->keep_units = units / 2u; /* nothing can be given back: what owners may keep is an eighth */
-    lay_plain_range(heap, behind, units);
+    lay_plain_range(heap, begin + owners, units);
     *heap_out = heap;
     return ASHLAR_OK;
 }

@@ -42,8 +42,7 @@ void *ashlar_kzalloc(size_t bytes)
 
 void *ashlar_kcalloc(size_t count, size_t bytes)
 {
-    size_t all;
-    return __builtin_mul_overflow(count, bytes, &all) ? NULL : ashlar_heap_alloc(bound_heap, all, ASHLAR_HEAP_ZERO);
+    return ashlar_heap_calloc(bound_heap, count, bytes, 0);
 }
 
 void *ashlar_krealloc(void *object, size_t bytes)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* resize.c - how large a live object is, and making it larger or smaller.
  *
- * In place within its class, or as a large block; else by its pages, if the
+ * In place within its class, or as a large block that is aligned well enough for its new size; else by its pages, if the
  * source moves them; else by a copy. What cannot move to become smaller stays.
  */
 #include "heap/resize.h"
@@ -39,6 +39,7 @@ COLD static bool resize_in_place(struct ashlar_heap *heap, struct run *run, size
         return true;
     }
     return bytes > SMALL_MOST_BYTES && rounded != 0 && rounded <= heap->range_bytes && run->state == RUN_LARGE &&
+           (run->base & (natural_align((uint32_t)rounded) - 1u)) == 0 &&
            ashlar_heap_resize_large(heap, run, (uint32_t)(rounded >> heap->unit_shift));
 }
 

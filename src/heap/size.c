@@ -37,7 +37,7 @@ COLD size_t ashlar_heap_size_roundup(const struct ashlar_heap *heap, size_t byte
     if (bytes <= SMALL_MOST_BYTES) {
         return ashlar_heap_class_bytes(size_class_of(bytes != 0 ? bytes : 1u));
     }
-    if (bytes > PTRDIFF_MAX) {
+    if (bytes > ~(size_t)0 / 2u) {
         return 0;
     }
     return (size_t)round_up(bytes, (uintptr_t)1 << heap->unit_shift);

@@ -178,10 +178,15 @@ COLD static uint32_t slab_units(const struct ashlar_heap *heap, uint32_t stride,
     return units;
 }
 
-COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct run *slab, const struct want *want)
+COLD uint32_t ashlar_heap_slab_capacity(const struct ashlar_heap *heap, const struct run *slab, uint32_t stride)
 {
     uint32_t bytes = slab->units << heap->unit_shift;
-    uint32_t capacity = (bytes < SLAB_MOST_BYTES ? bytes : SLAB_MOST_BYTES) / want->stride;
+    return (bytes < SLAB_MOST_BYTES ? bytes : SLAB_MOST_BYTES) / stride;
+}
+
+COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct run *slab, const struct want *want)
+{
+    uint32_t capacity = ashlar_heap_slab_capacity(heap, slab, want->stride);
     slab->base = run_address(heap, slab);
     slab->bits = run_bits(heap, slab);
     slab->cache = want->cache;
@@ -195,14 +200,13 @@ COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct 
     ashlar_heap_map_run(heap, slab, run_offset(heap, slab));
 }
 
-COLD bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want)
+COLD struct run *ashlar_heap_take_slab(struct ashlar_heap *heap, const struct want *want, size_t slabs)
 {
-    struct bin *bin = bin_for(owner, want->cache, want->class);
     if (ashlar_heap_is_nmi()) {
-        return false;
+        return NULL;
     }
     uint32_t least = slab_units(heap, want->stride, 0);
-    uint32_t units = slab_units(heap, want->stride, bin->slabs);
+    uint32_t units = slab_units(heap, want->stride, slabs < SLAB_MOST_UNITS ? (uint32_t)slabs : SLAB_MOST_UNITS);
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     struct run *slab = ashlar_heap_run_take_locked(heap, &heap->empty, units, want->align);
     if (slab == NULL && units > least) {
@@ -213,13 +217,25 @@ COLD bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, co
         heap->slab_count++;
     }
     ashlar_lock_give(&heap->lock, interrupts);
-    if (slab == NULL) {
-        return false;
-    }
+    return slab;
+}
+
+COLD void ashlar_heap_open_slab(struct ashlar_heap *heap, struct owner *owner, struct run *slab,
+                                const struct want *want)
+{
+    struct bin *bin = bin_for(owner, want->cache, want->class);
     lay_slab(heap, owner, slab, want);
     list_slab(heap, owner, bin, slab);
     bin->slabs++;
-    return true;
+}
+
+COLD bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want)
+{
+    struct run *slab = ashlar_heap_take_slab(heap, want, bin_for(owner, want->cache, want->class)->slabs);
+    if (slab != NULL) {
+        ashlar_heap_open_slab(heap, owner, slab, want);
+    }
+    return slab != NULL;
 }
 
 /* --- giving -------------------------------------------------------------- */

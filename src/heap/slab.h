@@ -17,6 +17,12 @@ void ashlar_heap_bin_init(struct bin *bins, size_t count);
 void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct bin *bin);
 /* A slab from the empty runs: neither grows nor waits for long. False: there is none. */
 bool ashlar_heap_add_slab(struct ashlar_heap *heap, struct owner *owner, const struct want *want);
+/* The same in steps. A run for a slab of a bin that has so many slabs, in RUN_MOVING, counted as a slab: the caller's until
+ * it is opened or released. NULL: there is none. */
+struct run *ashlar_heap_take_slab(struct ashlar_heap *heap, const struct want *want, size_t slabs);
+uint32_t ashlar_heap_slab_capacity(const struct ashlar_heap *heap, const struct run *slab, uint32_t stride);
+/* The owner is claimed. */
+void ashlar_heap_open_slab(struct ashlar_heap *heap, struct owner *owner, struct run *slab, const struct want *want);
 /* object is live, in a slab of this owner. */
 void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct run *slab, uintptr_t object);
 /* The last live object of a listed slab came back. True: a run went back, settle afterwards. */

@@ -138,6 +138,12 @@ void *ashlar_heap_alloc(struct ashlar_heap *heap, size_t bytes, unsigned flags)
     return object;
 }
 
+COLD void *ashlar_heap_calloc(struct ashlar_heap *heap, size_t count, size_t bytes, unsigned flags)
+{
+    size_t all;
+    return __builtin_mul_overflow(count, bytes, &all) ? NULL : ashlar_heap_alloc(heap, all, flags | ASHLAR_HEAP_ZERO);
+}
+
 COLD void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_bytes, size_t bytes, unsigned flags)
 {
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());

@@ -209,8 +209,39 @@ static void test_bad_init(void)
        "a footprint grows with CPUs");
 }
 
+/* Where a program of 32 bits may have memory at all, it is not at the very end: of the range, what lies there is not
+ * touched. */
+static void test_last_address(void)
+{
+    struct ashlar_heap *made = NULL;
+    ok(ashlar_heap_init_range((void *)(UINTPTR_MAX - 8191u), 8192, &made) == ASHLAR_NO_STORAGE,
+       "[fault 147] a range may end at the last address, if it is large enough");
+    ok(ashlar_heap_init_range((void *)(UINTPTR_MAX - 7u), 8, &made) == ASHLAR_NO_STORAGE, "[fault 147] or too small");
+    ok(ashlar_heap_init_range((void *)(UINTPTR_MAX - 8191u), 8193, &made) == ASHLAR_BAD_ARGUMENT, "it may not wrap");
+    ok(made == NULL, "nothing was made");
+    if (sizeof(void *) > 4u) {
+        return;
+    }
+    const size_t bytes = (size_t)64 << 20;
+    char *last = mmap((char *)NULL - bytes, bytes / 8u, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (last != (char *)NULL - bytes) {
+        ok(1, "# SKIP no memory at %p", (void *)((char *)NULL - bytes));
+        return;
+    }
+    ok(ashlar_heap_init_range(last, bytes, &made) == ASHLAR_OK, "[fault 147] 64 MiB at the end");
+    void *object = ashlar_heap_alloc(made, 100, 0);
+    void *rest = ashlar_heap_alloc(made, (size_t)60 << 20, 0);
+    ok(object != NULL && rest != NULL && (uintptr_t)rest + ((size_t)60 << 20) - 1u > (uintptr_t)rest,
+       "[fault 147] a block of 60 MiB at the end of it");
+    ashlar_heap_free(made, object);
+    is_str(ashlar_heap_audit(made), NULL, "[fault 147] sound");
+    munmap(last, bytes / 8u);
+}
+
 int main(void)
 {
+    test_last_address();
     test_payload(65536, 64, 75);
     test_payload(65536, 0, 50);
     test_payload(1 << 20, 64, 80);

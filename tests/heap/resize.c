@@ -61,8 +61,51 @@ static void test_realloc_fails(void)
     end("sound after failed reallocs");
 }
 
+/* Units of 512 bytes: blocks begin at multiples of that. */
+static void test_realloc_small_units(void)
+{
+    static _Alignas(4096) char memory[65536];
+    unsigned badly = 0, in_place = 0;
+    struct ashlar_heap *plain = NULL;
+    for (size_t more = 0; more < 8; more++) {
+        if (ashlar_heap_init_range(memory, sizeof memory, &plain) != ASHLAR_OK) {
+            break;
+        }
+        char *block = ashlar_heap_alloc(plain, 32768u + 512u + 512u * more, 0);
+        char *other = ashlar_heap_realloc(plain, block, 36864, 0);
+        block = other != NULL ? other : block;
+        badly += other != NULL && (uintptr_t)other % 4096u != 0;
+        other = ashlar_heap_realloc(plain, block, 33280, 0);
+        in_place += other == block;
+        ashlar_heap_free(plain, other);
+        badly += ashlar_heap_audit(plain) != NULL;
+    }
+    ok(badly == 0, "[fault 146] a block that grew to 36 KiB lies on a page boundary");
+    is_u(in_place, 8, "one that shrinks stays where it is");
+}
+
+static void test_realloc_of_aligned(void)
+{
+    begin();
+    char *object = ashlar_heap_alloc_aligned(heap, 1024, 1000, 0);
+    char *block = ashlar_heap_alloc_aligned(heap, (size_t)1 << 20, 100000, 0);
+    void *behind = ashlar_heap_alloc(heap, 100000, 0);
+    char *moved = ashlar_heap_realloc(heap, object, 1040, 0);
+    ok(object != NULL && (uintptr_t)moved % 128u == 0 && ashlar_heap_usable_size(heap, moved) == 1152,
+       "realloc of an aligned object: as its new size is aligned");
+    object = ashlar_heap_realloc(heap, block, 800000, 0);
+    ok(block != NULL && (uintptr_t)object % 4096u == 0 && (uintptr_t)object % ((size_t)1 << 20) != 0,
+       "and so a large one: its own alignment is dropped");
+    ashlar_heap_free_sized(heap, object, 800000);
+    ashlar_heap_free_sized(heap, moved, 1040);
+    ashlar_heap_free(heap, behind);
+    end("sound after realloc of aligned objects");
+}
+
 int main(void)
 {
+    test_realloc_small_units();
+    test_realloc_of_aligned();
     test_realloc_small();
     test_realloc_zero();
     test_realloc_fails();

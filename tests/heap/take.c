@@ -78,6 +78,21 @@ static void test_zero(unsigned flags, const char *what)
     end("sound after zeroing");
 }
 
+static void test_calloc(void)
+{
+    begin(0);
+    unsigned char *object = ashlar_heap_alloc(heap, 600, 0);
+    memset(object, 0xff, 600);
+    ashlar_heap_free(heap, object);
+    object = ashlar_heap_calloc(heap, 30, 20, 0);
+    ok(object != NULL && is_filled_with(object, 0, 608) && ashlar_heap_usable_size(heap, object) == 608,
+       "an array of zeroes");
+    ok(ashlar_heap_calloc(heap, SIZE_MAX / 2u, 3, 0) == NULL, "[fault 68] an array whose size overflows");
+    ok(ashlar_heap_calloc(heap, 1000, 100, ASHLAR_HEAP_NO_GROW) == NULL, "flags are obeyed");
+    ashlar_heap_free(heap, object);
+    end("sound after arrays");
+}
+
 static void test_before_init(void)
 {
     static struct ashlar_heap nothing;
@@ -97,6 +112,7 @@ static void test_before_init(void)
 int main(void)
 {
     test_odd_sizes();
+    test_calloc();
     test_alignment();
     test_zero(0, "pages come back dirty");
     test_zero(ASHLAR_HEAP_SOURCE_ZEROED, "pages come back zeroed");
