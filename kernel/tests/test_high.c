@@ -9,6 +9,9 @@
 #include <ashlar/kmalloc.h>
 
 #define OBJECTS 64u
+#define SPIKE_MOST_BYTES ((size_t)256 << 20)
+#define SPIKE_LOSS_MOST 8u /* where there are few */
+#define SPIKE_BLOCK_BYTES ((size_t)65536)
 #define RESERVES_MAX 24u /* tables of each level, the heap's metadata, descriptors */
 
 static void test_heap_sizes(void)
@@ -73,6 +76,62 @@ static void test_heap_grows(void)
     ok(memory_heap_pages() <= pages + 4, "and shrinks again: from %zu pages to %zu, a few of bookkeeping apart", pages,
        memory_heap_pages());
     ok(memory_free_frames() + RESERVES_MAX >= frames, "its frames are free again, a few reserves apart");
+}
+
+static size_t whole_blocks(void)
+{
+    struct ashlar_frames_stats stats;
+    ashlar_frames_stats(kernel_memory.frames, &stats);
+    return stats.free_2mib_blocks;
+}
+
+/* Blocks of 1 to 64 KiB, chained through their first word; NULL: so much is not there. */
+static void *take_chain(size_t bytes)
+{
+    uint32_t seed = 77;
+    void *chain = NULL;
+    while (bytes > SPIKE_BLOCK_BYTES) {
+        size_t wanted = 1024 + tap_random(&seed) % (SPIKE_BLOCK_BYTES - 1024);
+        void **block = ashlar_kmalloc(wanted);
+        if (block == NULL) {
+            break;
+        }
+        *block = chain;
+        chain = block;
+        bytes -= wanted;
+    }
+    return chain;
+}
+
+static void give_chain(void *chain)
+{
+    while (chain != NULL) {
+        void *next = *(void **)chain;
+        ashlar_kfree(chain);
+        chain = next;
+    }
+}
+
+/* Half of all memory, at most 256 MiB, taken and given back: it breaks no block of 2 MiB for ever. */
+static void test_spike(void)
+{
+    memory_heap_shrink();
+    (void)ashlar_kva_purge();
+    size_t bytes = memory_free_frames() / 2 * 4096u;
+    bytes = bytes < SPIKE_MOST_BYTES ? bytes : SPIKE_MOST_BYTES;
+    size_t before = whole_blocks();
+    void *chain = take_chain(bytes);
+    size_t during = whole_blocks();
+    give_chain(chain);
+    memory_heap_shrink();
+    (void)ashlar_kva_purge();
+    size_t after = whole_blocks();
+    ok(during < before, "a spike of %u MiB takes %u of %u blocks of 2 MiB", (unsigned)(bytes >> 20),
+       (unsigned)(before - during), (unsigned)before);
+    ok(after * 100u >= before * 95u || after + SPIKE_LOSS_MOST >= before,
+       "[fault 149] at least 95%% of them are whole again, or all but a few: %u of %u", (unsigned)after,
+       (unsigned)before);
+    ok_audit("a spike");
 }
 
 static void test_heap(void)
@@ -192,6 +251,7 @@ static void test_process(void)
 const struct test tests_high[] = {
     {"heap", "the heap: sizes, errors, growth", test_heap},
     {"interrupt", "the heap in interrupts", test_interrupt},
+    {"spike", "much memory taken and given back breaks no large blocks", test_spike},
     {"process", "processes keep to their own pages", test_process},
     {NULL, NULL, NULL},
 };

@@ -3,7 +3,8 @@
  *
  * A bare run is taken from those that are known, or the limit is extended: the
  * map is backed before the limit is published. What was backed for a run that did
- * not come stays, as a reserve: descriptors and map.
+ * not come stays, as a reserve: descriptors and map. Those two come in steps that
+ * grow, and stay as well.
  *
  * A page of allocated bits serves a *zone* of 32768 granules (512 KiB). It is
  * backed if and only if some unit of the zone is not bare. As bare neighbours are
@@ -26,6 +27,24 @@
 #define MAP_PAGE_UNITS (ASHLAR_PAGE_BYTES / 4u)
 #define SPARES_WANTED 24u /* what one growth may need, and interrupts after it */
 #define SPARES_NEEDED 4u
+#define STEP_PAGES_MOST 64u
+
+/* Pages of map or descriptors that are backed next: at least so many, where possible three for each that there is. They
+ * stay, so their frames had better lie side by side: each that lies alone breaks a block of 2 MiB for ever. */
+COLD static uint32_t back_next(struct ashlar_heap *heap, void *area, uint32_t backed, uint32_t least, uint32_t left)
+{
+    uint32_t pages = 3u * backed < STEP_PAGES_MOST ? 3u * backed : STEP_PAGES_MOST;
+    pages = pages < left ? pages : left;
+    if (pages > least && ashlar_heap_commit_metadata(heap, area, backed, pages)) {
+        return pages;
+    }
+    return ashlar_heap_commit_metadata(heap, area, backed, least) ? least : 0;
+}
+
+COLD static uint32_t pages_of_array(size_t count, size_t bytes)
+{
+    return (uint32_t)((count * bytes + ASHLAR_PAGE_BYTES - 1u) >> ASHLAR_PAGE_SHIFT);
+}
 
 COLD static bool ensure_descriptors(struct ashlar_heap *heap)
 {
@@ -35,12 +54,14 @@ COLD static bool ensure_descriptors(struct ashlar_heap *heap)
     if (spares >= SPARES_WANTED || heap->runs_backed == heap->runs_most) {
         return spares >= SPARES_NEEDED;
     }
-    if (!ashlar_heap_commit_metadata(heap, heap->runs, heap->run_pages, 1)) {
+    uint32_t left = pages_of_array(heap->runs_most, sizeof(struct run)) - heap->run_pages;
+    uint32_t pages = back_next(heap, heap->runs, heap->run_pages, 1, left);
+    if (pages == 0) {
         return spares >= SPARES_NEEDED;
     }
-    size_t most = (size_t)(heap->run_pages + 1u) * ASHLAR_PAGE_BYTES / sizeof(struct run);
+    size_t most = (size_t)(heap->run_pages + pages) * ASHLAR_PAGE_BYTES / sizeof(struct run);
     interrupts = ashlar_lock_take(&heap->lock);
-    heap->run_pages++;
+    heap->run_pages += pages;
     heap->runs_backed = most < heap->runs_most ? (uint32_t)most : heap->runs_most;
     ashlar_lock_give(&heap->lock, interrupts);
     return true;
@@ -48,14 +69,14 @@ COLD static bool ensure_descriptors(struct ashlar_heap *heap)
 
 COLD static bool ensure_map_pages(struct ashlar_heap *heap, uint32_t limit)
 {
-    uint32_t pages = (limit + MAP_PAGE_UNITS - 1u) / MAP_PAGE_UNITS;
-    if (pages > heap->map_pages) {
-        if (!ashlar_heap_commit_metadata(heap, heap->map, heap->map_pages, pages - heap->map_pages)) {
-            return false;
-        }
+    uint32_t wanted = pages_of_array(limit, sizeof(uint32_t));
+    uint32_t pages = heap->map_pages;
+    if (wanted > pages) {
+        pages +=
+            back_next(heap, heap->map, pages, wanted - pages, pages_of_array(heap->total, sizeof(uint32_t)) - pages);
         heap->map_pages = pages;
     }
-    return true;
+    return wanted <= pages;
 }
 
 /* More addresses known to the map, as a bare run. */

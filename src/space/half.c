@@ -62,7 +62,8 @@ COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
 {
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     stats->spaces = ashlar_half.space_count;
-    stats->kernel_table_frames = ashlar_half.layout.table_frames + ashlar_half.table_frames;
+    stats->kernel_table_frames =
+        ashlar_half.layout.table_frames + ashlar_half.table_frames + ashlar_half.table_reserve_count;
     stats->large_pages = ashlar_half.deposit_count;
     stats->root_writes = ashlar_half.root_writes;
     stats->growths = ashlar_half.generation;

@@ -91,9 +91,11 @@ struct ashlar_half {
     volatile uintptr_t epochs;                   /* given out so far */
     volatile uint32_t online[CPU_WORDS];         /* CPUs that take part: those that may hold kernel translations */
     size_t table_frames;                         /* k: kernel tables made after boot */
-    ashlar_pfn deposits;  /* k: tables kept for splits, chained through their first word; 0: the end */
-    size_t deposit_count; /* k: of them, and of large pages that are marked so */
-    uint64_t root_writes; /* k */
+    ashlar_pfn deposits;        /* k: tables kept for splits, chained through their first word; 0: the end */
+    size_t deposit_count;       /* k: of them, and of large pages that are marked so */
+    ashlar_pfn table_reserve;   /* k: frames for tables to come, chained alike; 0: the end */
+    size_t table_reserve_count; /* k */
+    uint64_t root_writes;       /* k */
     struct half_cpu cpus[ASHLAR_MAX_CPUS];
 };
 

@@ -8,7 +8,9 @@
  *
  * Tables of the kernel half are never freed: every root may share them, and
  * other CPUs' paging-structure caches may hold them. One that is empty stays
- * as a reserve. Two cursors may both bring a table for one place; the second
+ * as a reserve. As they stay, they lie together: each that lay alone would break
+ * a block of 2 MiB for ever. So their frames come in blocks, larger as there are
+ * more of them, and wait in a chain of the half. Two cursors may both bring a table for one place; the second
  * finds it there and keeps its own as a spare.
  *
  * A large page of the kernel that the pool backs has a *deposit*: the table that
@@ -32,25 +34,10 @@
 #include "space/gather.h"
 #include "space/reach.h"
 
-/* --- spares ------------------------------------------------------------------ */
+#define BATCH_MOST 64u
+#define BATCH_SHARE 512u /* of what is free, a batch is no more than this part */
 
-COLD static ashlar_status add_spare_table(struct ashlar_cursor *cursor)
-{
-    ashlar_pfn frame;
-    struct ashlar_frames_request request = {0, ashlar_paging_table_limit(ashlar_half.paging), ASHLAR_FRAMES_ANY_NODE,
-                                            ASHLAR_FRAMES_MAY_USE_RESERVE};
-    ashlar_status status = ashlar_frames_take_request(ashlar_half.pool, &request, &frame);
-    if (status != ASHLAR_OK) {
-        return status;
-    }
-    uintptr_t *words = ashlar_port_open_frame(frame);
-    memset(words, 0, ASHLAR_PAGE_BYTES);
-    words[0] = cursor->spares;
-    ashlar_port_close_frame(words);
-    cursor->spares = frame;
-    cursor->spare_count++;
-    return ASHLAR_OK;
-}
+/* --- chains of frames ---------------------------------------------------------- */
 
 COLD static ashlar_pfn pop_table(ashlar_pfn *chain, size_t *count)
 {
@@ -62,6 +49,81 @@ COLD static ashlar_pfn pop_table(ashlar_pfn *chain, size_t *count)
     ashlar_port_close_frame(words);
     --*count;
     return frame;
+}
+
+COLD static void push_table(ashlar_pfn *chain, size_t *count, ashlar_pfn frame)
+{
+    uintptr_t *words = ashlar_port_open_frame(frame);
+    words[0] = *chain;
+    ashlar_port_close_frame(words);
+    *chain = frame;
+    ++*count;
+}
+
+/* --- the kernel half's reserve --------------------------------------------------- */
+
+/* What is taken at once: about three for each that there is, as many as do not matter to the pool. */
+COLD static unsigned batch_order(void)
+{
+    struct ashlar_frames_stats stats;
+    size_t batch = 3u * ashlar_half.table_frames;
+    ashlar_frames_stats(ashlar_half.pool, &stats);
+    batch = batch < stats.free_frames / BATCH_SHARE ? batch : stats.free_frames / BATCH_SHARE;
+    batch = batch < BATCH_MOST ? batch : BATCH_MOST;
+    return batch != 0 ? word_log2(batch) : 0;
+}
+
+COLD static bool draw_from_reserve(ashlar_pfn *frame)
+{
+    uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
+    bool found = ashlar_half.table_reserve_count != 0;
+    if (found) {
+        *frame = pop_table(&ashlar_half.table_reserve, &ashlar_half.table_reserve_count);
+    }
+    ashlar_lock_give(&ashlar_half.lock, interrupts);
+    return found;
+}
+
+/* A block: one for the caller, the others for the reserve. */
+COLD static bool take_batch(ashlar_pfn *frame)
+{
+    struct ashlar_frames_request request = {batch_order(), ashlar_paging_table_limit(ashlar_half.paging),
+                                            ASHLAR_FRAMES_ANY_NODE, 0};
+    if (request.order == 0 || ashlar_frames_take_request(ashlar_half.pool, &request, frame) != ASHLAR_OK) {
+        return false;
+    }
+    ashlar_frames_note_range(ashlar_half.pool, *frame, (size_t)1 << request.order);
+    for (size_t i = ((size_t)1 << request.order) - 1u; i != 0; i--) {
+        uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
+        push_table(&ashlar_half.table_reserve, &ashlar_half.table_reserve_count, *frame + i);
+        ashlar_lock_give(&ashlar_half.lock, interrupts);
+    }
+    return true;
+}
+
+COLD static ashlar_status take_table(const struct ashlar_cursor *cursor, ashlar_pfn *frame)
+{
+    struct ashlar_frames_request request = {0, ashlar_paging_table_limit(ashlar_half.paging), ASHLAR_FRAMES_ANY_NODE,
+                                            ASHLAR_FRAMES_MAY_USE_RESERVE};
+    if (cursor->space == NULL && (draw_from_reserve(frame) || take_batch(frame))) {
+        return ASHLAR_OK;
+    }
+    return ashlar_frames_take_request(ashlar_half.pool, &request, frame);
+}
+
+/* --- spares ------------------------------------------------------------------ */
+
+COLD static ashlar_status add_spare_table(struct ashlar_cursor *cursor)
+{
+    ashlar_pfn frame;
+    ashlar_status status = take_table(cursor, &frame);
+    if (status == ASHLAR_OK) {
+        void *table = ashlar_port_open_frame(frame);
+        memset(table, 0, ASHLAR_PAGE_BYTES);
+        ashlar_port_close_frame(table);
+        push_table(&cursor->spares, &cursor->spare_count, frame);
+    }
+    return status;
 }
 
 COLD static ashlar_pfn pop_spare_table(struct ashlar_cursor *cursor)
@@ -94,13 +156,9 @@ COLD ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t ta
 COLD void ashlar_tables_deposit(struct ashlar_cursor *cursor)
 {
     ashlar_pfn frame = pop_spare_table(cursor);
-    uintptr_t *words = ashlar_port_open_frame(frame);
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
-    words[0] = ashlar_half.deposits;
-    ashlar_half.deposits = frame;
-    ashlar_half.deposit_count++;
+    push_table(&ashlar_half.deposits, &ashlar_half.deposit_count, frame);
     ashlar_lock_give(&ashlar_half.lock, interrupts);
-    ashlar_port_close_frame(words);
 }
 
 /* There is one for each large page that is marked. */
