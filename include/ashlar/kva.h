@@ -61,6 +61,12 @@ ASHLAR_MUST_USE ashlar_status ashlar_kva_commit(ashlar_vpn first, size_t pages, 
  * pages for good. Errors as above: ASHLAR_NO_FRAMES, never for want of blocks; ASHLAR_EXISTS. Thread context. Cost: of a
  * large page about that of a frame that is zeroed. */
 ASHLAR_MUST_USE ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsigned flags);
+/* The frames behind pages of a range come to lie behind as many others, of the same range or another, and nothing is
+ * behind the former: no byte is copied. Mapped as flags say, in small pages: a large page of which they are a part is
+ * split for good. All or nothing: ASHLAR_EXISTS where something is mapped at `to`, ASHLAR_ABSENT where not all of `from`
+ * is, ASHLAR_NO_FRAMES for tables; nobody is asked for relief. Both are the caller's, and nobody uses the pages
+ * meanwhile. Thread context. O(pages), and one flush. */
+ASHLAR_MUST_USE ashlar_status ashlar_kva_move(ashlar_vpn to, ashlar_vpn from, size_t pages, unsigned flags);
 /* The frames go back to the pool once every CPU has let go: those of a large page that is whole as the block that they
  * were. Fatal if one is not mapped. Fails for no other reason. */
 void ashlar_kva_decommit(ashlar_vpn first, size_t pages);

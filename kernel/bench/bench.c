@@ -137,6 +137,23 @@ static bool bench_steady(unsigned bytes)
     return good;
 }
 
+/* Two blocks that grow by half in turns, from 1 KiB on: each is in the other's way. */
+static bool realloc_round(size_t most)
+{
+    char *block[2] = {ashlar_kmalloc(1024), ashlar_kmalloc(1024)};
+    bool good = block[0] != NULL && block[1] != NULL;
+    for (size_t bytes = 1536; good && bytes <= most; bytes += bytes / 2) {
+        for (unsigned i = 0; good && i < 2; i++) {
+            char *larger = ashlar_krealloc(block[i], bytes);
+            good = larger != NULL;
+            block[i] = good ? larger : block[i];
+        }
+    }
+    ashlar_kfree(block[1]);
+    ashlar_kfree(block[0]);
+    return good;
+}
+
 static bool frame_round(size_t order)
 {
     ashlar_pfn frame;
@@ -338,6 +355,8 @@ int bench_run(unsigned count, char **words)
     for (unsigned i = 0; i < sizeof steady_sizes / sizeof steady_sizes[0]; i++) {
         good = bench_steady(steady_sizes[i]) && good;
     }
+    good = measure("krealloc_two_by_half", 262144, realloc_round, 262144) && good;
+    good = measure("krealloc_two_by_half", 1048576, realloc_round, 1048576) && good;
     good = measure("frame_pair", 0, frame_round, 0) && good;
     good = measure("frame_pair", 9, frame_round, 9) && good;
     good = bench_map() && good;

@@ -227,6 +227,12 @@ static void decommit_heap(void *context, size_t first_page, size_t pages)
     ashlar_kva_decommit(heap_first + first_page, pages);
 }
 
+static int move_heap(void *context, size_t to_page, size_t from_page, size_t pages)
+{
+    (void)context;
+    return ashlar_kva_move(heap_first + to_page, heap_first + from_page, pages, ASHLAR_MAP_WRITE) == ASHLAR_OK;
+}
+
 static int relieve_heap(void *context)
 {
     return ashlar_frames_relieve(context);
@@ -270,6 +276,7 @@ static void init_heap(struct boot_plan *plan)
 {
     struct ashlar_heap_source source = {.commit = commit_heap,
                                         .decommit = decommit_heap,
+                                        .move = move_heap,
                                         .relieve = relieve_heap,
                                         .peek = peek_at_heap,
                                         .context = plan->booted->frames};

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: 0BSD */
-/* commit.c - pages of a range that the caller holds: backed in small pages, and given back.
+/* commit.c - pages of a range that the caller holds: backed in small pages, moved, and given back.
  *
  * All frames and tables are there before the first entry is written; then
- * nothing fails.
+ * nothing fails. To move pages is to unmap them here and to map them there:
+ *
+ *     tables there   hide, flush here   frame by frame: collect here, set there
  */
 #include "base/check.h"
 #include "kva/arena.h"
 #include "kva/backing.h"
 #include "space/cursor.h"
+#include "space/leaves.h"
 #include "space/mapping.h"
+
+#define MOVE_BATCH 16u
+#define MOVE_PIECE 512u /* pages for which the caller keeps its CPU */
 
 static ashlar_status commit_once(ashlar_vpn first, size_t pages, unsigned flags)
 {
@@ -35,6 +41,58 @@ ashlar_status ashlar_kva_commit(ashlar_vpn first, size_t pages, unsigned flags)
     ashlar_status status = ashlar_flags_status(NULL, flags);
     if (status == ASHLAR_OK) {
         FRAMES_OBTAIN_IF(relief, ashlar_kva.pool, status, commit_once(first, pages, flags));
+    }
+    return status;
+}
+
+/* --- moving ------------------------------------------------------------------- */
+
+COLD static ashlar_status link_tables(ashlar_vpn first, size_t pages)
+{
+    struct ashlar_cursor cursor;
+    ashlar_status status = ashlar_cursor_try(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
+    if (status == ASHLAR_OK) {
+        ashlar_cursor_link(&cursor);
+        ashlar_cursor_end(&cursor);
+    }
+    return status;
+}
+
+/* What was one large page. */
+COLD static void set_large_piece(ashlar_vpn to, ashlar_pfn frame, size_t pages, unsigned flags)
+{
+    for (size_t i = 0; i < pages; i++, frame++) {
+        ashlar_leaves_set(to + i, 1, &frame, flags);
+    }
+}
+
+COLD static void move_piece(ashlar_vpn to, ashlar_vpn from, size_t pages, unsigned flags)
+{
+    struct ashlar_cursor cursor;
+    ashlar_cursor_enter(&cursor, NULL, from, pages);
+    while (cursor.pages != 0) {
+        ashlar_pfn frames[MOVE_BATCH];
+        struct collected found;
+        size_t passed = ashlar_cursor_collect_step(&cursor, frames, MOVE_BATCH, &found);
+        ashlar_leaves_set(to, found.frames, frames, flags);
+        set_large_piece(to, found.large_first, found.large_pages, flags);
+        to += passed;
+    }
+    ashlar_cursor_end(&cursor);
+}
+
+COLD ashlar_status ashlar_kva_move(ashlar_vpn to, ashlar_vpn from, size_t pages, unsigned flags)
+{
+    ashlar_status status = ashlar_flags_status(NULL, flags);
+    status = status == ASHLAR_OK ? link_tables(to, pages) : status;
+    status = status == ASHLAR_OK ? ashlar_pages_withdraw(NULL, from, pages) : status;
+    while (status == ASHLAR_OK && pages != 0) {
+        size_t piece = MOVE_PIECE - (from & (MOVE_PIECE - 1u));
+        piece = piece < pages ? piece : pages;
+        move_piece(to, from, piece, flags);
+        to += piece;
+        from += piece;
+        pages -= piece;
     }
     return status;
 }

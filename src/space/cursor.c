@@ -386,6 +386,14 @@ COLD void ashlar_cursor_map_deposited(struct ashlar_cursor *cursor, ashlar_pfn f
     advance_cursor(cursor, pages);
 }
 
+COLD void ashlar_cursor_link(struct ashlar_cursor *cursor)
+{
+    while (cursor->pages != 0) {
+        const struct ashlar_spot *spot = seek_linked_spot(cursor, 1);
+        advance_cursor(cursor, ashlar_spot_pages(spot, cursor->next, cursor->pages));
+    }
+}
+
 COLD void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note)
 {
     struct ashlar_spot *spot = seek_linked_spot(cursor, 1);

@@ -22,6 +22,8 @@ unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags);
 /* A large page of level 2, marked. The cursor is on the kernel half, began with a table for it, and stands where nothing
  * is linked at that level. */
 void ashlar_cursor_map_deposited(struct ashlar_cursor *cursor, ashlar_pfn first, unsigned flags);
+/* Tables for all pages that are left, with nothing in them. */
+void ashlar_cursor_link(struct ashlar_cursor *cursor);
 /* Leave a number in the next page's entry, which is absent, or empty it (0). */
 void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note);
 

@@ -29,6 +29,37 @@ static void check_heap(void)
     is_str(ashlar_heap_audit(booted.heap), NULL, "the heap is sound");
 }
 
+/* Two blocks grow in turns, so that each is in the other's way: their pages move. */
+static void check_moves(void)
+{
+    char *block[2] = {ashlar_kmalloc(50000), ashlar_kmalloc(50000)};
+    size_t wrong = block[0] == NULL || block[1] == NULL;
+    if (wrong == 0) {
+        memset(block[0], 1, 50000);
+        memset(block[1], 2, 50000);
+        struct ashlar_mapping before = {0, 0, 0}, after = {0, 0, 0};
+        uint64_t was = sim_pointer_address(block[0]);
+        for (size_t bytes = 100000; bytes <= MIB; bytes *= 2) {
+            wrong +=
+                ashlar_space_query(NULL, world_page((uintptr_t)sim_pointer_address(block[0])), &before) != ASHLAR_OK;
+            for (unsigned i = 0; i < 2; i++) {
+                char *larger = ashlar_krealloc(block[i], bytes);
+                wrong += larger == NULL || larger[0] != (char)(i + 1u) || larger[49999] != (char)(i + 1u);
+                block[i] = larger != NULL ? larger : block[i];
+            }
+            wrong +=
+                ashlar_space_query(NULL, world_page((uintptr_t)sim_pointer_address(block[0])), &after) != ASHLAR_OK;
+            wrong += before.frame != after.frame;
+        }
+        ok(sim_pointer_address(block[0]) != was, "%s: a block that grew has moved", world.name);
+    }
+    is_u(wrong, 0, "%s: with its frames and what is in them", world.name);
+    ashlar_kfree(block[0]);
+    ashlar_kfree(block[1]);
+    (void)ashlar_heap_shrink(booted.heap, 0);
+    is_str(ashlar_heap_audit(booted.heap), NULL, "the heap is sound after moves");
+}
+
 /* What one space's thread allocates, another's reads. */
 static void check_shared(void)
 {
@@ -124,6 +155,7 @@ static void test_size(const struct world_format *format, uint64_t ram_bytes, siz
     check_reserved();
     check_parts();
     check_heap();
+    check_moves();
     check_shared();
     world_ok("%llu MiB", (unsigned long long)(ram_bytes >> 20));
 }
@@ -156,6 +188,7 @@ static void test_choices(const struct world_format *format)
         is_u(booted.heap_pages, PAGES_OF(48u * MIB), "%s: a heap as asked for", world.name);
         is_u(ashlar_kva_layout()->stacks_pages, 60, "%s: ten stacks", world.name);
         check_heap();
+        check_moves();
         world_ok("%llu MiB of kernel space", (unsigned long long)(bytes >> 20));
     }
 }

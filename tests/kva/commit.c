@@ -22,12 +22,92 @@ static void test_commit(void)
     world_ok("commit");
 }
 
+/* The frames of these pages, or ASHLAR_PFN_NONE. */
+static void look_up(ashlar_vpn first, size_t pages, ashlar_pfn *frames)
+{
+    for (size_t i = 0; i < pages; i++) {
+        struct ashlar_mapping m;
+        frames[i] = ashlar_space_query(NULL, first + i, &m) == ASHLAR_OK ? m.frame : ASHLAR_PFN_NONE;
+    }
+}
+
+static void test_move_fails(ashlar_vpn first, size_t pages)
+{
+    static ashlar_pfn before[1200], after[1200];
+    look_up(first, 3u * 1024u > 1200u ? 1200u : 3u * 1024u, before);
+    is_u(ashlar_kva_move(first + pages - 1u, first, pages, ASHLAR_MAP_WRITE), ASHLAR_EXISTS,
+         "%s: [fault 151] a move to where something is", world.name);
+    is_u(ashlar_kva_move(first + 4000u, first + 1u, pages, ASHLAR_MAP_WRITE), ASHLAR_ABSENT,
+         "%s: [fault 151] a move of a hole", world.name);
+    is_u(ashlar_kva_move(first + 4000u, first, pages, ASHLAR_MAP_USER), ASHLAR_REFUSED,
+         "%s: [fault 151] flags of a user's page", world.name);
+    look_up(first, 1200u, after);
+    ok(memcmp(before, after, sizeof before) == 0, "%s: [fault 151] nothing has changed", world.name);
+}
+
+/* Across tables, and over some of the same addresses' tables; both CPUs have used the pages where they were. */
+static void test_move(size_t pages)
+{
+    static ashlar_pfn before[1200], after[1200];
+    ashlar_vpn first;
+    is_u(ashlar_kva_reserve(8192, 1, "range", &first), ASHLAR_OK, "%s: reserve", world.name);
+    is_u(ashlar_kva_commit(first, pages, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
+    is_u(world_usable(first, pages), pages, "%s: used", world.name);
+    size_t free_frames = world_free_frames() + world_stats().kernel_table_frames;
+    look_up(first, pages, before);
+    test_move_fails(first, pages);
+    is_u(ashlar_kva_move(first + 3000u, first, pages, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: move %zu pages", world.name,
+         pages);
+    look_up(first + 3000u, pages, after);
+    ok(memcmp(before, after, pages * sizeof before[0]) == 0, "%s: the frames are the same", world.name);
+    is_u(world_absent(first, pages), pages, "%s: nothing is left behind", world.name);
+    is_u(world_usable(first + 3000u, pages), pages, "%s: both CPUs use them at their new place", world.name);
+    is_u(world_free_frames() + world_stats().kernel_table_frames, free_frames, "%s: no frame was taken or lost",
+         world.name);
+    is_u(ashlar_kva_move(first, first + 3000u, pages, 0), ASHLAR_OK, "%s: and back, read-only", world.name);
+    struct ashlar_mapping m = {0, 0, 0};
+    ok(ashlar_space_query(NULL, first, &m) == ASHLAR_OK && (m.flags & ASHLAR_MAP_WRITE) == 0, "%s: as asked for",
+       world.name);
+    ashlar_kva_decommit(first, pages);
+    ashlar_kva_unreserve(first);
+    world_ok("move %zu pages", pages);
+}
+
+/* No frame for a table at the new place: all is as it was. */
+static void test_move_without_tables(void)
+{
+    ashlar_vpn first;
+    size_t failures = 0;
+    for (unsigned nth = 1;; nth++) {
+        is_u(ashlar_kva_reserve(8192, 1, "range", &first), ASHLAR_OK, "%s: reserve", world.name);
+        is_u(ashlar_kva_commit(first, 40, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
+        ashlar_frames_fail_nth(world.pool, nth, 1);
+        ashlar_status status = ashlar_kva_move(first + 5000u, first, 40, ASHLAR_MAP_WRITE);
+        ashlar_frames_fail_nth(world.pool, 0, 0);
+        bool moved = status == ASHLAR_OK;
+        failures += status == ASHLAR_NO_FRAMES;
+        is_u(world_usable(moved ? first + 5000u : first, 40), 40,
+             "%s: [fault 151] the pages are where they are said to be", world.name);
+        ashlar_kva_decommit(moved ? first + 5000u : first, 40);
+        if (moved) {
+            ashlar_kva_unreserve(first);
+            break;
+        }
+    }
+    ok(failures > 0 || ashlar_paging_entry_bytes(world.paging) == 4, "%s: [fault 151] %zu moves found no frame",
+       world.name, failures);
+    world_ok("moves without tables");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
         world_start_usual(format);
         test_commit();
+        test_move_without_tables();
+        test_move(1);
+        test_move(1024);
     }
     return done_testing();
 }

@@ -126,6 +126,33 @@ static void test_take(void)
     }
 }
 
+/* What is moved is small pages at its new place; the rest of a large page stays where it was. */
+static void test_move(void)
+{
+    ashlar_vpn first;
+    size_t before = frames_and_reserves();
+    is_u(ashlar_kva_reserve(8u * whole, whole, "range", &first), ASHLAR_OK, "%s: reserve", world.name);
+    is_u(ashlar_kva_commit_large(first, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
+    is_u(world_stats().large_pages, expect_large(2), "%s: two large ones", world.name);
+    is_u(ashlar_kva_move(first + 4u * whole + 3u, first + whole / 2u, whole + 10u, ASHLAR_MAP_WRITE), ASHLAR_OK,
+         "%s: moved, an end of one and the start of another", world.name);
+    is_u(world_usable(first, whole / 2u) + world_usable(first + 4u * whole + 3u, whole + 10u), whole / 2u + whole + 10u,
+         "%s: all is there", world.name);
+    is_u(world_absent(first + whole / 2u, whole + 10u), whole + 10u, "%s: and nowhere else", world.name);
+    is_u(world_stats().large_pages, 0, "%s: no large page is left", world.name);
+    ashlar_kva_decommit(first, whole / 2u);
+    ashlar_kva_decommit(first + whole + whole / 2u + 10u, whole / 2u - 10u);
+    ashlar_kva_decommit(first + 4u * whole + 3u, whole + 10u);
+    is_u(ashlar_kva_commit_large(first + 6u * whole, whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: commit", world.name);
+    is_u(ashlar_kva_move(first + 2u * whole, first + 6u * whole, whole, ASHLAR_MAP_WRITE), ASHLAR_OK,
+         "%s: a whole large page moved", world.name);
+    is_u(world_usable(first + 2u * whole, whole), whole, "%s: it is there, in small ones", world.name);
+    ashlar_kva_decommit(first + 2u * whole, whole);
+    ashlar_kva_unreserve(first);
+    is_u(frames_and_reserves(), before, "%s: every frame is back", world.name);
+    world_ok("moves");
+}
+
 static void test_unasked(void)
 {
     ashlar_vpn first;
@@ -444,6 +471,8 @@ int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
+        start(format);
+        test_move();
         start(format);
         test_take();
         start(format);
