@@ -119,7 +119,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size
 /* --- giving back, and work that others left ------------------------------ */
 
 /* Give back empty pages until at most target_bytes of them are kept. Returns bytes given back. Thread context: does
- * nothing elsewhere. Slabs that other CPUs keep empty stay with them. */
+ * nothing elsewhere. What other CPUs keep empty they give back when they next come to ashlar_heap_work (or ashlar_work): an
+ * idle loop does. */
 size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes);
 
 /* This CPU runs nothing any more: it was taken offline. On another one: what lies in its mailboxes goes back to its slabs,
@@ -182,7 +183,8 @@ struct ashlar_heap_stats {
     size_t metadata_bytes; /* of them bookkeeping */
     size_t empty_bytes;    /* of them empty pages, ready for use */
     size_t slab_bytes;     /* of them in slabs */
-    size_t large_bytes;    /* of them in large blocks */
+    size_t kept_bytes;     /* of these in slabs with no live object, which CPUs keep, or which were prefilled */
+    size_t large_bytes;    /* of the backed bytes in large blocks */
     size_t live_bytes;     /* in objects (rounded sizes) and large blocks; exact while nobody uses the heap */
     size_t live_objects;   /* large blocks included; objects on their way back count */
     size_t slabs;

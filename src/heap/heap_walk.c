@@ -67,6 +67,7 @@ COLD static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *
             size_t live = slab->capacity - free_in_slab(slab);
             stats->live_objects += live;
             stats->live_bytes += live * slab->stride;
+            stats->kept_bytes += live == 0 ? run_bytes(heap, slab) : 0;
         }
     }
     stats->live_objects += heap->large_count;

@@ -74,6 +74,7 @@ struct owner {
     uintptr_t mailbox;    /* A: objects freed elsewhere, chained through their first word */
     uintptr_t leftover;   /* O: what the last drain did not get to */
     uintptr_t kept_units; /* A: of all slabs in RUN_KEPT */
+    uintptr_t shrunk;     /* O: the last shrink that this CPU took part in */
     struct bin bin[CLASS_COUNT];
 };
 
@@ -126,6 +127,8 @@ struct ashlar_heap {
     size_t failures, borrows;                                             /* A */
     size_t fail_in;                                                       /* A */
     uintptr_t deferred;             /* A: large blocks freed where no lock may be taken */
+    uintptr_t shrink_count;         /* A: calls of shrink: each CPU takes part when it works */
+    size_t shrink_units;            /* A: what the last one left */
     uint32_t starved;               /* A: an interrupt went without: work grows */
     struct ashlar_token reclaiming; /* of the thread that asks reclaimers */
     struct ashlar_cache *caches;    /* L */

@@ -4,6 +4,7 @@
  */
 #include <ashlar/heap.h>
 
+#include "base/atomic.h"
 #include "base/check.h"
 #include "heap/grow.h"
 #include "heap/mailbox.h"
@@ -14,6 +15,23 @@
 #include "heap/slab.h"
 #include "heap/supply.h"
 #include <ashlar/port.h>
+
+/* Somebody shrinks the heap: what this CPU keeps empty goes back as well. */
+COLD static void take_part_in_shrink(struct ashlar_heap *heap)
+{
+    if (!ashlar_heap_may_grow(heap, 0)) {
+        return;
+    }
+    uintptr_t *seen = &heap->owners[ashlar_port_pin()].shrunk;
+    uintptr_t count = atomic_load(&heap->shrink_count);
+    bool due = *seen != count;
+    *seen = count;
+    ashlar_port_unpin();
+    if (due) {
+        ashlar_heap_release_own(heap);
+        (void)ashlar_heap_purge(heap, load_relaxed(&heap->shrink_units));
+    }
+}
 
 COLD int ashlar_heap_work(struct ashlar_heap *heap)
 {
@@ -30,6 +48,7 @@ COLD int ashlar_heap_work(struct ashlar_heap *heap)
         store_relaxed(&heap->starved, 0);
         ashlar_heap_grow(heap, (uint32_t)heap->grow_units, GRANULE_BYTES);
     }
+    take_part_in_shrink(heap);
     ashlar_heap_settle(heap);
     return more || load_relaxed(&heap->deferred) != 0;
 }
@@ -41,6 +60,8 @@ COLD size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
     if (!ashlar_heap_may_grow(heap, 0)) {
         return 0;
     }
+    store_relaxed(&heap->shrink_units, target_bytes >> heap->unit_shift);
+    atomic_fetch_add(&heap->shrink_count, 1u);
     ashlar_heap_release_own(heap);
     ashlar_heap_drain_deferred(heap);
     do {

@@ -57,6 +57,16 @@ static void take_in_interrupt(unsigned cpu, void **to, unsigned count)
     ashlar_heap_unclaim(busy);
 }
 
+static void give_in_interrupt(unsigned cpu, void **from, unsigned count)
+{
+    sim_set_cpu(cpu);
+    struct owner *busy = ashlar_heap_claim(heap);
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    give(cpu, from, count);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    ashlar_heap_unclaim(busy);
+}
+
 static void shrink_to_nothing(void)
 {
     sim_set_cpu(0);
@@ -70,13 +80,44 @@ static void is_all_given_back(const char *what)
     ok(stats.slab_bytes == 0 && stats.live_objects == 0 && stats.empty_bytes == 0, "%s", what);
 }
 
+static void test_kept_elsewhere(void)
+{
+    begin();
+    for (unsigned cpu = 1; cpu < CPUS; cpu++) {
+        take(cpu, objects, OBJECTS);
+        give(cpu, objects, OBJECTS);
+        take_in_interrupt(cpu, objects, OBJECTS);
+        give_in_interrupt(cpu, objects, OBJECTS);
+    }
+    shrink_to_nothing();
+    struct ashlar_heap_stats stats = stats_of(heap);
+    ok(stats.kept_bytes != 0 && stats.kept_bytes == stats.slab_bytes,
+       "[fault 150] what other CPUs keep empty is counted: %zu bytes", stats.kept_bytes);
+    sim_set_cpu(1);
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    (void)ashlar_heap_work(heap);
+    is_u(stats_of(heap).kept_bytes, stats.kept_bytes, "not in an interrupt");
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    (void)ashlar_heap_work(heap);
+    ok(stats_of(heap).kept_bytes < stats.kept_bytes, "[fault 150] a CPU that works gives back its own");
+    sim_set_cpu(2);
+    (void)ashlar_heap_work(heap);
+    is_all_given_back("[fault 150] when all have worked, nothing is kept");
+    is_u(test.backed_pages * 4096u, stats_of(heap).metadata_bytes, "[fault 150] and nothing else is backed");
+    take(1, objects, 1);
+    give(1, objects, 1);
+    (void)ashlar_heap_work(heap);
+    ok(stats_of(heap).kept_bytes != 0, "it is asked once");
+    end("sound after all have given");
+}
+
 static void test_kept(void)
 {
     begin();
     take(GONE, objects, OBJECTS);
     give(GONE, objects, OBJECTS);
     shrink_to_nothing();
-    ok(stats_of(heap).slab_bytes != 0, "what a CPU keeps empty stays with it");
+    ok(stats_of(heap).slab_bytes != 0, "what a CPU keeps empty stays with it until it works");
     ashlar_heap_drain_cpu(heap, GONE);
     shrink_to_nothing();
     is_all_given_back("[fault 104] until it is drained by another");
@@ -203,6 +244,7 @@ static void test_refused(void)
 
 int main(void)
 {
+    test_kept_elsewhere();
     test_kept();
     test_mail();
     test_leftover();
