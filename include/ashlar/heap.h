@@ -231,7 +231,10 @@ void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address, cha
 typedef int (*ashlar_heap_visitor)(void *context, const struct ashlar_heap_place *object);
 void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, void *context);
 
-/* NULL, or the first broken invariant. Nobody may use the heap meanwhile. O(heap). */
+/* NULL, or the first broken invariant; or ashlar_heap_audit_busy, this pointer: somebody used the heap meanwhile, or was
+ * stopped in the middle of it, so that nothing can be said. Nobody creates or destroys caches meanwhile. Others run more
+ * slowly, and none of them grows the heap. O(heap). */
+extern const char ashlar_heap_audit_busy[];
 const char *ashlar_heap_audit(struct ashlar_heap *heap);
 
 /* For tests: the nth allocation from now on returns NULL (1: the next); 0: none. Allocations are slower while it is

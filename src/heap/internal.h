@@ -75,6 +75,7 @@ struct owner {
     uintptr_t leftover;   /* O: what the last drain did not get to */
     uintptr_t kept_units; /* A: of all slabs in RUN_KEPT */
     uintptr_t shrunk;     /* O: the last shrink that this CPU took part in */
+    uintptr_t claims;     /* O: off the fast paths: audits look whether there were any */
     struct bin bin[CLASS_COUNT];
 };
 
@@ -118,6 +119,7 @@ struct ashlar_heap {
     uint32_t spare;        /* L: list of descriptors given back */
     uint32_t spare_count;  /* L */
 
+    uintptr_t changes;                                                    /* L: of the pools */
     struct run_pool empty, bare;                                          /* L */
     size_t empty_units;                                                   /* L; others may peek */
     size_t backed_units;                                                  /* L */

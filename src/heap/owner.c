@@ -37,6 +37,7 @@ static bool try_busy(struct owner *owner)
         return false;
     }
     store_relaxed(&owner->state, state | OWNER_BUSY);
+    store_relaxed(&owner->claims, owner->claims + 1u);
     compiler_barrier();
     return true;
 }

@@ -89,6 +89,7 @@ COLD static void file_in_bin_locked(struct ashlar_heap *heap, struct run *run, e
 {
     struct run_pool *pool = run_pool_of(heap, state);
     uint32_t bin = ashlar_heap_bin_of_units(run->units);
+    store_relaxed(&heap->changes, heap->changes + 1u);
     uint32_t next = pool->heads[bin];
     run->next = next;
     run->previous = 0;
@@ -107,6 +108,7 @@ COLD void ashlar_heap_run_unfile_locked(struct ashlar_heap *heap, struct run *ru
 {
     struct run_pool *pool = run_pool_of(heap, run->state);
     uint32_t bin = ashlar_heap_bin_of_units(run->units);
+    store_relaxed(&heap->changes, heap->changes + 1u);
     if (run->next != 0) {
         run_at(heap, run->next)->previous = run->previous;
     }

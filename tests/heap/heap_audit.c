@@ -76,7 +76,9 @@ static void test_slabs(void)
     DAMAGE(slab->bits[0], slab->bits[0] | 2u, "an allocated bit is set inside of an object");
     DAMAGE(slab->bits[0], slab->bits[0] & ~1u, "a slab's count is not that of its bits");
     DAMAGE(slab->state, RUN_FULL, "a slab with free objects is in no list");
-    DAMAGE(slab->state, RUN_MOVING, "a run is in no state");
+    DAMAGE(slab->state, RUN_MOVING, ashlar_heap_audit_busy);
+    DAMAGE(full_slab->state, RUN_NONE, "a run is in no state");
+    DAMAGE(heap->lock.held, 1, ashlar_heap_audit_busy);
     DAMAGE(*link, 8, "a free list leaves its slab");
     DAMAGE(*link, object - (char *)slab->base, "a live object is in a free list");
 }
@@ -116,7 +118,7 @@ static void test_bins(void)
     DAMAGE(slab->owner, 1, "a bin of slabs is not linked");
     DAMAGE(kept->kept, 0, "a bin keeps another slab than it says");
     DAMAGE(owner->kept_units, 5, "an owner's kept units are wrong");
-    DAMAGE(owner->state, OWNER_BUSY, "an owner was left busy");
+    DAMAGE(owner->state, OWNER_BUSY, ashlar_heap_audit_busy);
     DAMAGE(ashlar_heap_nobody.word, 0, "nobody has something");
     DAMAGE(bin->current, full_slab, "a slab in a list is not marked so");
     DAMAGE(cache->bin[0].current, &ashlar_heap_nobody, "a slab is marked as listed and is in no list");
@@ -132,7 +134,7 @@ static void test_totals(void)
     DAMAGE(heap->runs_begun, heap->runs_begun + 1, "a descriptor was lost");
     DAMAGE(heap->spare_count, heap->spare_count + 1, "a descriptor was lost");
     DAMAGE(heap->granules, heap->granules - 16, "the limit is not what was published");
-    DAMAGE(heap->growing.taken, 1, "the growth token was not given back");
+    DAMAGE(heap->growing.taken, 1, ashlar_heap_audit_busy);
     DAMAGE(heap->cache_count, 2, "an empty or bare run is in no bin");
 }
 
