@@ -20,4 +20,10 @@ void ashlar_wait_end(const volatile uint32_t *word);
 /* How deep the running thread is in relievers and reclaimers; NULL: nobody knows. */
 uint32_t *ashlar_wait_mark(void);
 
+/* A thread, an interrupt or an NMI: whatever else the context says. */
+static inline unsigned ashlar_context_kind(void)
+{
+    return ashlar_port_context() & ~(ASHLAR_CONTEXT_IRQS_OFF | ASHLAR_CONTEXT_NO_SLEEP);
+}
+
 #endif

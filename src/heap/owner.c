@@ -17,6 +17,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/wait.h"
 #include "heap/relaxed.h"
 #include <ashlar/port.h>
 
@@ -27,7 +28,7 @@ COLD void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *
 
 COLD bool ashlar_heap_is_nmi(void)
 {
-    return (ashlar_port_context() & ~(ASHLAR_CONTEXT_IRQS_OFF | ASHLAR_CONTEXT_NO_SLEEP)) == ASHLAR_CONTEXT_NMI;
+    return ashlar_context_kind() == ASHLAR_CONTEXT_NMI;
 }
 
 static bool try_busy(struct owner *owner)
@@ -46,7 +47,7 @@ static bool try_busy(struct owner *owner)
 COLD static void require_no_thread(const struct owner *owner)
 {
     ASHLAR_CHECK(
-        ashlar_port_context() != ASHLAR_CONTEXT_THREAD,
+        (ashlar_port_context() & ~ASHLAR_CONTEXT_NO_SLEEP) != ASHLAR_CONTEXT_THREAD,
         "heap: owner %u is found in use by a thread that is pinned: ashlar_port_pin lets another thread run on "
         "its CPU",
         owner->index);

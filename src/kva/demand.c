@@ -23,6 +23,7 @@
 #include "arch/formats.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/wait.h"
 #include "kva/backing.h"
 #include "kva/guard.h"
 #include "kva/open.h"
@@ -88,7 +89,7 @@ COLD static bool is_demanded(ashlar_vpn page, uintptr_t note, struct ashlar_rang
 /* In an NMI the page may be what its own CPU is at: that would be waited for for ever. */
 COLD static bool may_be_awaited(void)
 {
-    return (ashlar_port_context() & ~ASHLAR_CONTEXT_IRQS_OFF) != ASHLAR_CONTEXT_NMI;
+    return ashlar_context_kind() != ASHLAR_CONTEXT_NMI;
 }
 
 /* With interrupts off. */
