@@ -5,68 +5,113 @@
  * `waiting=block`, and with priorities that are equal all three.
  */
 #include "cpu/smp.h"
+#include "cpu/timer.h"
 #include "io/print.h"
 #include "memory/memory.h"
 #include "tests/crew.h"
 #include "tests/tap.h"
+#include "x86/cpu.h"
 #include <ashlar/heap.h>
 #include <ashlar/kmalloc.h>
 #include <ashlar/port.h>
 
-#define ROUNDS 20u
+#define ROUNDS 16u
+#define HOGGED_ROUNDS 8u
 #define BLOCKS 200u
-#define BLOCK_BYTES ((size_t)64 << 10)
+#define BLOCK_BYTES ((size_t)1 << 20)
 #define LONG_BYTES ((size_t)20 << 20)
+#define HOG_TICKS 4u
 #define RUN_TICKS 100u
 #define PATIENCE 10u
 #define PRIORITIES 3u
 #define GROW_BYTES ((size_t)1 << 20)
 #define RANGE_PAGES 64u
 
+static volatile bool stop;
+
 /* --- the idle task in the middle of giving back ------------------------------------- */
 
-static bool free_many(void)
+static void *many[BLOCKS];
+
+static bool take_many(void)
 {
-    static void *block[BLOCKS];
     bool all = true;
     for (unsigned i = 0; i < BLOCKS; i++) {
-        block[i] = ashlar_kmalloc(BLOCK_BYTES);
-        all = all && block[i] != NULL;
-    }
-    for (unsigned i = 0; i < BLOCKS; i++) {
-        ashlar_kfree(block[i]);
+        many[i] = ashlar_kmalloc(BLOCK_BYTES);
+        all = all && many[i] != NULL;
     }
     return all;
 }
 
-static volatile bool stop;
+static void free_many(void)
+{
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        ashlar_kfree(many[i]);
+        many[i] = NULL;
+    }
+}
 
+static uint64_t delay_cycles;
+
+/* In an interrupt, which may not give them back to the source; the later, the sooner the next tick comes. */
+static void free_in_tick(void)
+{
+    uint64_t begin = x86_rdtsc();
+    while (x86_rdtsc() - begin < delay_cycles) {
+        x86_pause();
+    }
+    free_many();
+}
+
+static uint64_t cycles_of_tick(void)
+{
+    task_sleep(1);
+    uint64_t begin = x86_rdtsc();
+    task_sleep(1);
+    return x86_rdtsc() - begin;
+}
+
+/* Wants to run for some ticks, and again after one: then the idle task gets no turn. */
 static void hog(void *argument)
 {
     (void)argument;
     while (!stop) {
-        __asm__ volatile("" : : : "memory");
+        uint32_t begin = timer_ticks();
+        while (timer_ticks() - begin < HOG_TICKS && !stop) {
+            __asm__ volatile("" : : : "memory");
+        }
+        task_sleep(1);
     }
 }
 
-/* One that always wants to run keeps idle tasks from their turn, on one CPU; the long block is asked for at once, and after
- * a tick. */
-static void test_idle(void)
+/* Memory comes free with a tick; whoever runs then begins to give it back, and is switched away by the next one. */
+static unsigned grow_meanwhile(unsigned count)
 {
     unsigned got = 0;
+    uint64_t tick = cycles_of_tick();
+    for (unsigned i = 0; i < count; i++) {
+        bool all = take_many();
+        delay_cycles = (tick >> 3) * (i % 8);
+        timer_set_hook(free_in_tick);
+        task_sleep(2);
+        void *lengthy = ashlar_kmalloc(LONG_BYTES);
+        got += all && lengthy != NULL;
+        ashlar_kfree(lengthy);
+        timer_set_hook(NULL);
+        free_many();
+    }
+    return got;
+}
+
+static void test_idle(void)
+{
+    is_number(grow_meanwhile(ROUNDS), ROUNDS, "[fault 110] growth does not wait for an idle task that gets no turn");
     stop = false;
     bool started = crew_start(1, hog, NULL);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        bool all = free_many();
-        task_sleep(i % 3);
-        void *block = ashlar_kmalloc(LONG_BYTES);
-        got += all && block != NULL;
-        ashlar_kfree(block);
-    }
+    unsigned got = grow_meanwhile(HOGGED_ROUNDS);
     stop = true;
     crew_join();
-    is_number(got, ROUNDS, "[fault 110] growth does not wait for an idle task that gets no turn");
-    ok(started, "while another thread always wanted to run");
+    ok(started && got == HOGGED_ROUNDS, "nor while another thread wants to run for long");
     ok_audit("giving back and growing in turn");
 }
 
@@ -135,7 +180,8 @@ static void test_priorities(void)
     for (unsigned i = 0; i < count; i++) {
         print("# thread %u: %u rounds\n", i, rounds[i]);
     }
-    ok(started && least_rounds(count) > 0, "[fault 105] %u threads that all grow, give back and purge come to an end", count);
+    ok(started && least_rounds(count) > 0, "[fault 105] %u threads that all grow, give back and purge come to an end",
+       count);
     is_number(wrong, 0, "each got its memory each time");
     ok_audit("threads that wait for each other");
 }

@@ -9,7 +9,7 @@ for mode in i386 x86_64; do
     for cpus in 1 2; do
         for words in 'priorities=strict waiting=block' 'waiting=block' 'waiting=yield' 'waiting=pause'; do
             # shellcheck disable=SC2086
-            boots 0 "$words ($mode, $cpus)" --mode $mode --smp $cpus --mem 128M "$KERNEL" $words test=waiting
+            boots 0 "$words ($mode, $cpus)" --mode $mode --smp $cpus --mem 512M "$KERNEL" $words test=waiting
             says '^ok [0-9]* - \[fault 110\]' "nobody waits for an idle task ($words, $mode, $cpus)"
             says '^ok [0-9]* - \[fault 105\]' "all come to an end ($words, $mode, $cpus)"
         done
