@@ -27,6 +27,7 @@ POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
 
 GROWTH, ROOTS, CPUS, FAULT = "src/space/growth.c", "src/space/roots.c", "src/space/cpus.c", "src/space/space_fault.c"
 SHOOTDOWN, TABLES, PURGE = "src/space/flush.c", "src/space/tables.c", "src/kva/purge.c"
+TOKEN = "src/base/token.c"
 QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first", "mask-read-plain"]
 # The mask is read before this CPU flushes, which would drain its store buffer.
 FLUSH_LAST = (SHOOTDOWN, "    flush_here(gather, here);\n    read_mask(gather->space, cpu, mask);\n",
@@ -54,11 +55,18 @@ BREAKAGES = {
                                    "        ashlar_kva.purges++;\n"),
                                   (PURGE, "        give_purged_frames(purge);\n        atomic_store(",
                                    "        give_purged_frames(purge);\n        ashlar_gather_finish(&gather);\n        atomic_store(")]),
-    "two-purgers": (SOME, [(PURGE, "    ashlar_token_take(&purge->token);\n    size_t pages = purge_given(purge);\n"
+    "two-purgers": (SOME, [(PURGE, "    if (!ashlar_token_get(&purge->token)) {\n        return 0;\n    }\n    size_t pages = purge_given(purge);\n"
                             "    ashlar_token_give(&purge->token);\n", "    size_t pages = purge_given(purge);\n")]),
-    "recover-alone": (STACKS, [(PURGE, "        ashlar_token_take(&purge->token);\n    }\n    bool recovered",
-                                "        return ashlar_magazines_empty(arena);\n    }\n    bool recovered")]),
+    "recover-alone": (STACKS, [(PURGE, "    if (!ashlar_token_get(&purge->token)) {\n        return false;\n    }\n    bool recovered",
+                                "    if (!ashlar_token_try(&purge->token)) {\n        return ashlar_magazines_empty(arena);\n    }\n    bool recovered")]),
     "recover-unseen": (STACKS, [(PURGE, "ashlar_purge_returns() != seen ||", "ashlar_purge_returns() + 1u == seen ||")]),
+    "token-unwoken": (STACKS, [(TOKEN, "    if (atomic_exchange_u32(&token->taken, TOKEN_FREE) == TOKEN_WAITED) {",
+                                "    atomic_store_u32(&token->taken, TOKEN_FREE);\n    if (ashlar_token_is_taken(token)) {")]),
+    "token-unmarked": (STACKS, [(TOKEN, "atomic_cas_u32(&token->taken, TOKEN_TAKEN, TOKEN_WAITED)",
+                                 "atomic_load_u32(&token->taken) == TOKEN_TAKEN"),
+                                (TOKEN, "ashlar_wait_while(&token->taken, TOKEN_WAITED)",
+                                 "ashlar_wait_while(&token->taken, TOKEN_TAKEN)")]),
+    "token-spins": (STACKS, [(TOKEN, "            ashlar_wait_while(&token->taken, TOKEN_WAITED);", "            ashlar_port_relax();")]),
     "large-unflushed": (WITH_LARGE, [(PURGE, "        ashlar_gather_add_all(&gather);", "        ;")]),
     "large-block-early": (WITH_LARGE, [("src/kva/kva_large.c", "    ashlar_purge_add(range);", "    (void)ashlar_pages_collect"
                                         "(NULL, range->first, pages);\n    ashlar_purge_add(range);")]),
@@ -146,7 +154,8 @@ BREAKAGES = {
         ("sim/schedule.c", "sim_buffer_store(&schedule.cpu[i].kicked, sizeof schedule.cpu[i].kicked, 1);", "schedule.cpu[i].kicked = 1;")]),
 }
 # What must fail, if it is not random_smp.
-PROGRAMS = {"recover-alone": "stacks_smp", "recover-unseen": "stacks_smp"}
+PROGRAMS = {"recover-alone": "stacks_smp", "recover-unseen": "stacks_smp", "token-unwoken": "waiting_smp",
+            "token-unmarked": "waiting_smp", "token-spins": "waiting_smp"}
 # Harmless, and why.
 HARMLESS = {
     "pull-generation-late": "a fault brings what a switch has missed",
