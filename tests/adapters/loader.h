@@ -86,4 +86,17 @@ static bool is_all_or_nothing(ashlar_status status)
     return reads < 100000 && (status == ASHLAR_OK ? map.count != 0 : map.count == 0 && map.wanted == 0);
 }
 
+/* fill: RAM, with whatever a seed says. */
+static void add_noise(void (*fill)(uint64_t *seed), ashlar_status (*add)(void))
+{
+    unsigned long seeds = tap_seeds(300), number = 0;
+    bool good = true;
+    while (number < seeds && good) {
+        uint64_t seed = ++number * UINT64_C(0x9e3779b97f4a7c15);
+        fill(&seed);
+        good = is_all_or_nothing(add());
+    }
+    ok(good, "noise, %lu seeds", number);
+}
+
 #endif

@@ -4,7 +4,7 @@
 #include "kva/world.h"
 
 #include "kva/magazine.h"
-#include "space/reach.h"
+#include "space/swap_entry.h"
 
 static ashlar_vpn pages_first;
 static uintptr_t top;
@@ -22,19 +22,6 @@ static void start(const struct world_format *format)
 static void found(const char *text, const char *name)
 {
     like(ashlar_kva_audit(), text, name);
-}
-
-/* Put another entry into a kernel page's place, at level 1; returns what was there. */
-static uint64_t swap_entry(ashlar_vpn page, uint64_t entry)
-{
-    struct ashlar_spot spot;
-    ashlar_port_pin();
-    ashlar_spot_find(NULL, page, 1, &spot);
-    uint64_t old = ashlar_entry_load(world.paging, spot.table, spot.index);
-    ashlar_entry_store(world.paging, spot.table, spot.index, entry);
-    ashlar_spot_close(&spot);
-    ashlar_port_unpin();
-    return old;
 }
 
 static uint64_t leaf(ashlar_pfn frame)

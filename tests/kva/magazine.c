@@ -1,28 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* magazine.c - small ranges are kept ready for their next user: which, how many, and as they were. */
-#include "kva/world.h"
+#include "kva/many.h"
 
 #include "kva/magazine.h"
-
-#define MANY 200u
-
-static ashlar_vpn first[MANY];
-
-static void take_many(size_t count, size_t pages)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (ashlar_kva_take(pages, ASHLAR_MAP_WRITE, "many", &first[i]) != ASHLAR_OK) {
-            world_bail("take", ASHLAR_NO_FRAMES);
-        }
-    }
-}
-
-static void give_many(size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        ashlar_kva_give(first[i]);
-    }
-}
 
 /* The same addresses again, without a look at the arena. */
 static void test_magazine(void)

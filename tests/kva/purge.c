@@ -1,35 +1,15 @@
 /* SPDX-License-Identifier: 0BSD */
 /* purge.c - ranges that were given back: out of reach at once, released by one flush, ready for their next user. */
-#include "kva/world.h"
+#include "kva/many.h"
 
 #include "kva/magazine.h"
 #include "kva/purge.h"
-
-#define MANY 200u
-
-static ashlar_vpn first[MANY];
 
 static size_t free_now(void)
 {
     struct ashlar_frames_stats stats;
     ashlar_frames_stats(world.pool, &stats);
     return stats.free_frames;
-}
-
-static void take_many(size_t count, size_t pages)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (ashlar_kva_take(pages, ASHLAR_MAP_WRITE, "many", &first[i]) != ASHLAR_OK) {
-            world_bail("take", ASHLAR_NO_FRAMES);
-        }
-    }
-}
-
-static void give_many(size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        ashlar_kva_give(first[i]);
-    }
 }
 
 static void test_waits(void)

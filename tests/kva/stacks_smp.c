@@ -85,11 +85,7 @@ static void settle(void)
 {
     ashlar_kva_give_stack(run.other);
     (void)ashlar_kva_purge();
-    const char *broken = world_audit();
-    broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
-    if (broken != NULL) {
-        snprintf(run.problem, sizeof run.problem, "%s", broken);
-    }
+    world_note_broken(run.problem, sizeof run.problem);
 }
 
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)

@@ -122,11 +122,7 @@ static void speculate(void)
 static void settle(void)
 {
     ashlar_space_destroy(&run.space);
-    const char *broken = ashlar_space_audit();
-    broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
-    if (broken != NULL) {
-        snprintf(run.problem, sizeof run.problem, "%s", broken);
-    }
+    world_note_broken(run.problem, sizeof run.problem);
 }
 
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)

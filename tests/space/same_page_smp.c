@@ -263,11 +263,7 @@ static void settle(void)
         ashlar_frames_give_bulk(world.pool, run.pocket[cpu], run.in_pocket[cpu]);
     }
     ashlar_space_destroy(&run.space);
-    const char *broken = ashlar_space_audit();
-    broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
-    if (broken != NULL) {
-        snprintf(run.problem, sizeof run.problem, "%s", broken);
-    }
+    world_note_broken(run.problem, sizeof run.problem);
     ashlar_frames_stats(world.pool, &pool);
     size_t kept = world_kept_frames();
     if (pool.free_frames + kept != run.frames) {

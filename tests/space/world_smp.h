@@ -494,4 +494,14 @@ static void world_each(void (*each)(const struct world_format *format, ashlar_sh
     }
 }
 
+/* Nothing runs any more: the first invariant that is broken, if any, is the run's problem. */
+__attribute__((unused)) static void world_note_broken(char *problem, size_t bytes)
+{
+    const char *broken = world_audit();
+    broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
+    if (broken != NULL) {
+        snprintf(problem, bytes, "%s", broken);
+    }
+}
+
 #endif
