@@ -331,7 +331,7 @@ static bool bench_growth(void)
 
 static void bench_metadata(void)
 {
-    static const char *const floors[] = {"frames", "space", "heap"};
+    static const char *const floors[] = {"frames", "space", "kva", "heap"};
     const struct ashlar_booted *booted = &kernel_memory.booted;
     for (unsigned f = 0; f < sizeof floors / sizeof floors[0]; f++) {
         uint64_t bytes = 0;
