@@ -8,7 +8,7 @@
  *     ask       each floor for its footprint: pure functions of the map and the options
  *     carve     all of that out of the map, at once
  *     lay       tables of the kernel half, the carve mapped at its final address
- *     init      frames, space, heap: upward, each in its part of the carve
+ *     init      frames, space, kva, heap: upward, each in its part of the carve
  *     seal      no second time
  *
  *     carve, physical:  | root, tables, strip pages | frames' storage | heap's |
