@@ -59,6 +59,12 @@ COLD static size_t ask_reliever(struct ashlar_frames *pool, struct ashlar_reliev
     return given;
 }
 
+/* Whoever is in the list is there as a whole: it is added by a release. */
+COLD static struct ashlar_reliever *reliever_at(struct ashlar_reliever *volatile *link)
+{
+    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
+}
+
 COLD int ashlar_frames_relieve(struct ashlar_frames *pool)
 {
     uintptr_t before = atomic_load(&pool->reliefs);
@@ -66,8 +72,8 @@ COLD int ashlar_frames_relieve(struct ashlar_frames *pool)
     if (!ashlar_may_wait()) {
         return 0;
     }
-    for (struct ashlar_reliever *reliever = pool->relievers; reliever != NULL && given == 0;
-         reliever = reliever->next) {
+    for (struct ashlar_reliever *reliever = reliever_at(&pool->relievers); reliever != NULL && given == 0;
+         reliever = reliever_at(&reliever->next)) {
         given = ask_reliever(pool, reliever);
     }
     return given != 0 || atomic_load(&pool->reliefs) != before;
