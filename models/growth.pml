@@ -134,9 +134,11 @@ proctype creator() {
     take();
     root_has[NEW] = got;
 #else
+#ifdef BREAK_COPY_FIRST
+    if :: reference -> root_has[NEW] = 1 :: else fi;
+#endif
     take();
     seen[NEW] = generation;
-    root_has[NEW] = reference;
 #ifndef BREAK_JOIN_IGNORES_PENDING
     if :: pending -> root_has[NEW] = 1 :: else fi;
 #endif
@@ -147,6 +149,9 @@ proctype creator() {
 #endif
     listed[NEW] = 1;
     give();
+#if !defined(BREAK_COPY_UNLOCKED) && !defined(BREAK_COPY_FIRST)
+    if :: reference -> root_has[NEW] = 1 :: else fi; /* what comes from here on is pushed, or pulled */
+#endif
     created[NEW] = 1
 }
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: 0BSD */
 /* roots.c - the kernel's slots in every root, and the list of address spaces.
  *
- * Invariants: a kernel slot, once set, is never cleared or repointed; joining
- * copies the reference's slots and enters the list in one critical section.
- * Pushing lets go of the lock every PUSH_BATCH roots: a marker keeps the place in
- * the list, and who joins meanwhile finds the entries in `pending`.
+ * Invariants: a kernel slot, once set, is never cleared or repointed. A root that
+ * joins enters the list first, with what is pending, and copies the reference's
+ * slots afterwards, without the lock: what came into the reference before is
+ * copied, and what comes later is pushed into a root that is in the list, or pulled
+ * by one that knows an older generation. Pushing lets go of the lock every
+ * PUSH_BATCH roots: a marker keeps the place in the list, and who joins meanwhile
+ * finds the entries in `pending`.
  *
- * Cost: O(kernel slots) to join, O(1) to leave.
+ * Cost: O(kernel slots) to join, O(1) of it with the lock held; O(1) to leave.
  */
 #include "space/roots.h"
 
@@ -15,7 +18,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 
-#define PUSH_BATCH 256u
+#define PUSH_BATCH 32u
 
 /* Add the entry if the root lacks it; says whether it did. Two CPUs may both: they store the same. */
 COLD bool ashlar_slot_add(void *root, unsigned slot, uint64_t entry)
@@ -47,17 +50,16 @@ COLD size_t ashlar_slots_copy(void *root)
     return added;
 }
 
-/* Copy the reference root's kernel slots and what is pending, and join the list, in one critical section: whoever
- * changes the reference from here on finds this root in the list. */
+/* Whoever changes the reference from when the lock is given finds this root in the list. It is nobody's to run in yet. */
 COLD void ashlar_roots_join(struct ashlar_space *space, void *root)
 {
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     space->generation = atomic_load_u32(&ashlar_half.generation);
-    (void)ashlar_slots_copy(root);
     (void)ashlar_slots_add(root, &ashlar_half.pending);
     list_append(&ashlar_half.spaces, &space->link);
     ashlar_half.space_count++;
     ashlar_lock_give(&ashlar_half.lock, interrupts);
+    (void)ashlar_slots_copy(root);
 }
 
 COLD void ashlar_roots_leave(struct ashlar_space *space)

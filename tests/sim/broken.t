@@ -102,12 +102,18 @@ BREAKAGES = {
         (GROWTH, "    ashlar_half.pending = *growth;\n", "    ashlar_half.pending = *growth;\n"
          "    void *first = ashlar_root_open(ashlar_half.root);\n    (void)ashlar_slots_add(first, growth);\n"
          "    ashlar_port_close_frame(first);\n"),
-        (ROOTS, "#define PUSH_BATCH 256u", "#define PUSH_BATCH 1u")]),
+        (ROOTS, "#define PUSH_BATCH 32u", "#define PUSH_BATCH 1u")]),
+    "copy-before-joining": ([(f, EAGER) for f in (TWO_LEVEL, FOUR, FIVE)], [
+        (ROOTS, "    space->generation = atomic_load_u32", "    (void)ashlar_slots_copy(root);\n    space->generation = atomic_load_u32"),
+        (ROOTS, "    uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);\n    (void)ashlar_slots_copy(root);\n",
+         "    (void)ashlar_slots_copy(root);\n    uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);\n"),
+        (ROOTS, "    ashlar_lock_give(&ashlar_half.lock, interrupts);\n    (void)ashlar_slots_copy(root);\n",
+         "    ashlar_lock_give(&ashlar_half.lock, interrupts);\n")]),
     "join-ignores-pending": ([(f, p) for f in (TWO_LEVEL, FOUR) for p in (EAGER, HYBRID)], [
         (ROOTS, "    (void)ashlar_slots_add(root, &ashlar_half.pending);\n", ""),
         (ROOTS, "    list_append(&ashlar_half.spaces, &space->link);",  # else a root that joins is visited all the same
          "    list_append(ashlar_half.spaces.next, &space->link);"),
-        (ROOTS, "#define PUSH_BATCH 256u", "#define PUSH_BATCH 1u")]),
+        (ROOTS, "#define PUSH_BATCH 32u", "#define PUSH_BATCH 1u")]),
     "no-reload": ([(PAE, p) for p in range(5)], [
         (FAULT, RELOADS_USER, "    if (retry && root == 0) {"), (FAULT, RELOADS_KERNEL, "    if (retry && paging == NULL) {")]),
     "no-reload-user": ([(PAE, p) for p in range(5)], [(FAULT, RELOADS_USER, "    if (retry && root == 0) {")]),
