@@ -78,17 +78,22 @@ bool ashlar_magazine_keep_locked(struct arena *arena, const struct ashlar_range_
 
 static uint32_t detach_kept(struct arena *arena, size_t size)
 {
-    struct ashlar_range_info range;
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     uint32_t chain = arena->kept[size];
-    for (uint32_t index = chain; index != 0; index = (uint32_t)range.tag) {
-        ashlar_ranges_at_locked(&arena->ranges, index, &range);
-        arena->kept_pages -= range.pages;
-        arena->kept_count--;
-    }
     arena->kept[size] = 0;
     ashlar_lock_give(&arena->lock, interrupts);
     return chain;
+}
+
+/* It counts as kept up to here: so nothing is to be added up with the lock held, however long the chain is. */
+COLD static void give_kept(struct arena *arena, const struct ashlar_range_info *range)
+{
+    ashlar_range_clear_guards(range);
+    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+    arena->kept_pages -= range->pages;
+    arena->kept_count--;
+    (void)ashlar_ranges_give_locked(&arena->ranges, range->first, ASHLAR_CALLER());
+    ashlar_lock_give(&arena->lock, interrupts);
 }
 
 COLD bool ashlar_magazines_empty(struct arena *arena)
@@ -101,8 +106,7 @@ COLD bool ashlar_magazines_empty(struct arena *arena)
             found = true;
             ashlar_ranges_at_locked(&arena->ranges, chain, &range); /* nobody else knows it any more */
             chain = (uint32_t)range.tag;
-            ashlar_range_clear_guards(&range);
-            ashlar_arena_give(arena, range.first, ASHLAR_CALLER());
+            give_kept(arena, &range);
         }
     }
     return found;

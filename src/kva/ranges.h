@@ -21,10 +21,11 @@
 
 struct ashlar_ranges_stats {
     size_t free_pages;
-    size_t largest_free_pages; /* exact */
-    uint32_t live;             /* ranges that are taken */
-    uint32_t strip_pages;      /* backed */
-    uint32_t steps_worst;      /* links followed by the costliest call since init (or since somebody cleared it) */
+    size_t
+        largest_free_pages; /* exact, where no more than 1024 others are as large within 1/8; else the largest of 1024 */
+    uint32_t live;          /* ranges that are taken */
+    uint32_t strip_pages;   /* backed */
+    uint32_t steps_worst;   /* links followed by the costliest call since init (or since somebody cleared it) */
 };
 
 /* Pages of strip that an arena of this many pages can make use of: 1/128, and the first two. With all of them backed
@@ -81,7 +82,7 @@ bool ashlar_ranges_find_locked(struct ashlar_ranges *r, ashlar_vpn first, struct
 typedef int (*ashlar_ranges_visitor)(void *context, const struct ashlar_range_info *info);
 int ashlar_ranges_walk_locked(const struct ashlar_ranges *r, ashlar_ranges_visitor visit, void *context);
 
-/* O(free ranges as large as the largest, within 1/8). */
+/* O(free ranges as large as the largest, within 1/8), 1024 at most. */
 void ashlar_ranges_stats_locked(const struct ashlar_ranges *r, struct ashlar_ranges_stats *stats);
 
 /* NULL, or the first broken invariant. O(ranges). */

@@ -22,13 +22,15 @@ COLD int ashlar_ranges_walk_locked(const struct ashlar_ranges *r, ashlar_ranges_
     return answer;
 }
 
+#define STATS_STEPS 1024u /* with the lock held */
+
 COLD void ashlar_ranges_stats_locked(const struct ashlar_ranges *r, struct ashlar_ranges_stats *stats)
 {
     size_t largest_pages = 0;
     if (r->level_bits != 0) {
         unsigned level = word_log2(r->level_bits);
         uint32_t index = r->bins[level * ASHLAR_RANGES_SUB_BINS + u32_log2(r->sub_bits[level])];
-        for (; index != 0; index = descriptor_at(r, index)->chain) {
+        for (unsigned i = 0; index != 0 && i < STATS_STEPS; index = descriptor_at(r, index)->chain, i++) {
             largest_pages =
                 descriptor_at(r, index)->pages > largest_pages ? descriptor_at(r, index)->pages : largest_pages;
         }

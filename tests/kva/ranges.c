@@ -267,6 +267,28 @@ static void test_exact_holes(void)
     is_u(first, 1024, "there it is");
 }
 
+/* Holes of one bin, so many, and a page taken behind each; the longest is given back first, so that it is the last that a
+ * search from the bin's head comes to. */
+static size_t largest_of_holes(size_t holes)
+{
+    start(1024, holes * 36u + 4u, 600);
+    must_take_at(1024 + holes * 36u, 4);
+    for (size_t i = 0; i < holes; i++) {
+        must_take_at(1024 + i * 36u, i == 0 ? 35 : 32);
+        must_take_at(1024 + i * 36u + (i == 0 ? 35 : 32), i == 0 ? 1 : 4);
+    }
+    for (size_t i = 0; i < holes; i++) {
+        give(1024 + i * 36u);
+    }
+    return stats().largest_free_pages;
+}
+
+static void test_stats_are_bounded(void)
+{
+    is_u(largest_of_holes(1024), 35, "the longest of 1024 holes is found");
+    is_u(largest_of_holes(1025), 32, "[fault 134] of more, one of 1024 is told: the lock is held for no longer");
+}
+
 /* Leave holes of this many pages only, so many, then one of last pages; each hole begins 1 behind a multiple of 32. */
 static void leave_holes(size_t holes, size_t pages, size_t last)
 {
@@ -836,6 +858,7 @@ int main(void)
     test_walk();
     test_exact_holes();
     test_search_is_bounded();
+    test_stats_are_bounded();
     test_extremes();
     test_fatal();
     test_any_index();
