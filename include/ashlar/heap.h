@@ -226,8 +226,8 @@ void ashlar_heap_explain(struct ashlar_heap *heap, const void *address, struct a
 void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address, char *text, size_t bytes);
 
 /* Every live object in order of address, those on their way back left out; stops when visit returns nonzero. Exact
- * while nobody uses the heap; takes no lock, so a debugger may call it in a stopped kernel. visit must not free or
- * allocate. */
+ * while nobody uses the heap; takes no lock, so a debugger may call it in a stopped kernel. With a peek of the source it
+ * never faults, whoever gives memory back meanwhile; it may then end early. visit must not free or allocate. */
 typedef int (*ashlar_heap_visitor)(void *context, const struct ashlar_heap_place *object);
 void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, void *context);
 

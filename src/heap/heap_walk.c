@@ -7,15 +7,19 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "heap/heap_explain.h"
 #include "heap/internal.h"
+#include "heap/peek.h"
 #include "heap/relaxed.h"
 #include "heap/run.h"
 
-/* Next granule whose bit is set in [granule, end), or end. */
+/* Next granule whose bit is set in [granule, end), or end. What cannot be read has none set. */
 COLD static uintptr_t next_allocated(const struct ashlar_heap *heap, uintptr_t granule, uintptr_t end)
 {
     while (granule < end) {
-        uint32_t word = load_relaxed(&heap->bits[granule / 32u]) >> (granule % 32u);
+        uint32_t word = 0;
+        (void)ashlar_heap_peek(heap, &heap->bits[granule / 32u], &word, sizeof word);
+        word >>= granule % 32u;
         if (word != 0) {
             granule += u32_ctz(word);
             return granule < end ? granule : end;
@@ -25,18 +29,19 @@ COLD static uintptr_t next_allocated(const struct ashlar_heap *heap, uintptr_t g
     return end;
 }
 
+/* A large block has one object, at its start. */
 COLD static int walk_objects(struct ashlar_heap *heap, const struct run *run, ashlar_heap_visitor visit, void *context)
 {
     struct ashlar_heap_place place;
     uintptr_t granule = (uintptr_t)run->first << heap->unit_granule_shift;
-    uintptr_t end = granule + ((uintptr_t)run->units << heap->unit_granule_shift);
+    uintptr_t end = granule + (is_slab(run) ? (uintptr_t)run->units << heap->unit_granule_shift : 1u);
     for (;;) {
         granule = next_allocated(heap, granule, end);
         if (granule == end) {
             return 0;
         }
-        ashlar_heap_explain(heap, (const void *)(heap->base + (granule << GRANULE_SHIFT)), &place);
-        int stop = place.pending ? 0 : visit(context, &place);
+        ashlar_heap_look(heap, (const void *)(heap->base + (granule << GRANULE_SHIFT)), &place);
+        int stop = place.live && !place.pending ? visit(context, &place) : 0;
         if (stop != 0) {
             return stop;
         }
@@ -44,18 +49,16 @@ COLD static int walk_objects(struct ashlar_heap *heap, const struct run *run, as
     }
 }
 
+/* Ends where a run is just being cut or merged by somebody, or cannot be read. */
 COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, void *context)
 {
-    uint32_t unit = 0;
-    while (unit < heap->limit) {
-        const struct run *run = run_at(heap, load_relaxed(&heap->map[unit]));
-        if (unit - run->first >= run->units) {
-            return; /* being cut or merged by somebody */
-        }
-        if ((is_slab(run) || run->state == RUN_LARGE) && walk_objects(heap, run, visit, context) != 0) {
+    struct run run;
+    uintptr_t unit = 0;
+    while (ashlar_heap_peek_run(heap, heap->base + (unit << heap->unit_shift), &run)) {
+        if ((is_slab(&run) || run.state == RUN_LARGE) && walk_objects(heap, &run, visit, context) != 0) {
             return;
         }
-        unit = run->first + run->units;
+        unit = (uintptr_t)run.first + run.units;
     }
 }
 

@@ -40,6 +40,9 @@ static void change(void)
         if (ashlar_cache_destroy(cache) != ASHLAR_OK) {
             exit(1);
         }
+        if (ashlar_heap_prefill(heap, 48u + i * 16u, 200) != ASHLAR_OK) {
+            exit(1);
+        }
         (void)ashlar_heap_shrink(heap, 0);
     }
     __atomic_store_n(&done, 1u, __ATOMIC_RELEASE);
@@ -59,6 +62,13 @@ static void look(void)
     }
 }
 
+static int see(void *context, const struct ashlar_heap_place *object)
+{
+    (void)context;
+    wrong += !object->live || object->kind == ASHLAR_HEAP_PLACE_OUTSIDE;
+    return 0;
+}
+
 static void *work(void *number)
 {
     if ((uintptr_t)number == 1) {
@@ -68,6 +78,9 @@ static void *work(void *number)
     sim_set_cpu(1);
     while (__atomic_load_n(&done, __ATOMIC_ACQUIRE) == 0) {
         look();
+        if (looks % 64u == 0) {
+            ashlar_heap_walk(heap, see, NULL);
+        }
     }
     return NULL;
 }
