@@ -131,9 +131,9 @@ BREAKAGES = {
     "lost-dirty": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
         ("src/arch/entry_runs.c", "(old & bits.settled) == bits.settled && change_plainly", "(old & bits.present) != 0 && change_plainly")]),
     "demand-busy-by-value": ([(PAE, p) for p in range(5)], [
-        ("src/kva/demand.c", '#include "base/mem.h"\n', '#include "arch/entry.h"\n#include "base/mem.h"\n'),
-        ("src/kva/demand.c", "    if (ours && (note & NOTE_BUSY) == 0 &&",
-         "    if (ours && spot.entry != ashlar_entry_encode_note(note | NOTE_BUSY) &&")]),
+        ("src/kva/demand.c", '#include "arch/error_code.h"\n', '#include "arch/entry.h"\n#include "arch/error_code.h"\n'),
+        ("src/kva/demand.c", "    if (ours && (note & NOTE_BUSY) != 0) {",
+         "    if (ours && spot.entry == ashlar_entry_encode_note(note | NOTE_BUSY)) {")]),
     "demand-one-look": ([(f, PREALLOCATE) for f in ALL_FORMATS], [
         (FAULT, "pull_one_slot(root, page) || tables_allow(root, page, error);", "pull_one_slot(root, page);")]),
     "asid-not-renewed": (WIDE, [(SHOOTDOWN, "ashlar_asids_are_used() && gather->space != NULL", "gather->space == gather->space + 1")]),
