@@ -42,6 +42,8 @@ COLD ashlar_status ashlar_kva_map_mmio(ashlar_phys base, size_t bytes, unsigned 
 
 COLD void ashlar_kva_unmap_mmio(uintptr_t address)
 {
+    ASHLAR_CHECK(ashlar_paging_address_is_valid(ashlar_kva.paging, address),
+                 "kva: device memory unmapped at %p, a non-canonical address, by %p", (void *)address, ASHLAR_CALLER());
     struct ashlar_range_info range =
         ashlar_arena_claim(ashlar_paging_page(ashlar_kva.paging, address), 1u << RANGE_DEVICE, ASHLAR_CALLER());
     struct ashlar_gather gather;

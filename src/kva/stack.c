@@ -24,7 +24,8 @@ void ashlar_kva_give_stack(uintptr_t top)
 {
     struct ashlar_range_info range = {0};
     ashlar_vpn page = ashlar_paging_page(ashlar_kva.paging, top);
-    bool found = top % ASHLAR_PAGE_BYTES == 0 && ashlar_guard_range(page, &range);
+    bool found = top % ASHLAR_PAGE_BYTES == 0 && ashlar_paging_address_is_valid(ashlar_kva.paging, top) &&
+                 ashlar_guard_range(page, &range);
     ASHLAR_CHECK(found && range.first + range.pages - 1u == page, "space: %p is the top of no stack, given back by %p",
                  (void *)top, ASHLAR_CALLER());
     range = ashlar_arena_claim(range.first, 1u << RANGE_STACK, ASHLAR_CALLER());

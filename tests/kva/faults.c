@@ -86,6 +86,25 @@ static void test_lengths(void)
     ok(first == 77 && top == 77, "%s: no output was touched", world.name);
 }
 
+/* Bits above those that the format has are part of an address: with others it is nobody's. */
+static void test_noncanonical(void)
+{
+    uintptr_t top = 0, device = 0;
+    if (!world_is_64()) {
+        return;
+    }
+    is_u(ashlar_kva_take_stack(2, "worker", &top), ASHLAR_OK, "%s: a stack", world.name);
+    is_u(ashlar_kva_map_mmio(0xfee00000u, 4096, 0, "device", &device), ASHLAR_OK, "%s: a device", world.name);
+    like(SIM_FATAL(ashlar_kva_give_stack(top ^ (uintptr_t)1 << 62)), "is the top of no stack",
+         "[fault 38] a stack's top with a bit flipped is no stack's");
+    like(SIM_FATAL(ashlar_kva_unmap_mmio(device ^ (uintptr_t)1 << 62)), "non-canonical",
+         "[fault 38] nor is such a device's address anybody's");
+    ashlar_lock_abandon_all();
+    ashlar_kva_give_stack(top);
+    ashlar_kva_unmap_mmio(device);
+    world_ok("non-canonical");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -95,6 +114,7 @@ int main(void)
         test_flags();
         test_width(format);
         test_lengths();
+        test_noncanonical();
     }
     return done_testing();
 }
