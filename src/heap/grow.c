@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "base/lock.h"
-#include "base/token.h"
 #include "heap/bare.h"
 #include "heap/runs.h"
 #include "heap/supply.h"
@@ -54,12 +53,14 @@ COLD bool ashlar_heap_grow(struct ashlar_heap *heap, uint32_t units, uint32_t al
     uint32_t well = align_bytes > heap->grow_align_bytes ? align_bytes : heap->grow_align_bytes;
     bool grown, again;
     do {
-        ashlar_token_take(&heap->growing);
+        if (!ashlar_heap_token_take(heap, ASHLAR_CALLER())) {
+            return false;
+        }
         heap->refused = false;
         grown = is_run_there(heap, units, align_bytes) || grow_heap_by(heap, chunk, well) ||
                 ((units < chunk || align_bytes < well) && grow_heap_by(heap, units, align_bytes));
         again = !grown && heap->refused;
         ashlar_heap_token_give(heap);
-    } while (again && ashlar_heap_relieve(heap));
+    } while (again && ashlar_port_context() == ASHLAR_CONTEXT_THREAD && ashlar_heap_relieve(heap));
     return grown;
 }

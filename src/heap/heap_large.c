@@ -14,6 +14,7 @@
 #include "heap/runs.h"
 #include "heap/shrink.h"
 #include "heap/size.h"
+#include "heap/supply.h"
 
 COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
@@ -43,6 +44,9 @@ COLD void *ashlar_heap_take_large(struct ashlar_heap *heap, size_t bytes, size_t
     struct run *run = ashlar_heap_run_obtain(heap, bytes != 0 ? bytes : 1u, align_bytes, flags);
     if (run == NULL) {
         count_up(&heap->failures);
+        if (heap->source.pages != 0) {
+            ashlar_heap_tell_once(heap);
+        }
         return NULL;
     }
     bool clean = run->clean != 0;

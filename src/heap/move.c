@@ -53,7 +53,9 @@ COLD void *ashlar_heap_move_large(struct ashlar_heap *heap, struct run *run, uin
     if (heap->source.move == NULL || !ashlar_heap_may_grow(heap, 0)) {
         return NULL;
     }
-    ashlar_token_take(&heap->growing);
+    if (!ashlar_heap_token_take(heap, ASHLAR_CALLER())) {
+        return NULL;
+    }
     struct run *to = ashlar_heap_take_bare(heap, units, ASHLAR_PAGE_BYTES);
     if (to != NULL) {
         if (move_memory(heap, run, to, ashlar_heap_zones_of(heap, to))) {

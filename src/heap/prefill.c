@@ -18,6 +18,7 @@
 #include "heap/shrink.h"
 #include "heap/size.h"
 #include "heap/slab.h"
+#include "heap/supply.h"
 #include <ashlar/port.h>
 
 /* For one owner of the CPU: the threads', or the interrupts'. */
@@ -143,7 +144,7 @@ COLD ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, s
     if (bytes > SMALL_MOST_BYTES) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    if (ashlar_port_context() != ASHLAR_CONTEXT_THREAD) {
+    if (!ashlar_heap_is_thread()) {
         return ASHLAR_MAY_NOT_WAIT;
     }
     if (count > heap->range_bytes / GRANULE_BYTES) {

@@ -4,6 +4,7 @@
  * The frames are the device's: nobody collects them. Giving back flushes at
  * once, since a device may not be touched through an old translation.
  */
+#include "base/alone.h"
 #include "base/check.h"
 #include "kva/open.h"
 #include "space/leaves.h"
@@ -47,6 +48,7 @@ COLD void ashlar_kva_unmap_mmio(uintptr_t address)
     struct ashlar_range_info range =
         ashlar_arena_claim(ashlar_paging_page(ashlar_kva.paging, address), 1u << RANGE_DEVICE, ASHLAR_CALLER());
     struct ashlar_gather gather;
+    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
     ashlar_gather_init(&gather, NULL);
     ashlar_gather_add(&gather, ashlar_range_first(&range), ashlar_range_pages(&range));
     ashlar_port_pin();
@@ -54,6 +56,7 @@ COLD void ashlar_kva_unmap_mmio(uintptr_t address)
                                ASHLAR_CALLER());
     ashlar_port_unpin();
     ashlar_gather_finish(&gather);
+    ashlar_alone_exit(alone);
     ashlar_port_pin();
     ashlar_leaves_clear(range.first, range.pages);
     ashlar_port_unpin();

@@ -23,6 +23,7 @@
  */
 #include "kva/purge.h"
 
+#include "base/alone.h"
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -184,14 +185,17 @@ COLD static size_t purge_given(struct purge *purge)
     return pages;
 }
 
+/* Who is alone, with interrupts off, does not wait for another purger: a thread that was interrupted is none. */
 COLD size_t ashlar_kva_purge(void)
 {
     struct purge *purge = &ashlar_kva.purge;
-    if (!ashlar_token_get(&purge->token)) {
-        return 0;
+    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
+    size_t pages = 0;
+    if (ashlar_token_get(&purge->token)) {
+        pages = purge_given(purge);
+        ashlar_token_give(&purge->token);
     }
-    size_t pages = purge_given(purge);
-    ashlar_token_give(&purge->token);
+    ashlar_alone_exit(alone);
     return pages;
 }
 
@@ -203,7 +207,7 @@ COLD uintptr_t ashlar_purge_returns(void)
 /* What is kept ready goes only if nothing waited for a purge. With the token nobody else has addresses on their way back. */
 COLD static bool recover_some(struct purge *purge, struct arena *arena)
 {
-    if (ashlar_may_wait() && purge_given(purge) != 0) {
+    if (ashlar_may_flush() && purge_given(purge) != 0) {
         return true;
     }
     bool emptied = ashlar_magazines_empty(arena);
@@ -219,7 +223,9 @@ COLD bool ashlar_purge_recover(struct arena *arena, uintptr_t seen)
     if (!ashlar_token_get(&purge->token)) {
         return false;
     }
+    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
     bool recovered = ashlar_purge_returns() != seen || recover_some(purge, arena);
+    ashlar_alone_exit(alone);
     ashlar_token_give(&purge->token);
     return recovered;
 }

@@ -32,6 +32,7 @@
  */
 #include "space/flush.h"
 
+#include "base/alone.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
@@ -63,6 +64,7 @@ COLD void ashlar_shootdown_init(void)
         ashlar_lock_init(&ashlar_half.cpus[i].box.lock, ASHLAR_RANK_SHOOTDOWN, "shootdown");
     }
     ashlar_lock_set_poll(ashlar_space_answer);
+    ashlar_alone_begin(most);
     ashlar_half.cpus[cpu].box.online = 1;
     ashlar_half.online[cpu / 32u] = 1u << (cpu % 32u);
 }
@@ -208,6 +210,7 @@ void ashlar_space_answer(void)
  * seen its bit before, or asks for nothing. */
 COLD void ashlar_shootdown_join(unsigned cpu)
 {
+    ashlar_alone_join(); /* nobody is in the middle of what asks no other CPU */
     atomic_store_u32(&ashlar_half.cpus[cpu].box.online, 1);
     (void)atomic_fetch_or_u32(&ashlar_half.online[cpu / 32u], 1u << (cpu % 32u));
     ashlar_port_flush_all();
@@ -221,4 +224,5 @@ COLD void ashlar_shootdown_leave(unsigned cpu)
     box->online = 0;
     ashlar_lock_give(&box->lock, interrupts);
     ashlar_space_answer();
+    ashlar_alone_leave();
 }

@@ -7,6 +7,7 @@
  */
 #include "space/mapping.h"
 
+#include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "space/cursor.h"
@@ -99,15 +100,16 @@ static inline ashlar_status withdraw_pages(struct ashlar_space *space, ashlar_vp
 {
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
+    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
     ashlar_status status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
-    if (status != ASHLAR_OK) {
-        return status;
+    if (status == ASHLAR_OK) {
+        ashlar_gather_init(&gather, space);
+        (void)ashlar_cursor_hide(&cursor, pages, &gather);
+        ashlar_cursor_end(&cursor);
+        ashlar_gather_finish(&gather);
     }
-    ashlar_gather_init(&gather, space);
-    (void)ashlar_cursor_hide(&cursor, pages, &gather);
-    ashlar_cursor_end(&cursor);
-    ashlar_gather_finish(&gather);
-    return ASHLAR_OK;
+    ashlar_alone_exit(alone);
+    return status;
 }
 
 ashlar_status ashlar_pages_withdraw(struct ashlar_space *space, ashlar_vpn first, size_t pages)
@@ -168,17 +170,19 @@ COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn f
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
     ashlar_status status = ashlar_flags_status(space, flags);
-    if (status == ASHLAR_OK) {
-        status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
-    }
     if (status != ASHLAR_OK) {
         return status;
     }
-    ashlar_gather_init(&gather, space);
-    ashlar_cursor_protect(&cursor, pages, flags, &gather);
-    ashlar_cursor_end(&cursor);
-    ashlar_gather_finish(&gather);
-    return ASHLAR_OK;
+    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
+    status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
+    if (status == ASHLAR_OK) {
+        ashlar_gather_init(&gather, space);
+        ashlar_cursor_protect(&cursor, pages, flags, &gather);
+        ashlar_cursor_end(&cursor);
+        ashlar_gather_finish(&gather);
+    }
+    ashlar_alone_exit(alone);
+    return status;
 }
 
 COLD ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page, struct ashlar_mapping *mapping)

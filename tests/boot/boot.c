@@ -381,6 +381,57 @@ static void test_pieces(const struct world_format *format)
     ok(emptied, "%s: one was carved as a whole", world.name);
 }
 
+/* --- one CPU, and no thread yet --------------------------------------------------------- */
+
+static ashlar_status create_cache(struct ashlar_cache **cache)
+{
+    return ashlar_cache_create(booted.heap, "early", 48, 0, 0, cache);
+}
+
+/* A kernel that has not turned interrupts on, and says so; then a second CPU comes. */
+static void test_alone(const struct world_format *format)
+{
+    struct ashlar_cache *cache;
+    ashlar_vpn pages;
+    prepare(format, 64u * MIB);
+    up();
+    sim_set_cpu(1); /* the second one has joined: it leaves, for now */
+    ashlar_space_cpu_leave();
+    sim_set_cpu(0);
+    uintptr_t interrupts = ashlar_port_irq_save();
+    unsigned long lines = sim_log_count();
+    void *block = ashlar_kmalloc(3u * MIB);
+    ok(block != NULL, "%s: kmalloc works from the end of boot on, whatever the context hook says [fault 117]",
+       world.name);
+    ok(sim_log_count() == lines + ASHLAR_DEBUG, "%s:   which debug builds log, for there may be two CPUs", world.name);
+    is_u(create_cache(&cache), ASHLAR_OK, "%s:   and caches", world.name);
+    is_u(ashlar_cache_destroy(cache), ASHLAR_OK, "%s:   which can go", world.name);
+    is_u(ashlar_heap_prefill(booted.heap, 300, 200), ASHLAR_OK, "%s:   and prefilling", world.name);
+    is_u(ashlar_kva_take(8, ASHLAR_MAP_WRITE, "early", &pages), ASHLAR_OK, "%s:   and ranges", world.name);
+    ashlar_kva_give(pages);
+    ok(ashlar_kva_purge() >= 8u, "%s:   which are purged", world.name);
+    ok(sim_log_count() == lines + ASHLAR_DEBUG, "%s:   logged once", world.name);
+    ashlar_kfree(block);
+    ok(ashlar_heap_shrink(booted.heap, 0) != 0, "%s:   and memory goes back", world.name);
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    ok(ashlar_kmalloc(3u * MIB) == NULL, "%s: an interrupt handler is no thread", world.name);
+    like(sim_last_log(), "heap: memory refused, since the context hook says 0x11",
+         "  and the reason is logged [fault 117]");
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    world_join();
+    lines = sim_log_count();
+    ok(ashlar_kmalloc(3u * MIB) == NULL, "%s: with a second CPU it fails [fault 117]", world.name);
+    ok(sim_log_count() == lines, "%s:   which was logged once", world.name);
+    is_u(create_cache(&cache), ASHLAR_MAY_NOT_WAIT, "%s: the context is told apart from no frames [fault 117]",
+         world.name);
+    is_u(ashlar_heap_prefill(booted.heap, 300, 5000), ASHLAR_MAY_NOT_WAIT, "%s:   of prefilling, too", world.name);
+    ashlar_port_irq_restore(interrupts);
+    block = ashlar_kmalloc(3u * MIB);
+    ok(block != NULL, "%s: with interrupts on it works", world.name);
+    ashlar_kfree(block);
+    world_ok("alone");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -392,6 +443,7 @@ int main(void)
         test_bad_options(format);
         test_twice(format);
         test_spike(format);
+        test_alone(format);
         test_large(format, 512u * MIB, true);
         test_large(format, GIB, true);
         test_large(format, GIB, false);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: 0BSD */
+/* alone.c - one CPU, and others that may come.
+ *
+ * Whoever takes a translation away asks all CPUs that take part, and waits: so
+ * interrupts must be on. While one CPU takes part there is nobody to ask, and a
+ * thread may do the same with interrupts off, as kernels do before their first
+ * sti. But a CPU may join in the middle of it. It waits then:
+ *
+ *     the one CPU, interrupts off          a CPU that joins
+ *     others? then no                      others += 1
+ *     inside = 1                           wait until inside is 0
+ *     others? then inside = 0, no          take part
+ *     work ... inside = 0
+ *
+ * Both sides write before they read, by read-modify-writes: so one of the two
+ * sees the other. What is inside ends by itself: it waits for nobody.
+ *
+ * Nobody else can be inside, and the one that is runs to its end on its CPU: so a
+ * nonzero count that a thread of the only CPU sees is its own, and nests.
+ */
+#include "base/alone.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+
+static struct {
+    volatile uint32_t counted; /* somebody counts */
+    volatile uint32_t others;  /* CPUs that take part, less one */
+    volatile uint32_t inside;  /* depth of enters of the CPU that is alone */
+    uint32_t max_cpus;
+    bool logged;
+} alone;
+
+COLD void ashlar_alone_begin(unsigned max_cpus)
+{
+    alone.max_cpus = max_cpus;
+    alone.logged = false;
+    atomic_store_u32(&alone.others, 0);
+    atomic_store_u32(&alone.inside, 0);
+    atomic_store_u32(&alone.counted, 1);
+}
+
+COLD void ashlar_alone_join(void)
+{
+    (void)atomic_fetch_add_u32(&alone.others, 1);
+    while (atomic_load_u32(&alone.inside) != 0) {
+        ashlar_port_relax();
+    }
+}
+
+COLD void ashlar_alone_leave(void)
+{
+    (void)atomic_fetch_add_u32(&alone.others, ~(uint32_t)0);
+}
+
+bool ashlar_is_alone(void)
+{
+    return atomic_load_u32(&alone.counted) != 0 &&
+           (atomic_load_u32(&alone.others) == 0 || atomic_load_u32(&alone.inside) != 0);
+}
+
+/* In debug builds, once: with a second CPU this will not do. */
+COLD static void log_reliance(const void *caller)
+{
+    if (ASHLAR_DEBUG && alone.max_cpus > 1u && !alone.logged) {
+        alone.logged = true;
+        ashlar_log("with interrupts off, and only allowed while one CPU takes part: a call from %p", caller);
+    }
+}
+
+COLD static bool enter_alone(const void *caller)
+{
+    if (!ashlar_is_alone()) {
+        return false;
+    }
+    if (atomic_fetch_add_u32(&alone.inside, 1) == 0 && atomic_load_u32(&alone.others) != 0) {
+        (void)atomic_fetch_add_u32(&alone.inside, ~(uint32_t)0);
+        return false;
+    }
+    log_reliance(caller);
+    return true;
+}
+
+bool ashlar_alone_enter(const void *caller)
+{
+    unsigned context = ashlar_port_context() & ~ASHLAR_CONTEXT_NO_SLEEP;
+    return context == (ASHLAR_CONTEXT_THREAD | ASHLAR_CONTEXT_IRQS_OFF) && enter_alone(caller);
+}
+
+void ashlar_alone_exit(bool entered)
+{
+    if (entered) {
+        (void)atomic_fetch_add_u32(&alone.inside, ~(uint32_t)0);
+    }
+}
