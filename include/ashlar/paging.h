@@ -30,6 +30,9 @@ extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses *
     32u /* 64-bit formats: CPUID 1 ECX.17, CR4.PCIDE set; it does something only
                                   * beside ASHLAR_FEATURE_GLOBAL */
 /* Or-ed in: physical address bits (CPUID 80000008h EAX, bits 0 to 7), 12 to 52. Left out: 36 under PAE, 32 and 52. */
+/* With PCIDs on, INVLPG may leave global translations (Intel's Alder and Raptor Lake before a microcode of 2023): pages of the
+ * kernel half are never flushed singly then. */
+#define ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL 64u
 #define ASHLAR_FEATURE_PHYSICAL_BITS(bits) ((unsigned)(bits) << 24)
 
 /* The page attribute table as it is after reset, with write-combining in entry 4. */

@@ -11,6 +11,7 @@
 
 #define MSR_EFER 0xc0000080u
 #define MSR_PAT 0x277u
+#define MSR_MICROCODE 0x8bu
 #define EFER_NXE 0x800u
 #define LEAF_EXTENDED 0x80000000u
 #define LEAF_WIDTHS 0x80000008u
@@ -79,9 +80,43 @@ static unsigned physical_bits(void)
     return x86_cpuid(LEAF_EXTENDED).eax >= LEAF_WIDTHS ? x86_cpuid(LEAF_WIDTHS).eax & 0xff : PHYSICAL_BITS_USUAL;
 }
 
+/* Intel's CPUs of family 6 whose INVLPG leaves global translations while PCIDs are on, up to a microcode of 2023. */
+static const struct {
+    uint8_t model;
+    uint32_t mended; /* by this microcode */
+} leaves_global[] = {
+    {0x97, 0x2e},  {0x9a, 0x42c},  {0xbe, 0x11}, /* Alder Lake, its mobile kinds, Alder Lake-N */
+    {0xb7, 0x118}, {0xba, 0x4117}, {0xbf, 0x2e}, /* Raptor Lake, P, S */
+};
+
+bool feature_invlpg_leaves_global(uint32_t signature, uint32_t microcode)
+{
+    unsigned family = (signature >> 8 & 15) + (signature >> 20 & 0xff);
+    unsigned model = (signature >> 4 & 15) | (signature >> 12 & 0xf0);
+    for (unsigned i = 0; i < sizeof leaves_global / sizeof *leaves_global; i++) {
+        if (family == 6 && model == leaves_global[i].model) {
+            return microcode < leaves_global[i].mended;
+        }
+    }
+    return false;
+}
+
+/* The microcode is asked for only where PCIDs are on: then it is a CPU that has the register, or a hypervisor that tells. */
+static bool invlpg_leaves_global(void)
+{
+    const uint32_t intel = 0x756e6547; /* "Genu" */
+    if (!feature_has(FEATURE_PCID) || x86_cpuid(0).ebx != intel) {
+        return false;
+    }
+    x86_wrmsr(MSR_MICROCODE, 0);
+    uint32_t signature = x86_cpuid(1).eax;
+    return feature_invlpg_leaves_global(signature, (uint32_t)(x86_rdmsr(MSR_MICROCODE) >> 32));
+}
+
 unsigned feature_flags(void)
 {
     unsigned flags = ASHLAR_FEATURE_PHYSICAL_BITS(physical_bits());
+    flags |= invlpg_leaves_global() ? ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL : 0;
     for (unsigned i = 0; i < FEATURES; i++) {
         flags |= feature_has((feature)i) ? features[i].ashlar : 0;
     }

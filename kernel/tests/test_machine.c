@@ -41,6 +41,15 @@ static void test_execution(void)
     ashlar_kfree(on_heap);
 }
 
+static void test_models(void)
+{
+    ok(feature_invlpg_leaves_global(0x90672, 0x2d) && !feature_invlpg_leaves_global(0x90672, 0x2e),
+       "Alder Lake leaves global translations, until its microcode is new");
+    ok(feature_invlpg_leaves_global(0xb06a2, 0x4116) && !feature_invlpg_leaves_global(0x806c1, 0) &&
+           !feature_invlpg_leaves_global(0xa20f10, 0),
+       "so does Raptor Lake; Tiger Lake and others do not");
+}
+
 static int count_writable_code(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
 {
     unsigned both = ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC;
@@ -58,6 +67,7 @@ static void test_rights(void)
     ok(probe_read((uintptr_t)image_text_end, &word) && !probe_write((uintptr_t)image_text_end, word),
        "constants can be read, and not be written");
     ok(!probe_read((uintptr_t)boot_stack_guard, &word), "the boot stack has a guard page");
+    test_models();
     test_execution();
     ashlar_space_walk_mappings(NULL, count_writable_code, &pages);
     ok(pages == 0 || !has_no_execute(), "no page of the kernel half is writable and executable (%zu are)", pages);

@@ -22,7 +22,10 @@
  * more than it must when it comes back.
  *
  * The kernel half is not concerned: its pages are global, so a flush of one
- * reaches it under every ASID, and tables of it are never given back.
+ * reaches it under every ASID, and tables of it are never given back. On some
+ * CPUs (Intel's Alder and Raptor Lake before a microcode of 2023) INVLPG may
+ * leave global translations while PCIDs are on; a kernel that runs on one says
+ * so by a feature, and every change of the kernel half is a flush of all then.
  *
  * Cost: O(ASIDs of a CPU), 8, for a switch. Source: Intel SDM vol. 3, 4.10.1
  * and 4.10.4.1.

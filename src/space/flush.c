@@ -80,10 +80,22 @@ static void flush_runs(const struct ashlar_gather *gather)
     }
 }
 
+/* Requests of several spaces merge: what is in the kernel half tells. */
+COLD static bool flushes_globals(const struct ashlar_gather *gather)
+{
+    for (unsigned i = 0; i < gather->runs; i++) {
+        if (gather->run[i].first >= ashlar_half.layout.kernel_first) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Pinned, or with interrupts off. */
 static void flush_here(const struct ashlar_gather *gather, struct half_cpu *here)
 {
-    if (gather->runs > ASHLAR_GATHER_RUNS || gather->pages >= ASHLAR_FLUSH_THRESHOLD_PAGES) {
+    if (gather->runs > ASHLAR_GATHER_RUNS || gather->pages >= ASHLAR_FLUSH_THRESHOLD_PAGES ||
+        (ashlar_asids_are_used() && ashlar_half.flushes_globals_whole && flushes_globals(gather))) {
         ashlar_port_flush_all();
         here->flush_alls++;
     } else {

@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "base/token.h"
 #include <ashlar/space.h>
+#include <stdbool.h>
 
 #define CPU_WORDS ((ASHLAR_MAX_CPUS + 31u) / 32u)
 
@@ -73,6 +74,7 @@ struct ashlar_half {
     ashlar_phys root;                     /* b: the reference root */
     ashlar_pfn frame_limit;               /* b: no frame from here on can be mapped */
     uint64_t root_keep;                   /* b: 0 without ASIDs */
+    bool flushes_globals_whole;           /* b: a flush of single pages leaves global ones (asid.c) */
     uint64_t leaf_bits[LEAF_FLAGS + 1u];  /* b: of entries of level 1, by what they allow */
     char *array;                          /* b: the linear array; NULL where all RAM is mapped */
     char *directory;                      /* b: level-2 tables of the kernel half behind the array */

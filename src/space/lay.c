@@ -286,6 +286,8 @@ COLD static void begin_half(const struct ashlar_space_options *options)
     ashlar_half.options = *options;
     ashlar_half.frame_limit = ashlar_paging_frame_limit(options->paging, options->features);
     ashlar_half.root_keep = ashlar_paging_root_keep(options->paging, options->features);
+    ashlar_half.flushes_globals_whole =
+        ashlar_half.root_keep != 0 && (options->features & ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL) != 0;
     for (unsigned flags = 0; flags <= LEAF_FLAGS; flags++) {
         ashlar_half.leaf_bits[flags] = ashlar_entry_leaf_bits(options->paging, options->features, 1, flags);
     }

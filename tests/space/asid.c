@@ -157,6 +157,27 @@ static void test_without(const struct world_format *format)
     finish();
 }
 
+/* INVLPG cannot be relied on for global pages: kernel pages go with all others, user pages alone. */
+static void test_invlpg_leaves_global(const struct world_format *format)
+{
+    start(format, WORLD_FEATURES | ASHLAR_FEATURE_PCID | ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL);
+    ashlar_vpn kernel = world_map_kernel(3, ASHLAR_MAP_WRITE);
+    struct ashlar_space_stats before = world_stats();
+    is_u(ashlar_space_protect(NULL, kernel, 3, 0), ASHLAR_OK, "%s: protect kernel pages", world.name);
+    struct ashlar_space_stats after = world_stats();
+    bool whole = has_asids();
+    ok((after.flush_alls > before.flush_alls) == whole && (after.flush_pages == before.flush_pages) == whole,
+       "%s: kernel pages are %sflushed as a whole where INVLPG leaves global ones [fault 118]", world.name,
+       whole ? "" : "not ");
+    is_u(ashlar_space_protect(&spaces[0], PAGE, 3, ASHLAR_MAP_USER), ASHLAR_OK, "%s: protect user pages", world.name);
+    before = after;
+    after = world_stats();
+    ok(after.flush_alls == before.flush_alls && after.flush_pages > before.flush_pages, "%s: user pages one by one",
+       world.name);
+    world_unmap_kernel(kernel, 3);
+    finish();
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -166,6 +187,7 @@ int main(void)
         test_reuse(format);
         test_many(format);
         test_without(format);
+        test_invlpg_leaves_global(format);
     }
     return done_testing();
 }
