@@ -36,7 +36,7 @@ struct ashlar_boot {
     size_t heap_keep_bytes; /* empty runs that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
     size_t stacks;          /* kernel stacks of 4 pages that fit; default 128 */
     ashlar_sharing_policy policy;
-    ashlar_kick kick; /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */
+    ashlar_kick kick;              /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */
     struct ashlar_waiting waiting; /* how a thread waits for another; all NULL: what ashlar_wait_by said before */
 };
 

@@ -178,6 +178,9 @@ static void test_relief(void)
     is_u(test.inside, 0, "nobody is in the source");
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
     ok(ashlar_heap_alloc(heap, (size_t)4 << 20, 0) == NULL && relief_calls == 4, "an interrupt asks nobody");
+    sim_set_context(ASHLAR_CONTEXT_NO_SLEEP);
+    ok(ashlar_heap_alloc(heap, (size_t)4 << 20, 0) == NULL && relief_calls == 4,
+       "[fault 106] nor does a thread that may not sleep: it gets NULL");
     sim_set_context(ASHLAR_CONTEXT_THREAD);
     ashlar_heap_free(heap, object);
     end("sound after relief");

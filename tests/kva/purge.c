@@ -2,6 +2,7 @@
 /* purge.c - ranges that were given back: out of reach at once, released by one flush, ready for their next user. */
 #include "kva/many.h"
 
+#include "base/token.h"
 #include "kva/magazine.h"
 #include "kva/purge.h"
 
@@ -364,6 +365,23 @@ static void test_interrupt(void)
     world_ok("interrupt");
 }
 
+/* Free, the token is anybody's; taken, nobody waits who may not. */
+static void test_may_not_wait(void)
+{
+    struct ashlar_token *token = &ashlar_kva.purge.token;
+    take_many(1, 1);
+    ashlar_kva_give(first[0]);
+    ok(ashlar_token_try(token), "%s: somebody purges", world.name);
+    sim_set_context(ASHLAR_CONTEXT_NO_SLEEP);
+    is_u(ashlar_kva_purge(), 0, "%s: [fault 106] who may not sleep does not wait for it", world.name);
+    ok(!ashlar_purge_recover(&ashlar_kva.stacks, ashlar_purge_returns()), "%s: [fault 106] nor for addresses",
+       world.name);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    ashlar_token_give(token);
+    ok(ashlar_kva_purge() != 0, "%s: then it goes", world.name);
+    world_ok("may not wait");
+}
+
 static void test_missing_page(void)
 {
     ashlar_pfn frame;
@@ -391,6 +409,7 @@ int main(void)
         test_shortage();
         test_relief_demand();
         test_interrupt();
+        test_may_not_wait();
         test_gone();
         test_limit();
         test_missing_page();
