@@ -23,11 +23,11 @@ void ashlar_port_unpin(void)
     task_unpin();
 }
 
+/* Each window that is opened asks it. */
 unsigned ashlar_port_context(void)
 {
-    unsigned context = trap_depth() != 0  ? ASHLAR_CONTEXT_INTERRUPT
-                       : task_may_sleep() ? ASHLAR_CONTEXT_THREAD
-                                          : ASHLAR_CONTEXT_THREAD | ASHLAR_CONTEXT_NO_SLEEP;
+    unsigned context = CPU_READ(depth) == 0 ? ASHLAR_CONTEXT_THREAD : ASHLAR_CONTEXT_INTERRUPT;
+    context |= task_may_sleep((const struct task *)CPU_READ(current)) ? 0u : ASHLAR_CONTEXT_NO_SLEEP;
     return (x86_flags() & X86_FLAGS_IF) != 0 ? context : context | ASHLAR_CONTEXT_IRQS_OFF;
 }
 

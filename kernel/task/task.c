@@ -37,6 +37,7 @@
 void switch_stacks(uintptr_t *save, uintptr_t load);
 
 static struct spin lock;
+static uint32_t turns;    /* given so far */
 static bool strict;       /* only the most urgent tasks run */
 static uint32_t quiet;    /* how many want idle tasks to do nothing */
 static uint32_t working;  /* idle tasks that do something */
@@ -152,6 +153,13 @@ static bool can_run(struct task *task, uint32_t now)
     return task->state == TASK_READY;
 }
 
+/* The more urgent one; of equals the one whose turn was longer ago, whoever more urgent has run in between. */
+static bool comes_before(const struct task *task, const struct task *other)
+{
+    return task->priority != other->priority ? task->priority > other->priority
+                                             : (int32_t)(task->turn - other->turn) < 0;
+}
+
 /* The next one in turn, of the most urgent ones where priorities are strict; the idle task only if there is no other. */
 static struct task *choose(void)
 {
@@ -161,7 +169,7 @@ static struct task *choose(void)
     if (task != NULL) {
         do {
             task = task->next;
-            if (can_run(task, now) && (chosen == NULL || task->priority > chosen->priority)) {
+            if (can_run(task, now) && (chosen == NULL || comes_before(task, chosen))) {
                 chosen = task;
             }
         } while (task != ring && (strict || chosen == NULL));
@@ -170,6 +178,7 @@ static struct task *choose(void)
         return &cpu_self()->idle;
     }
     ring = chosen;
+    chosen->turn = ++turns;
     return chosen;
 }
 
@@ -257,16 +266,10 @@ void task_sleep(uint32_t ticks)
 
 /* --- waiting for another task -------------------------------------------------- */
 
-bool task_may_sleep(void)
-{
-    const struct task *task = task_current();
-    return task->pins == 0 && task->function != NULL;
-}
-
 void task_block(const volatile uint32_t *word, uint32_t seen)
 {
     uintptr_t interrupts = spin_take(&lock);
-    if (!task_may_sleep() || trap_depth() != 0 || (interrupts & X86_FLAGS_IF) == 0) {
+    if (!task_may_sleep(task_current()) || trap_depth() != 0 || (interrupts & X86_FLAGS_IF) == 0) {
         ashlar_port_fatal("a task blocks where it may not sleep");
     }
     if (*word == seen) {
@@ -295,7 +298,7 @@ void task_wake(const volatile uint32_t *word)
         } while (task != ring);
     }
     spin_give(&lock, interrupts);
-    if (urgent && trap_depth() == 0 && task_may_sleep() && (interrupts & X86_FLAGS_IF) != 0) {
+    if (urgent && trap_depth() == 0 && task_may_sleep(task_current()) && (interrupts & X86_FLAGS_IF) != 0) {
         task_yield();
     }
 }

@@ -10,6 +10,7 @@
 
 #include <ashlar/space.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef enum task_state_kind { TASK_READY, TASK_ASLEEP, TASK_BLOCKED, TASK_DONE } task_state_kind;
 
@@ -34,6 +35,7 @@ struct task {
     const volatile uint32_t *word; /* TASK_BLOCKED: the address that it sleeps on */
     uint32_t mark;                 /* the library's (ashlar/port.h) */
     unsigned priority;
+    uint32_t turn;     /* its last one's number */
     uint32_t switches; /* times that it was switched to */
     unsigned pins;
     unsigned cpu;      /* that it runs on, or ran on last */
@@ -64,7 +66,10 @@ void task_block(const volatile uint32_t *word, uint32_t seen);
 void task_wake(const volatile uint32_t *word);
 uint32_t *task_mark(void);
 /* May this one be put to sleep? Not while it is pinned, and never an idle one. */
-bool task_may_sleep(void);
+static inline bool task_may_sleep(const struct task *task)
+{
+    return task->pins == 0 && task->function != NULL;
+}
 
 /* A thread that does for the library what an idle task may not: it gives memory back, and grows. */
 void task_start_worker(void);
