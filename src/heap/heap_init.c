@@ -34,7 +34,9 @@ COLD static unsigned cpus_of_options(const struct ashlar_heap_options *options)
 
 COLD static size_t owners_bytes(unsigned cpus)
 {
-    return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + (size_t)2 * cpus * sizeof(struct owner);
+    /* Wherever the storage begins, owners do at a line's start. */
+    return (size_t)round_up(sizeof(struct ashlar_heap), GRANULE_BYTES) + CACHE_LINE_BYTES - GRANULE_BYTES +
+           (size_t)2 * cpus * sizeof(struct owner);
 }
 
 COLD size_t ashlar_heap_footprint_bytes(const struct ashlar_heap_options *options, size_t source_pages)
@@ -61,7 +63,8 @@ COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_he
     struct ashlar_heap *heap = storage;
     unsigned cpus = cpus_of_options(options);
     memset(heap, 0, owners_bytes(cpus));
-    heap->owners = (struct owner *)(void *)((char *)storage + round_up(sizeof *heap, GRANULE_BYTES));
+    char *behind = (char *)storage + sizeof *heap;
+    heap->owners = (struct owner *)(void *)(behind + (0 - (uintptr_t)behind) % CACHE_LINE_BYTES);
     heap->fast_cpus = cpus;
     heap->max_cpus = cpus;
     heap->unit_shift = unit_shift;

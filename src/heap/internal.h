@@ -7,6 +7,7 @@
 #ifndef ASHLAR_HEAP_INTERNAL_H
 #define ASHLAR_HEAP_INTERNAL_H
 
+#include "base/atomic.h"
 #include <ashlar/heap.h>
 #include <ashlar/private.h>
 #include <stdbool.h>
@@ -68,15 +69,16 @@ struct bin {
 #define OWNER_BUSY 1u
 #define OWNER_ATTENTION 2u /* part of a drained mailbox is left: nothing goes the fast way */
 
+/* Lines that its CPU alone writes to, and one that all do. */
 struct owner {
-    uint32_t state;       /* A: written on its CPU only */
-    uint32_t index;       /* I */
-    uintptr_t mailbox;    /* A: objects freed elsewhere, chained through their first word */
-    uintptr_t leftover;   /* O: what the last drain did not get to */
-    uintptr_t kept_units; /* A: of all slabs in RUN_KEPT */
-    uintptr_t shrunk;     /* O: the last shrink that this CPU took part in */
-    uintptr_t claims;     /* O: off the fast paths: audits look whether there were any */
+    uint32_t state OWN_LINES; /* A: written on its CPU only */
+    uint32_t index;           /* I */
+    uintptr_t leftover;       /* O: what the last drain did not get to */
+    uintptr_t kept_units;     /* A: of all slabs in RUN_KEPT */
+    uintptr_t shrunk;         /* O: the last shrink that this CPU took part in */
+    uintptr_t claims;         /* O: off the fast paths: audits look whether there were any */
     struct bin bin[CLASS_COUNT];
+    uintptr_t mailbox OWN_LINES; /* A: objects freed elsewhere, chained through their first word */
 };
 
 struct run_pool {

@@ -57,8 +57,25 @@ static void test_pin_that_pins_nothing(void)
     end("sound afterwards");
 }
 
+/* Wherever the caller's storage lies. */
+static void test_lines(void)
+{
+    static _Alignas(64) char memory[64 * 1024];
+    for (size_t offset = 0; offset < 64; offset += 16) {
+        struct ashlar_heap *small = NULL;
+        is_u(ashlar_heap_init_range(memory + offset, sizeof memory - 64u, &small), ASHLAR_OK, "a heap at %zu", offset);
+        const struct owner *owners = small->owners;
+        ok((uintptr_t)owners % 64u == 0 && sizeof *owners % 64u == 0, "owners have lines of their own");
+        ok((uintptr_t)&owners[0].mailbox / 64u != (uintptr_t)&owners[0].bin[CLASS_COUNT - 1u] / 64u &&
+               (uintptr_t)&owners[0].mailbox / 64u != (uintptr_t)&owners[1] / 64u,
+           "and so has what others write to");
+        is_str(ashlar_heap_audit(small), NULL, "sound");
+    }
+}
+
 int main(void)
 {
+    test_lines();
     test_second_owner();
     test_pin_that_pins_nothing();
     return done_testing();
