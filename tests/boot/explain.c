@@ -175,11 +175,11 @@ static void test_noncanonical(void)
 {
     unsigned bits = ashlar_paging_virtual_bits(world.format->paging);
     if (bits < 64u && world_is_64()) {
-        uintptr_t hole = (uintptr_t)1 << (bits - 1u);
+        uintptr_t hole = (uintptr_t)((uint64_t)1 << (bits - 1u));
         says(hole, "non-canonical address", "[fault 133] right above the user half");
         says(hole - 1u, "user half", "right below");
         says((0 - hole) - 1u, "non-canonical address", "[fault 133] right below the upper half");
-        says(world_address(booted.heap_first) ^ (uintptr_t)1 << 62, "non-canonical address",
+        says(world_address(booted.heap_first) ^ (uintptr_t)((uint64_t)1 << 62), "non-canonical address",
              "[fault 133] the heap's address with a bit flipped");
         place_is(hole + 5u, ASHLAR_PLACE_NOWHERE, hole + 5u, 0);
     }

@@ -95,9 +95,9 @@ static void test_noncanonical(void)
     }
     is_u(ashlar_kva_take_stack(2, "worker", &top), ASHLAR_OK, "%s: a stack", world.name);
     is_u(ashlar_kva_map_mmio(0xfee00000u, 4096, 0, "device", &device), ASHLAR_OK, "%s: a device", world.name);
-    like(SIM_FATAL(ashlar_kva_give_stack(top ^ (uintptr_t)1 << 62)), "is the top of no stack",
+    like(SIM_FATAL(ashlar_kva_give_stack(top ^ (uintptr_t)((uint64_t)1 << 62))), "is the top of no stack",
          "[fault 38] a stack's top with a bit flipped is no stack's");
-    like(SIM_FATAL(ashlar_kva_unmap_mmio(device ^ (uintptr_t)1 << 62)), "non-canonical",
+    like(SIM_FATAL(ashlar_kva_unmap_mmio(device ^ (uintptr_t)((uint64_t)1 << 62))), "non-canonical",
          "[fault 38] nor is such a device's address anybody's");
     ashlar_lock_abandon_all();
     ashlar_kva_give_stack(top);

@@ -71,7 +71,7 @@ static void look(uint64_t *seed)
     lies += ashlar_ranges_by_index(&ranges, watched, &range) && is_a_lie(&range);
     lies += ashlar_ranges_by_index(&ranges, (uint32_t)(tap_random(seed) >> 33) % 0x400u, &range) &&
             ashlar_range_has_kind(&range) && is_a_lie(&range);
-    lies += ashlar_ranges_containing(&ranges, 1000u + (tap_random(seed) >> 33) % 10000u, &range) &&
+    lies += ashlar_ranges_containing(&ranges, 1000u + (ashlar_vpn)(tap_random(seed) >> 33) % 10000u, &range) &&
             ashlar_range_has_kind(&range) && is_a_lie(&range);
     looks++;
 }
