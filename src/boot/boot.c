@@ -276,11 +276,13 @@ static void init_heap(struct boot_plan *plan)
 {
     struct ashlar_heap_source source = {.commit = commit_heap,
                                         .decommit = decommit_heap,
-                                        .move = move_heap,
                                         .relieve = relieve_heap,
                                         .peek = peek_at_heap,
                                         .context = plan->booted->frames};
     struct ashlar_booted *booted = plan->booted;
+    if (plan->heap_options.grow_align_bytes == 0) {
+        source.move = move_heap; /* large pages would be split for good, here and there */
+    }
     ashlar_status status =
         ashlar_kva_reserve(plan->heap_pages, plan->heap_options.grow_align_bytes >> ASHLAR_PAGE_SHIFT, "heap",
                            &heap_first);
