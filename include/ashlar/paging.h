@@ -33,6 +33,8 @@ extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses *
 /* With PCIDs on, INVLPG may leave global translations (Intel's Alder and Raptor Lake before a microcode of 2023): pages of the
  * kernel half are never flushed singly then. */
 #define ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL 64u
+/* A page must not be known in two sizes (AMD family 10h and 12h, erratum 383): nothing that could be split is mapped large. */
+#define ASHLAR_FEATURE_ONE_PAGE_SIZE 128u
 #define ASHLAR_FEATURE_PHYSICAL_BITS(bits) ((unsigned)(bits) << 24)
 
 /* The page attribute table as it is after reset, with write-combining in entry 4. */
@@ -49,7 +51,9 @@ extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses *
 #define ASHLAR_MAP_CACHE_UC 0x20u
 #define ASHLAR_MAP_CACHE_WC 0x30u
 #define ASHLAR_MAP_CACHE_MASK 0x30u
-#define ASHLAR_MAP_LARGE 0x40u /* in large pages wherever size and alignment allow; ignored where pages come singly */
+#define ASHLAR_MAP_LARGE                                                                                               \
+    0x40u /* in large pages wherever size and alignment allow; ignored where pages come singly, with EXEC,
+                                * and under ASHLAR_FEATURE_ONE_PAGE_SIZE */
 
 /* "two-level", "PAE", "4-level", "5-level". */
 const char *ashlar_paging_name(const struct ashlar_paging *paging);

@@ -245,6 +245,7 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_map_linear(struct ashlar_space *space
  * to the pool. ASHLAR_ABSENT if any page is not mapped: nothing is changed then. Thread context. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, size_t pages,
                                                  ashlar_pfn *frames);
+/* ASHLAR_REFUSED as well for EXEC where a page is large: no executable page is (Intel's CVE-2018-12207). */
 ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages,
                                                    unsigned flags);
 

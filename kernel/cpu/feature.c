@@ -101,6 +101,15 @@ bool feature_invlpg_leaves_global(uint32_t signature, uint32_t microcode)
     return false;
 }
 
+/* AMD's family 10h and 12h, erratum 383: a page that the TLB knows in two sizes may be a machine check. */
+static bool needs_one_page_size(void)
+{
+    const uint32_t amd = 0x68747541; /* "Auth" */
+    uint32_t signature = x86_cpuid(1).eax;
+    unsigned family = (signature >> 8 & 15) + (signature >> 20 & 0xff);
+    return x86_cpuid(0).ebx == amd && (family == 0x10 || family == 0x12);
+}
+
 /* The microcode is asked for only where PCIDs are on: then it is a CPU that has the register, or a hypervisor that tells. */
 static bool invlpg_leaves_global(void)
 {
@@ -116,6 +125,7 @@ static bool invlpg_leaves_global(void)
 unsigned feature_flags(void)
 {
     unsigned flags = ASHLAR_FEATURE_PHYSICAL_BITS(physical_bits());
+    flags |= needs_one_page_size() ? ASHLAR_FEATURE_ONE_PAGE_SIZE : 0;
     flags |= invlpg_leaves_global() ? ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL : 0;
     for (unsigned i = 0; i < FEATURES; i++) {
         flags |= feature_has((feature)i) ? features[i].ashlar : 0;

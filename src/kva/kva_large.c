@@ -42,7 +42,8 @@
 COLD size_t ashlar_large_pages(void)
 {
     const struct ashlar_paging *paging = ashlar_kva.paging;
-    return ashlar_paging_levels(paging) > 2u ? (size_t)1 << ashlar_entry_shift(paging, 2) : 0;
+    return ashlar_paging_levels(paging) > 2u && ashlar_large_is_allowed(0) ? (size_t)1 << ashlar_entry_shift(paging, 2)
+                                                                           : 0;
 }
 
 COLD static bool take_large_block(ashlar_pfn *first)
@@ -105,7 +106,7 @@ COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn firs
 COLD ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsigned flags)
 {
     bool relief = (flags & ASHLAR_KVA_NO_RELIEF) == 0;
-    if (!can_be_large(first, pages)) {
+    if ((flags & ASHLAR_MAP_EXEC) != 0 || !can_be_large(first, pages)) {
         return ashlar_kva_commit(first, pages, flags);
     }
     flags &= ~ASHLAR_KVA_NO_RELIEF;

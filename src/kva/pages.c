@@ -9,14 +9,16 @@
 #include "kva/fill.h"
 #include "kva/kva_large.h"
 #include "kva/purge.h"
+#include "space/cursor.h"
 
 /* As single ones, if there cannot be any large page. */
 COLD static __attribute__((noinline)) ashlar_status take_in_large_pages(size_t pages, unsigned flags, const char *name,
                                                                         ashlar_vpn *first)
 {
     size_t whole = ashlar_large_pages();
-    return whole != 0 && pages >= whole ? ashlar_large_take(pages, flags, name, first)
-                                        : ashlar_range_take(RANGE_PAGES, pages, flags, name, first);
+    return whole != 0 && pages >= whole && ashlar_large_is_allowed(flags)
+               ? ashlar_large_take(pages, flags, name, first)
+               : ashlar_range_take(RANGE_PAGES, pages, flags, name, first);
 }
 
 ashlar_status ashlar_kva_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)

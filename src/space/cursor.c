@@ -117,7 +117,7 @@ COLD static bool cuts_large_page(const struct ashlar_cursor *cursor, const struc
 
 /* A split at both edges takes a table for each level below, twice at most; none where one is kept for it. */
 static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page,
-                                    size_t pages, struct plan *plan)
+                                    size_t pages, unsigned large_level, struct plan *plan)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     if (spot->level == 1) {
@@ -126,6 +126,9 @@ static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const st
     }
     if (!ashlar_entry_is_present(spot->entry)) {
         return ASHLAR_ABSENT;
+    }
+    if (large_level == 0) {
+        return ASHLAR_REFUSED;
     }
     if (cuts_large_page(cursor, spot, page)) {
         plan->splits++;
@@ -160,7 +163,7 @@ static ashlar_status plan_range(struct ashlar_cursor *cursor, ashlar_intent inte
         const struct ashlar_spot *spot = seek_spot(cursor, page);
         size_t step = ashlar_spot_pages(spot, page, left);
         status = intent == ASHLAR_INTENT_MAP ? plan_map_at(spot, page, step, large_level, plan)
-                                             : plan_change_at(cursor, spot, page, step, plan);
+                                             : plan_change_at(cursor, spot, page, step, large_level, plan);
         page += step;
         left -= step;
     }
@@ -336,11 +339,16 @@ COLD unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn pa
     return level;
 }
 
+COLD bool ashlar_large_is_allowed(unsigned flags)
+{
+    return (flags & ASHLAR_MAP_EXEC) == 0 && (ashlar_half.options.features & ASHLAR_FEATURE_ONE_PAGE_SIZE) == 0;
+}
+
 COLD unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned level = ashlar_paging_large_level(paging, ashlar_half.options.features);
-    if ((flags & ASHLAR_MAP_LARGE) == 0) {
+    if ((flags & ASHLAR_MAP_LARGE) == 0 || !ashlar_large_is_allowed(flags)) {
         return 1;
     }
     while (level > 1 && ((first ^ frame) & (((size_t)1 << ashlar_entry_shift(paging, level)) - 1u)) != 0) {

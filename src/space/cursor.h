@@ -4,6 +4,7 @@
 #define ASHLAR_SPACE_CURSOR_H
 
 #include <ashlar/space.h>
+#include <stdbool.h>
 
 /* The highest level, up to limit, at which one entry can map from here on. */
 unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
@@ -18,6 +19,8 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
 void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages);
 /* The highest level of page with which these frames can be mapped there. In the kernel half it may be the root's: but its
  * entries there are tables, made before anything is mapped, and where a table is the pages are smaller. */
+/* May pages with these flags be large? Not where a split, or a page of two sizes, would not be safe (tables.c). */
+bool ashlar_large_is_allowed(unsigned flags);
 unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags);
 /* A large page of level 2, marked. The cursor is on the kernel half, began with a table for it, and stands where nothing
  * is linked at that level. */

@@ -174,7 +174,7 @@ COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn f
         return status;
     }
     bool alone = ashlar_alone_enter(ASHLAR_CALLER());
-    status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
+    status = ashlar_cursor_open(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE, (flags & ASHLAR_MAP_EXEC) == 0);
     if (status == ASHLAR_OK) {
         ashlar_gather_init(&gather, space);
         ashlar_cursor_protect(&cursor, pages, flags, &gather);

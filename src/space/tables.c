@@ -18,6 +18,25 @@
  * it is split. So taking a part of it away never fails. Deposits are alike and
  * nobody's in particular; there are as many as large pages with the mark.
  *
+ * A split exchanges the large leaf for the table in one store, and flushes after
+ * it: no CPU ever finds the page absent, so none faults in the middle. Meanwhile
+ * one CPU may hold translations of both sizes. That is right where they agree
+ * (they do, accessed and dirty set in both) on all CPUs but these:
+ *
+ *     AMD family 10h and 12h, erratum 383: two sizes in one TLB may end in a
+ *         machine check. The kernel sets ASHLAR_FEATURE_ONE_PAGE_SIZE: there is
+ *         no large page that could be split (the direct map is never split).
+ *     Intel, Nehalem to Comet Lake (CVE-2018-12207): an instruction fetch that
+ *         finds its page in two sizes may be a machine check. So no executable
+ *         page is large, anywhere: EXEC is mapped small, and a large page is not
+ *         made executable (REFUSED). Where there is no NX, nothing is fetched
+ *         from a page that was not meant to be executed.
+ *
+ * Nothing is left that would have to be cleared, flushed and set, with faults in
+ * between. Sources: AMD revision guide 41322; Intel SDM vol. 3, 4.10.2.3 (a
+ * translation of either size may be used) and the guidance on machine check
+ * errors on page size change, 2019.
+ *
  * Tables of a user half go when they are empty: unlinked under the lock, a
  * batch at a time, flushed without it, and only then given back. An entry that
  * names a table is flushed even if the table is empty, since the CPU may cache

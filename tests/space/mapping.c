@@ -364,6 +364,42 @@ static void test_protect(const struct world_format *format)
     world_ok("protect");
 }
 
+static bool is_large(ashlar_vpn page)
+{
+    struct ashlar_mapping m = {0, 0, 0};
+    is_u(ashlar_space_query(&space, page, &m), ASHLAR_OK, "%s: query", world.name);
+    return m.page_pages > 1;
+}
+
+/* Where a page may not be known in two sizes there is no large one that could be split. */
+static void test_one_page_size(const struct world_format *format)
+{
+    const struct world_options none = {0};
+    const ashlar_pfn device = 0x80000;
+    start(format, &none);
+    size_t whole = level_pages(2);
+    is_u(ashlar_space_map_linear(&space, whole, whole, device, ASHLAR_MAP_EXEC | ASHLAR_MAP_LARGE), ASHLAR_OK,
+         "%s: map", world.name);
+    ok(!is_large(whole), "%s: no executable page is large [fault 119]", world.name);
+    is_u(ashlar_space_unmap(&space, whole, whole, given), ASHLAR_OK, "%s: unmap", world.name);
+    is_u(ashlar_space_map_linear(&space, whole, whole, device, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE), ASHLAR_OK,
+         "%s: map", world.name);
+    ok(is_large(whole), "%s: one that can be written is", world.name);
+    is_u(ashlar_space_protect(&space, whole, whole, ASHLAR_MAP_EXEC), ASHLAR_REFUSED,
+         "%s: and does not become executable [fault 119]", world.name);
+    is_u(ashlar_space_protect(&space, whole + 1u, 2, ASHLAR_MAP_EXEC), ASHLAR_REFUSED, "%s: nor a part of it",
+         world.name);
+    is_u(ashlar_space_protect(&space, whole, whole, 0), ASHLAR_OK, "%s: but less may be allowed", world.name);
+    ok(is_large(whole), "%s: it is large still", world.name);
+    is_u(ashlar_space_unmap(&space, whole, whole, given), ASHLAR_OK, "%s: unmap", world.name);
+    ashlar_half.options.features |= ASHLAR_FEATURE_ONE_PAGE_SIZE;
+    is_u(ashlar_space_map_linear(&space, whole, whole, device, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE), ASHLAR_OK,
+         "%s: map", world.name);
+    ok(!is_large(whole), "%s: none is, on a CPU that says so [fault 119]", world.name);
+    is_u(ashlar_space_unmap(&space, whole, whole, given), ASHLAR_OK, "%s: unmap", world.name);
+    world_ok("one size");
+}
+
 /* [fault 56] The kernel's own read-only pages. */
 static void test_kernel_read_only(const struct world_format *format)
 {
@@ -395,6 +431,7 @@ int main(void)
         test_flags(format);
         test_many_tables(format);
         test_protect(format);
+        test_one_page_size(format);
         test_kernel_read_only(format);
     }
     return done_testing();
