@@ -22,6 +22,9 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/lock.h"
+#include "base/token.h"
+#include "base/wait.h"
 
 static struct {
     volatile uint32_t counted; /* somebody counts */
@@ -53,10 +56,16 @@ COLD void ashlar_alone_leave(void)
     (void)atomic_fetch_add_u32(&alone.others, ~(uint32_t)0);
 }
 
-bool ashlar_is_alone(void)
+static bool is_alone(void)
 {
     return atomic_load_u32(&alone.counted) != 0 &&
            (atomic_load_u32(&alone.others) == 0 || atomic_load_u32(&alone.inside) != 0);
+}
+
+/* A thread that may not wait for other CPUs: with interrupts off, or one that may not sleep. */
+static bool is_thread_apart(void)
+{
+    return ashlar_context_kind() == ASHLAR_CONTEXT_THREAD && ashlar_port_context() != ASHLAR_CONTEXT_THREAD;
 }
 
 /* In debug builds, once: with a second CPU this will not do. */
@@ -64,13 +73,13 @@ COLD static void log_reliance(const void *caller)
 {
     if (ASHLAR_DEBUG && alone.max_cpus > 1u && !alone.logged) {
         alone.logged = true;
-        ashlar_log("with interrupts off, and only allowed while one CPU takes part: a call from %p", caller);
+        ashlar_log("with interrupts off, and only allowed while one CPU takes part: a call at %p", caller);
     }
 }
 
 COLD static bool enter_alone(const void *caller)
 {
-    if (!ashlar_is_alone()) {
+    if (!is_alone()) {
         return false;
     }
     if (atomic_fetch_add_u32(&alone.inside, 1) == 0 && atomic_load_u32(&alone.others) != 0) {
@@ -81,15 +90,49 @@ COLD static bool enter_alone(const void *caller)
     return true;
 }
 
-bool ashlar_alone_enter(const void *caller)
+bool ashlar_alone_enter(void)
 {
-    unsigned context = ashlar_port_context() & ~ASHLAR_CONTEXT_NO_SLEEP;
-    return context == (ASHLAR_CONTEXT_THREAD | ASHLAR_CONTEXT_IRQS_OFF) && enter_alone(caller);
+    return is_thread_apart() && enter_alone(ASHLAR_CALLER());
 }
 
-void ashlar_alone_exit(bool entered)
+void ashlar_alone_exit(void)
 {
-    if (entered) {
+    if (atomic_load_u32(&alone.inside) != 0 && is_thread_apart()) {
         (void)atomic_fetch_add_u32(&alone.inside, ~(uint32_t)0);
+    }
+}
+
+bool ashlar_may_change(void)
+{
+    return (ashlar_port_context() == ASHLAR_CONTEXT_THREAD || (is_thread_apart() && is_alone())) &&
+           ashlar_lock_held_name() == NULL;
+}
+
+COLD bool ashlar_alone_take(struct ashlar_token *token)
+{
+    if (ashlar_port_context() == ASHLAR_CONTEXT_THREAD) {
+        ashlar_token_take(token);
+        return true;
+    }
+    bool taken = ashlar_alone_enter() && ashlar_token_try(token);
+    if (!taken) {
+        ashlar_alone_exit();
+    }
+    return taken;
+}
+
+COLD void ashlar_alone_give(struct ashlar_token *token)
+{
+    ashlar_token_give(token);
+    ashlar_alone_exit();
+}
+
+COLD void ashlar_tell_context(bool *told, const char *what)
+{
+    unsigned context = ashlar_port_context();
+    if (!*told && ashlar_context_kind() != ASHLAR_CONTEXT_NMI && !ashlar_may_change()) {
+        *told = true;
+        ashlar_log("%s: the context hook says 0x%x, and only a thread with interrupts on may wait for other CPUs", what,
+                   context);
     }
 }

@@ -3,6 +3,7 @@
 #ifndef ASHLAR_BASE_ALONE_H
 #define ASHLAR_BASE_ALONE_H
 
+#include <ashlar/private.h>
 #include <stdbool.h>
 
 /* Somebody counts CPUs from here on, and there is one; before, nobody is alone. There can be so many. */
@@ -11,14 +12,20 @@ void ashlar_alone_begin(unsigned max_cpus);
 void ashlar_alone_join(void);
 void ashlar_alone_leave(void);
 
-/* May a thread whose interrupts are off work as if they were on, since no other CPU takes part? A question: the answer
- * holds for as long as the caller is within enter and exit. */
-bool ashlar_is_alone(void);
-
 /* A thread with interrupts off, on the only CPU, begins what must be over before another CPU joins; nests. False: it is none
- * such, or not alone. Costs one call of the context hook where interrupts are on. */
-bool ashlar_alone_enter(const void *caller);
-/* What enter returned. */
-void ashlar_alone_exit(bool entered);
+ * such, or not alone. Each enter, whatever it returned, has its exit. */
+bool ashlar_alone_enter(void);
+void ashlar_alone_exit(void);
+
+/* May the caller take memory and translations away, or bring them? A thread, on a CPU that holds no lock; with interrupts
+ * off only where it is alone, and then within enter and exit if a CPU may join. */
+bool ashlar_may_change(void);
+
+/* A thread waits for the token. One with interrupts off, alone, enters and does not wait: false, if somebody has it. */
+bool ashlar_alone_take(struct ashlar_token *token);
+void ashlar_alone_give(struct ashlar_token *token);
+
+/* What could not be done, where the context is the reason: a line in the log, the first time. */
+void ashlar_tell_context(bool *told, const char *what);
 
 #endif

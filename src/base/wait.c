@@ -12,7 +12,6 @@
  */
 #include "base/wait.h"
 
-#include "base/alone.h"
 #include "base/check.h"
 #include "base/lock.h"
 
@@ -52,10 +51,4 @@ COLD void ashlar_wait_end(const volatile uint32_t *word)
 COLD uint32_t *ashlar_wait_mark(void)
 {
     return waiting.mark != NULL ? waiting.mark() : NULL;
-}
-
-bool ashlar_may_flush(void)
-{
-    return ashlar_may_wait() ||
-           (ashlar_context_kind() == ASHLAR_CONTEXT_THREAD && ashlar_is_alone() && ashlar_lock_held_name() == NULL);
 }

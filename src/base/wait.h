@@ -25,9 +25,4 @@ static inline unsigned ashlar_context_kind(void)
 {
     return ashlar_port_context() & ~(ASHLAR_CONTEXT_IRQS_OFF | ASHLAR_CONTEXT_NO_SLEEP);
 }
-
-/* May the caller take translations away? It may wait; or it is a thread with interrupts off that is alone, so that nobody has
- * to be waited for. It is within ashlar_alone_enter and exit then. */
-bool ashlar_may_flush(void);
-
 #endif

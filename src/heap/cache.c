@@ -10,6 +10,7 @@
  */
 #include <ashlar/heap.h>
 
+#include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -30,7 +31,6 @@
 #include "heap/shrink.h"
 #include "heap/size.h"
 #include "heap/slab.h"
-#include "heap/supply.h"
 #include "heap/take.h"
 #include <ashlar/port.h>
 
@@ -64,7 +64,7 @@ COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *nam
     struct run *run =
         ashlar_heap_fail_now(heap) ? NULL : ashlar_heap_run_obtain(heap, cache_bytes(heap), GRANULE_BYTES, 0);
     if (run == NULL) {
-        return heap->source.pages != 0 && !ashlar_heap_is_thread() ? ASHLAR_MAY_NOT_WAIT : ASHLAR_NO_FRAMES;
+        return heap->source.pages != 0 && !ashlar_may_change() ? ASHLAR_MAY_NOT_WAIT : ASHLAR_NO_FRAMES;
     }
     struct ashlar_cache *cache = (void *)run_address(heap, run);
     set_up_cache(heap, cache, object_bytes, align_bytes, flags);
@@ -271,7 +271,7 @@ COLD ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache)
 {
     size_t live;
     size_t pending;
-    if (!ashlar_heap_is_thread()) {
+    if (!ashlar_may_change()) {
         return ASHLAR_MAY_NOT_WAIT;
     }
     ashlar_heap_work(cache->heap);

@@ -8,6 +8,7 @@
  */
 #include "heap/grow.h"
 
+#include "base/alone.h"
 #include "base/check.h"
 #include "base/lock.h"
 #include "heap/bare.h"
@@ -53,7 +54,7 @@ COLD bool ashlar_heap_grow(struct ashlar_heap *heap, uint32_t units, uint32_t al
     uint32_t well = align_bytes > heap->grow_align_bytes ? align_bytes : heap->grow_align_bytes;
     bool grown, again;
     do {
-        if (!ashlar_heap_token_take(heap, ASHLAR_CALLER())) {
+        if (!ashlar_alone_take(&heap->growing)) {
             return false;
         }
         heap->refused = false;

@@ -2,6 +2,7 @@
 /* heap_large.c - blocks over 32 KiB, or aligned to more than 4 KiB: a run is had for each, grown for if need be. */
 #include "heap/heap_large.h"
 
+#include "base/alone.h"
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/mem.h"
@@ -14,7 +15,6 @@
 #include "heap/runs.h"
 #include "heap/shrink.h"
 #include "heap/size.h"
-#include "heap/supply.h"
 
 COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
@@ -44,9 +44,7 @@ COLD void *ashlar_heap_take_large(struct ashlar_heap *heap, size_t bytes, size_t
     struct run *run = ashlar_heap_run_obtain(heap, bytes != 0 ? bytes : 1u, align_bytes, flags);
     if (run == NULL) {
         count_up(&heap->failures);
-        if (heap->source.pages != 0) {
-            ashlar_heap_tell_once(heap);
-        }
+        ashlar_heap_tell_refused(heap);
         return NULL;
     }
     bool clean = run->clean != 0;

@@ -111,7 +111,6 @@ struct ashlar_heap {
 
     struct ashlar_token growing; /* whoever has it commits and decommits */
     bool refused;                /* T: a commit found no frames */
-    bool alone;                  /* T: by a thread with interrupts off, on the only CPU */
     bool told;                   /* of a failure for which the context was the reason */
     uint32_t map_pages;          /* T: backed; as are the next ones */
     uint32_t run_pages;

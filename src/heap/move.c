@@ -6,9 +6,9 @@
  */
 #include "heap/move.h"
 
+#include "base/alone.h"
 #include "base/check.h"
 #include "base/lock.h"
-#include "base/token.h"
 #include "heap/bare.h"
 #include "heap/blocks.h"
 #include "heap/runs.h"
@@ -53,7 +53,7 @@ COLD void *ashlar_heap_move_large(struct ashlar_heap *heap, struct run *run, uin
     if (heap->source.move == NULL || !ashlar_heap_may_grow(heap, 0)) {
         return NULL;
     }
-    if (!ashlar_heap_token_take(heap, ASHLAR_CALLER())) {
+    if (!ashlar_alone_take(&heap->growing)) {
         return NULL;
     }
     struct run *to = ashlar_heap_take_bare(heap, units, ASHLAR_PAGE_BYTES);

@@ -8,6 +8,7 @@
  */
 #include <ashlar/heap.h>
 
+#include "base/alone.h"
 #include "base/check.h"
 #include "base/lock.h"
 #include "heap/find.h"
@@ -18,7 +19,6 @@
 #include "heap/shrink.h"
 #include "heap/size.h"
 #include "heap/slab.h"
-#include "heap/supply.h"
 #include <ashlar/port.h>
 
 /* For one owner of the CPU: the threads', or the interrupts'. */
@@ -144,7 +144,7 @@ COLD ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, s
     if (bytes > SMALL_MOST_BYTES) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    if (!ashlar_heap_is_thread()) {
+    if (!ashlar_may_change()) {
         return ASHLAR_MAY_NOT_WAIT;
     }
     if (count > heap->range_bytes / GRANULE_BYTES) {

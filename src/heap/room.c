@@ -8,6 +8,7 @@
  */
 #include "heap/room.h"
 
+#include "base/alone.h"
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -51,6 +52,13 @@ COLD void ashlar_heap_release_own(struct ashlar_heap *heap)
 {
     release_of(heap, ashlar_heap_claim(heap));
     release_of(heap, ashlar_heap_claim_second(heap));
+}
+
+COLD void ashlar_heap_tell_refused(struct ashlar_heap *heap)
+{
+    if (heap->source.pages != 0) {
+        ashlar_tell_context(&heap->told, "heap: memory refused");
+    }
 }
 
 COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes,

@@ -6,6 +6,7 @@
  */
 #include "heap/shrink.h"
 
+#include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -63,7 +64,9 @@ COLD static void unback_run(struct ashlar_heap *heap, struct run *run)
 COLD size_t ashlar_heap_purge(struct ashlar_heap *heap, size_t keep_units)
 {
     size_t given = 0;
-    if (!ashlar_heap_may_grow(heap, 0) || !ashlar_heap_token_try(heap, ASHLAR_CALLER())) {
+    (void)ashlar_alone_enter();
+    if (!ashlar_heap_may_grow(heap, 0) || !ashlar_token_try(&heap->growing)) {
+        ashlar_alone_exit();
         return 0;
     }
     for (unsigned i = 0; i < STEPS_MOST; i++) {

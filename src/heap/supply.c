@@ -7,7 +7,8 @@
  *
  * All of it is one reserved range. Whoever commits or decommits holds the
  * growth token; nothing else is held then: no lock, no owner, and the context is
- * a thread, or one with interrupts off while no other CPU takes part. A thread that finds the token taken waits for it with interrupts on
+ * a thread, or one with interrupts off while no other CPU takes part, which does
+ * not wait. A thread that finds the token taken waits for it with interrupts on
  * and then looks again: what it wanted may be there. Giving back does not wait.
  * Where the source has no frames, it is asked for relief once the token is given
  * back: whoever relieves may wait for somebody who wants to grow.
@@ -15,67 +16,22 @@
 #include "heap/supply.h"
 
 #include "base/alone.h"
-#include "base/atomic.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/token.h"
-#include "heap/owner.h"
 #include <ashlar/port.h>
-
-COLD bool ashlar_heap_is_thread(void)
-{
-    unsigned context = ashlar_port_context();
-    return context == ASHLAR_CONTEXT_THREAD ||
-           (context == (ASHLAR_CONTEXT_THREAD | ASHLAR_CONTEXT_IRQS_OFF) && ashlar_is_alone());
-}
 
 COLD bool ashlar_heap_may_grow(const struct ashlar_heap *heap, unsigned flags)
 {
-    return heap->source.pages != 0 && (flags & ASHLAR_HEAP_NO_GROW) == 0 && ashlar_heap_is_thread();
-}
-
-COLD void ashlar_heap_tell_once(struct ashlar_heap *heap)
-{
-    if (!heap->told && !ashlar_heap_is_thread() && !ashlar_heap_is_nmi()) {
-        heap->told = true;
-        ashlar_log("heap: memory refused, since the context hook says 0x%x, and only threads with interrupts on may "
-                   "grow the heap%s",
-                   ashlar_port_context(),
-                   ashlar_port_context() >= ASHLAR_CONTEXT_IRQS_OFF ? ", while more than one CPU takes part" : "");
-    }
-}
-
-/* With interrupts on, or alone. */
-COLD bool ashlar_heap_token_try(struct ashlar_heap *heap, const void *caller)
-{
-    bool alone = ashlar_alone_enter(caller);
-    if ((alone || ashlar_port_context() == ASHLAR_CONTEXT_THREAD) && ashlar_token_try(&heap->growing)) {
-        heap->alone = alone;
-        return true;
-    }
-    ashlar_alone_exit(alone);
-    return false;
-}
-
-COLD bool ashlar_heap_token_take(struct ashlar_heap *heap, const void *caller)
-{
-    if (ashlar_port_context() == ASHLAR_CONTEXT_THREAD) {
-        ashlar_token_take(&heap->growing);
-        return true;
-    }
-    return ashlar_heap_token_try(heap, caller);
+    return heap->source.pages != 0 && (flags & ASHLAR_HEAP_NO_GROW) == 0 && ashlar_may_change();
 }
 
 COLD void ashlar_heap_token_give(struct ashlar_heap *heap)
 {
-    bool alone = heap->alone;
     size_t pages = heap->backed_units + heap->map_pages + heap->run_pages + heap->bit_pages;
     if (pages > heap->peak_bytes >> ASHLAR_PAGE_SHIFT) {
         heap->peak_bytes = pages << ASHLAR_PAGE_SHIFT;
     }
-    heap->alone = false;
-    ashlar_token_give(&heap->growing);
-    ashlar_alone_exit(alone);
+    ashlar_alone_give(&heap->growing);
 }
 
 COLD static size_t metadata_page(const struct ashlar_heap *heap, const void *pointer)

@@ -6,16 +6,8 @@
 #include "heap/internal.h"
 #include <stdbool.h>
 
-/* A thread; with interrupts off if no other CPU takes part. */
-bool ashlar_heap_is_thread(void);
 bool ashlar_heap_may_grow(const struct ashlar_heap *heap, unsigned flags);
 
-/* Something could not be had. Where the context is why, say so, the first time. */
-void ashlar_heap_tell_once(struct ashlar_heap *heap);
-
-/* The growth token. A thread waits for it; one with interrupts off, which may grow where it is alone, does not: false. */
-bool ashlar_heap_token_take(struct ashlar_heap *heap, const void *caller);
-bool ashlar_heap_token_try(struct ashlar_heap *heap, const void *caller);
 /* The growth token, with what there is now noted as a peak. */
 void ashlar_heap_token_give(struct ashlar_heap *heap);
 

@@ -11,6 +11,7 @@
  */
 #include "heap/take.h"
 
+#include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -24,7 +25,6 @@
 #include "heap/room.h"
 #include "heap/size.h"
 #include "heap/slab.h"
-#include "heap/supply.h"
 #include <ashlar/port.h>
 
 /* In a range of up to 64 KiB a slab for each of many sizes would use it up: there what a larger class has free goes
@@ -94,9 +94,7 @@ COLD static void count_failure(struct ashlar_heap *heap)
     count_up(&heap->failures);
     if (ashlar_port_context() != ASHLAR_CONTEXT_THREAD) {
         store_relaxed(&heap->starved, 1u);
-        if (heap->source.pages != 0) {
-            ashlar_heap_tell_once(heap);
-        }
+        ashlar_heap_tell_refused(heap);
     }
 }
 

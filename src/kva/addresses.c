@@ -13,8 +13,8 @@
  */
 #include "kva/addresses.h"
 
+#include "base/alone.h"
 #include "base/check.h"
-#include "base/wait.h"
 #include "kva/purge.h"
 
 COLD ashlar_status ashlar_addresses_take(struct arena *arena, const struct range_request *request,
@@ -31,7 +31,7 @@ COLD ashlar_status ashlar_addresses_take(struct arena *arena, const struct range
             again = status == ASHLAR_NO_ADDRESSES && ashlar_purge_recover(arena, seen);
         }
     } while (again);
-    return status == ASHLAR_NO_ADDRESSES && !ashlar_may_flush() ? ASHLAR_MAY_NOT_WAIT : status;
+    return status == ASHLAR_NO_ADDRESSES && !ashlar_may_change() ? ASHLAR_MAY_NOT_WAIT : status;
 }
 
 COLD ashlar_status ashlar_kva_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first)

@@ -129,14 +129,14 @@ COLD void ashlar_demand_give(const struct ashlar_range_info *range)
 {
     struct ashlar_gather gather;
     size_t pages = range->pages - 1u;
-    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
+    (void)ashlar_alone_enter();
     ashlar_gather_init(&gather, NULL);
     ashlar_gather_add(&gather, range->first, pages);
     ashlar_port_pin();
     (void)ashlar_leaves_hide(range->first, pages);
     ashlar_port_unpin();
     ashlar_gather_finish(&gather);
-    ashlar_alone_exit(alone);
+    ashlar_alone_exit();
     size_t taken = ashlar_pages_collect(NULL, range->first, pages);
     ashlar_port_pin();
     ashlar_leaves_clear(range->first, range->pages);

@@ -48,7 +48,7 @@ COLD void ashlar_kva_unmap_mmio(uintptr_t address)
     struct ashlar_range_info range =
         ashlar_arena_claim(ashlar_paging_page(ashlar_kva.paging, address), 1u << RANGE_DEVICE, ASHLAR_CALLER());
     struct ashlar_gather gather;
-    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
+    (void)ashlar_alone_enter();
     ashlar_gather_init(&gather, NULL);
     ashlar_gather_add(&gather, ashlar_range_first(&range), ashlar_range_pages(&range));
     ashlar_port_pin();
@@ -56,7 +56,7 @@ COLD void ashlar_kva_unmap_mmio(uintptr_t address)
                                ASHLAR_CALLER());
     ashlar_port_unpin();
     ashlar_gather_finish(&gather);
-    ashlar_alone_exit(alone);
+    ashlar_alone_exit();
     ashlar_port_pin();
     ashlar_leaves_clear(range.first, range.pages);
     ashlar_port_unpin();

@@ -189,13 +189,11 @@ COLD static size_t purge_given(struct purge *purge)
 COLD size_t ashlar_kva_purge(void)
 {
     struct purge *purge = &ashlar_kva.purge;
-    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
     size_t pages = 0;
-    if (ashlar_token_get(&purge->token)) {
+    if (ashlar_alone_take(&purge->token)) {
         pages = purge_given(purge);
-        ashlar_token_give(&purge->token);
+        ashlar_alone_give(&purge->token);
     }
-    ashlar_alone_exit(alone);
     return pages;
 }
 
@@ -207,7 +205,7 @@ COLD uintptr_t ashlar_purge_returns(void)
 /* What is kept ready goes only if nothing waited for a purge. With the token nobody else has addresses on their way back. */
 COLD static bool recover_some(struct purge *purge, struct arena *arena)
 {
-    if (ashlar_may_flush() && purge_given(purge) != 0) {
+    if (ashlar_may_change() && purge_given(purge) != 0) {
         return true;
     }
     bool emptied = ashlar_magazines_empty(arena);
@@ -223,9 +221,9 @@ COLD bool ashlar_purge_recover(struct arena *arena, uintptr_t seen)
     if (!ashlar_token_get(&purge->token)) {
         return false;
     }
-    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
+    (void)ashlar_alone_enter();
     bool recovered = ashlar_purge_returns() != seen || recover_some(purge, arena);
-    ashlar_alone_exit(alone);
+    ashlar_alone_exit();
     ashlar_token_give(&purge->token);
     return recovered;
 }

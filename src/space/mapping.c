@@ -100,7 +100,7 @@ static inline ashlar_status withdraw_pages(struct ashlar_space *space, ashlar_vp
 {
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
-    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
+    (void)ashlar_alone_enter();
     ashlar_status status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
     if (status == ASHLAR_OK) {
         ashlar_gather_init(&gather, space);
@@ -108,7 +108,7 @@ static inline ashlar_status withdraw_pages(struct ashlar_space *space, ashlar_vp
         ashlar_cursor_end(&cursor);
         ashlar_gather_finish(&gather);
     }
-    ashlar_alone_exit(alone);
+    ashlar_alone_exit();
     return status;
 }
 
@@ -173,7 +173,7 @@ COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn f
     if (status != ASHLAR_OK) {
         return status;
     }
-    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
+    (void)ashlar_alone_enter();
     status = ashlar_cursor_open(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE, (flags & ASHLAR_MAP_EXEC) == 0);
     if (status == ASHLAR_OK) {
         ashlar_gather_init(&gather, space);
@@ -181,7 +181,7 @@ COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn f
         ashlar_cursor_end(&cursor);
         ashlar_gather_finish(&gather);
     }
-    ashlar_alone_exit(alone);
+    ashlar_alone_exit();
     return status;
 }
 

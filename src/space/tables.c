@@ -317,12 +317,12 @@ COLD static void prune_batch(struct prune *prune)
 COLD void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages)
 {
     unsigned levels = ashlar_paging_levels(ashlar_half.paging);
-    bool alone = ashlar_alone_enter(ASHLAR_CALLER());
+    (void)ashlar_alone_enter();
     for (unsigned level = 1; level < levels; level++) {
         struct prune prune = {.space = space, .level = level, .next = first, .pages = pages};
         while (prune.pages != 0) {
             prune_batch(&prune);
         }
     }
-    ashlar_alone_exit(alone);
+    ashlar_alone_exit();
 }

@@ -23,15 +23,15 @@ static const char *problem;
 static void work_alone(void)
 {
     uintptr_t interrupts = ashlar_port_irq_save();
-    bool entered = ashlar_alone_enter(NULL);
+    bool entered = ashlar_alone_enter();
     if (entered) {
         alone_steps++;
         atomic_store_u32(&busy, 1);
-        bool nested = ashlar_alone_enter(NULL);
-        if (!nested || !ashlar_is_alone()) {
+        bool nested = ashlar_alone_enter();
+        if (!nested || !ashlar_may_change()) {
             problem = "who is at work alone is not alone within";
         }
-        ashlar_alone_exit(nested);
+        ashlar_alone_exit();
         if (atomic_load_u32(&joined) != 0) {
             problem = "another CPU takes part";
         }
@@ -40,7 +40,7 @@ static void work_alone(void)
     } else {
         refused_steps++;
     }
-    ashlar_alone_exit(entered);
+    ashlar_alone_exit();
     ashlar_port_irq_restore(interrupts);
 }
 
@@ -82,7 +82,7 @@ int main(void)
     unsigned long seeds = one != NULL ? 1 : tap_seeds(2000);
     const char *why = NULL;
     uint64_t seed;
-    ok(!ashlar_is_alone() && !ashlar_alone_enter(NULL), "before somebody counts, nobody is alone");
+    ok(!ashlar_alone_enter(), "before somebody counts, nobody is alone");
     for (seed = first; seed < first + seeds && why == NULL; seed++) {
         struct sim_schedule_options options = {.seed = seed,
                                                .drain_one_in = seed % 2u == 0 ? 0 : 6,

@@ -415,8 +415,7 @@ static void test_alone(const struct world_format *format)
     ok(ashlar_heap_shrink(booted.heap, 0) != 0, "%s:   and memory goes back", world.name);
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
     ok(ashlar_kmalloc(3u * MIB) == NULL, "%s: an interrupt handler is no thread", world.name);
-    like(sim_last_log(), "heap: memory refused, since the context hook says 0x11",
-         "  and the reason is logged [fault 117]");
+    like(sim_last_log(), "heap: memory refused: the context hook says 0x11", "  and the reason is logged [fault 117]");
     sim_set_context(ASHLAR_CONTEXT_THREAD);
     world_join();
     lines = sim_log_count();
