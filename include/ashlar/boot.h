@@ -33,6 +33,9 @@ struct ashlar_boot {
     /* Backs pages of the heap's range; NULL: ashlar_kva_commit, in small pages. With ashlar_kva_commit_large, and from
      * about 1 GiB of RAM on, the heap grows by whole large pages, where large pages can be had at all. */
     ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags); /* flags have ASHLAR_KVA_NO_RELIEF */
+    /* A CPU that is out of memory asks another one for what was freed there: makes it call ashlar_kmalloc_answer, as said
+     * with struct ashlar_heap_options. NULL: nobody is asked. */
+    int (*heap_kick)(void *context, unsigned cpu);
     size_t heap_keep_bytes; /* empty runs that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
     size_t stacks;          /* kernel stacks of 4 pages that fit; default 128 */
     ashlar_sharing_policy policy;

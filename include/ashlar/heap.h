@@ -64,6 +64,10 @@ struct ashlar_heap_options {
     /* A power of two, or 0: where it can, it asks for memory from a multiple of it on, and gives back whole multiples: for
      * sources that back those better, by large pages. */
     size_t grow_align_bytes;
+    /* Makes CPU `cpu` call ashlar_heap_answer, by an interrupt; zero: it takes no part (it is offline), and nobody waits for
+     * it. Called pinned, in a thread with interrupts on that would fail otherwise; must not sleep. NULL: nobody is asked. */
+    int (*kick)(void *context, unsigned cpu);
+    void *kick_context;
 };
 
 /* Storage for the heap's own structure, with owners for each CPU. Pure. options may be NULL.
@@ -131,6 +135,10 @@ void ashlar_heap_drain_cpu(struct ashlar_heap *heap, unsigned cpu);
 /* A bounded share of what interrupts and other CPUs left to do on this CPU: for the idle loop.
  * Nonzero: there is more. */
 int ashlar_heap_work(struct ashlar_heap *heap);
+
+/* From the handler of the kick: if another CPU asked this one, it gives back a bounded share of what was freed here and
+ * what it keeps empty. Harmless at any other time. Any context but NMI. */
+void ashlar_heap_answer(struct ashlar_heap *heap);
 
 /* Called in thread context, with nothing held, when growth has failed: free something, and return nonzero if it may be
  * tried again. May use the heap; is not called again from within. Other threads that are short meanwhile wait for it, if the

@@ -34,6 +34,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_kmalloc_prefill(size_t bytes, size_t count)
 
 /* For the idle loop: ashlar_heap_work on the bound heap. Does nothing before bind. */
 int ashlar_work(void);
+/* For the handler of the kick, where boot has heap_kick: ashlar_heap_answer on the bound heap. */
+void ashlar_kmalloc_answer(void);
 
 #ifdef ASHLAR_PLAIN_NAMES
 #define kmalloc ashlar_kmalloc

@@ -24,6 +24,7 @@
 #include "x86/cpu.h"
 #include "x86/window.h"
 #include <ashlar/heap.h>
+#include <ashlar/kmalloc.h>
 #include <ashlar/port.h>
 
 #define LOW_MEMORY_END 0xa0000u
@@ -275,6 +276,16 @@ void smp_kick(const uint32_t *mask, unsigned words)
     }
 }
 
+int smp_kick_one(void *context, unsigned cpu)
+{
+    (void)context;
+    if (cpu >= CPUS_MAX || cpus[cpu].online == 0) {
+        return 0;
+    }
+    lapic_send(cpus[cpu].apic_id, LAPIC_FIXED | VECTOR_KICK);
+    return 1;
+}
+
 void smp_ask_to_leave(unsigned cpu)
 {
     lapic_send(cpus[cpu].apic_id, LAPIC_FIXED | VECTOR_LEAVE);
@@ -302,6 +313,7 @@ void smp_interrupt(unsigned vector)
     if (vector == VECTOR_KICK) {
         __atomic_fetch_add(&smp.kicks.interrupts, 1, __ATOMIC_RELAXED);
         ashlar_space_answer();
+        ashlar_kmalloc_answer();
     } else if (vector == VECTOR_LEAVE) {
         task_leave_done();
     }

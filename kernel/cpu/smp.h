@@ -32,6 +32,8 @@ void smp_kicks(struct smp_kicks *kicks);
 
 /* The boot structure's kick. */
 void smp_kick(const uint32_t *mask, unsigned words);
+/* Its heap_kick: zero for a CPU that is not online. */
+int smp_kick_one(void *context, unsigned cpu);
 /* Make that CPU call task_leave_done. */
 void smp_ask_to_leave(unsigned cpu);
 /* Pass a tick of the timer on. */

@@ -270,6 +270,7 @@ static void boot_up(void)
         .heap_commit = ashlar_kva_commit_large,
         .kick = smp_kick,
         .waiting = named_waiting(),
+        .heap_kick = smp_kick_one,
     };
     uint64_t before = x86_rdtsc();
     ashlar_boot_up(&boot, &kernel_memory.booted);

@@ -146,6 +146,7 @@ static void choose_options(struct boot_plan *plan)
     plan->frames_options.max_cpus = boot->max_cpus;
     plan->heap_options.max_cpus = boot->max_cpus;
     plan->heap_options.keep_bytes = keep_bytes(plan);
+    plan->heap_options.kick = boot->heap_kick;
     choose_growth(plan);
     space->paging = boot->paging;
     space->features = boot->features;

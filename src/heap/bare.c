@@ -6,7 +6,7 @@
  * not come stays, as a reserve: descriptors and map. Those two come in steps that
  * grow, and stay as well.
  *
- * A page of allocated bits serves a *zone* of 32768 granules (512 KiB). It is
+ * A page of allocated bits serves a *zone* of 16384 granules (256 KiB). It is
  * backed if and only if some unit of the zone is not bare. As bare neighbours are
  * always merged, a zone is all bare if and only if it lies within one bare run;
  * so no count is kept for each zone. Beyond the limit all is bare.
@@ -22,7 +22,7 @@
 #include "heap/runs.h"
 #include "heap/supply.h"
 
-#define ZONE_SHIFT 7u /* units of 4 KiB to a zone: 4096 bytes * 8 bits * 16 bytes / 4096 */
+#define ZONE_SHIFT 6u /* units of 4 KiB to a zone: 4096 bytes * 8 bits / 2 * 16 bytes / 4096 */
 #define ZONE_UNITS (1u << ZONE_SHIFT)
 #define MAP_PAGE_UNITS (ASHLAR_PAGE_BYTES / 4u)
 #define SPARES_WANTED 24u /* what one growth may need, and interrupts after it */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* blocks.c - large blocks, under the lock: each a run of its own.
+/* blocks.c - large blocks: each a run of its own.
  *
  * Its first allocated bit says that the block is live, as for any object. It is
  * read and cleared under the lock, so that of two frees at once one is found.
@@ -9,7 +9,9 @@
  */
 #include "heap/blocks.h"
 
+#include "base/atomic.h"
 #include "base/check.h"
+#include "base/lock.h"
 #include "heap/find.h"
 #include "heap/relaxed.h"
 #include "heap/run.h"
@@ -27,13 +29,14 @@ COLD void ashlar_heap_block_open_locked(struct ashlar_heap *heap, struct run *ru
 {
     heap->large_units += run->units;
     heap->large_count++;
-    store_relaxed(run->bits, 1u);
+    store_relaxed(&run->bits->allocated, 1u);
     store_relaxed(&run->state, RUN_LARGE);
 }
 
 COLD void ashlar_heap_block_close_locked(struct ashlar_heap *heap, struct run *run)
 {
-    store_relaxed(run->bits, 0);
+    store_relaxed(&run->bits->allocated, 0);
+    atomic_store_u32(&run->bits->marked, 0);
     heap->large_units -= run->units;
     heap->large_count--;
     store_relaxed(&run->state, RUN_MOVING);
@@ -42,7 +45,7 @@ COLD void ashlar_heap_block_close_locked(struct ashlar_heap *heap, struct run *r
 COLD bool ashlar_heap_block_free_locked(struct ashlar_heap *heap, uintptr_t object)
 {
     struct run *run = ashlar_heap_find(heap, object);
-    if (run->state != RUN_LARGE || run->base != object || load_relaxed(run->bits) == 0) {
+    if (run->state != RUN_LARGE || run->base != object || load_relaxed(&run->bits->allocated) == 0) {
         return false;
     }
     ashlar_heap_block_close_locked(heap, run);
@@ -51,37 +54,55 @@ COLD bool ashlar_heap_block_free_locked(struct ashlar_heap *heap, uintptr_t obje
     return true;
 }
 
-COLD static bool shrink_block_locked(struct ashlar_heap *heap, struct run *run, uint32_t units)
+COLD static bool shrink_block(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
-    if (spare_runs_locked(heap) == 0) {
-        return false;
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    bool fits = load_relaxed(&run->state) == RUN_LARGE && spare_runs_locked(heap) != 0;
+    if (fits) {
+        heap->large_units -= run->units - units;
+        struct run *rest = ashlar_heap_run_split_locked(heap, run, units);
+        rest->clean = 0;
+        ashlar_heap_run_file_locked(heap, rest, RUN_EMPTY);
     }
-    heap->large_units -= run->units - units;
-    struct run *rest = ashlar_heap_run_split_locked(heap, run, units);
-    rest->clean = 0;
-    ashlar_heap_run_file_locked(heap, rest, RUN_EMPTY);
-    return true;
+    ashlar_lock_give(&heap->lock, interrupts);
+    return fits;
 }
 
-COLD static bool extend_block_locked(struct ashlar_heap *heap, struct run *run, uint32_t units)
+/* What the block takes of the run behind it, in RUN_MOVING; NULL: that is not empty, or too small. */
+COLD static struct run *take_behind(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     struct run *after = ashlar_heap_run_after_locked(heap, run);
     uint32_t more = units - run->units;
-    if (load_relaxed(&after->state) != RUN_EMPTY || after->units < more || spare_runs_locked(heap) == 0) {
+    bool fits = load_relaxed(&run->state) == RUN_LARGE && load_relaxed(&after->state) == RUN_EMPTY &&
+                after->units >= more && spare_runs_locked(heap) != 0;
+    if (fits) {
+        ashlar_heap_run_unfile_locked(heap, after);
+        if (after->units > more) {
+            ashlar_heap_run_file_locked(heap, ashlar_heap_run_split_locked(heap, after, more), RUN_EMPTY);
+        }
+    }
+    ashlar_lock_give(&heap->lock, interrupts);
+    return fits ? after : NULL;
+}
+
+/* Its new units say whose they are before they are: as many as there may be, so not under the lock. */
+COLD static bool extend_block(struct ashlar_heap *heap, struct run *run, uint32_t units)
+{
+    struct run *after = take_behind(heap, run, units);
+    if (after == NULL) {
         return false;
     }
-    ashlar_heap_run_unfile_locked(heap, after);
-    if (after->units > more) {
-        ashlar_heap_run_file_locked(heap, ashlar_heap_run_split_locked(heap, after, more), RUN_EMPTY);
-    }
     ashlar_heap_map_run(heap, after, run_offset(heap, run));
-    ashlar_heap_forget_locked(heap, after);
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    heap->large_units += after->units;
     run->units = units;
-    heap->large_units += more;
+    ashlar_heap_forget_locked(heap, after);
+    ashlar_lock_give(&heap->lock, interrupts);
     return true;
 }
 
-COLD bool ashlar_heap_block_resize_locked(struct ashlar_heap *heap, struct run *run, uint32_t units)
+COLD bool ashlar_heap_block_resize(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
-    return units < run->units ? shrink_block_locked(heap, run, units) : extend_block_locked(heap, run, units);
+    return units < run->units ? shrink_block(heap, run, units) : extend_block(heap, run, units);
 }

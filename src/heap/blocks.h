@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* blocks.h - large blocks under the lock: opened, closed, cut and lengthened. */
+/* blocks.h - large blocks: opened, closed, cut and lengthened. */
 #ifndef ASHLAR_HEAP_BLOCKS_H
 #define ASHLAR_HEAP_BLOCKS_H
 
@@ -13,7 +13,7 @@ void ashlar_heap_block_open_locked(struct ashlar_heap *heap, struct run *run);
 void ashlar_heap_block_close_locked(struct ashlar_heap *heap, struct run *run);
 /* To the runs. False: not a live large block. */
 bool ashlar_heap_block_free_locked(struct ashlar_heap *heap, uintptr_t object);
-/* Where it is. False: no room behind it, or no descriptor. */
-bool ashlar_heap_block_resize_locked(struct ashlar_heap *heap, struct run *run, uint32_t units);
+/* Where it is, by itself. False: no room behind it, or no descriptor. */
+bool ashlar_heap_block_resize(struct ashlar_heap *heap, struct run *run, uint32_t units);
 
 #endif

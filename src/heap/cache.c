@@ -4,9 +4,11 @@
  * A cache is a structure in a run of its own, with a bin for each owner; its
  * slabs are as any others.
  *
- * Destroying: nobody uses the cache any more, but an owner may still be in the
- * middle of taking an object of it out of its mailbox. So count, and if something
- * is left, wait until every owner has been seen idle, and count again.
+ * Destroying: nobody uses the cache any more, but objects of it may lie in mail, or
+ * an owner may be in the middle of taking them home. So the destroyer reads each
+ * owner's mail in its place, takes the cache's objects out and home, and gives the
+ * slabs back one by one. A slab that is left has a live object. It looks at what is
+ * in the mail and at the cache's own slabs, with no lock over more than one of them.
  */
 #include <ashlar/heap.h>
 
@@ -15,6 +17,8 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/token.h"
+#include "base/wait.h"
 #include "heap/canary.h"
 #include "heap/fast.h"
 #include "heap/find.h"
@@ -24,6 +28,7 @@
 #include "heap/heap_large.h"
 #include "heap/inject.h"
 #include "heap/internal.h"
+#include "heap/others.h"
 #include "heap/owner.h"
 #include "heap/relaxed.h"
 #include "heap/run.h"
@@ -36,7 +41,7 @@
 
 COLD static size_t cache_bytes(const struct ashlar_heap *heap)
 {
-    return sizeof(struct ashlar_cache) + (size_t)2 * heap->max_cpus * sizeof(struct bin);
+    return sizeof(struct ashlar_cache) + (size_t)2 * heap->max_cpus * (sizeof(struct bin) + sizeof(struct kept_link));
 }
 
 COLD static void set_up_cache(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t object_bytes,
@@ -74,6 +79,10 @@ COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *nam
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     store_relaxed(&run->state, RUN_META);
     cache->next = heap->caches;
+    cache->previous = NULL;
+    if (cache->next != NULL) {
+        cache->next->previous = cache;
+    }
     heap->caches = cache;
     heap->cache_count++;
     ashlar_lock_give(&heap->lock, interrupts);
@@ -218,49 +227,62 @@ COLD static struct run *next_slab_of(const struct ashlar_cache *cache, uint32_t 
     return NULL;
 }
 
-/* Objects of a slab that are on their way back. */
-COLD static size_t count_pending(const struct ashlar_heap *heap, const struct run *slab)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i < slab->capacity; i++) {
-        uintptr_t object = slab->base + (uintptr_t)i * slab->stride;
-        count += is_allocated(heap, object) && is_marked_pending(object);
-    }
-    return count;
-}
-
-COLD static void count_objects(const struct ashlar_cache *cache, size_t *live, size_t *pending)
+/* For the report. */
+COLD static size_t count_live(const struct ashlar_cache *cache)
 {
     const struct run *slab;
     uint32_t number = 0;
-    *live = 0;
-    *pending = 0;
+    size_t live = 0;
     while ((slab = next_slab_of(cache, &number)) != NULL) {
-        size_t on_way = count_pending(cache->heap, slab);
-        *pending += on_way;
-        *live += slab->capacity - free_in_slab(slab) - on_way;
+        live += slab->capacity - free_in_slab(slab);
     }
+    return live;
 }
 
-/* Every slab is empty, and its owner does not look at it. */
-COLD static void release_cache(struct ashlar_cache *cache)
+/* On behalf of an owner: objects of the cache's that are in its mail go to their slabs, and these to the runs. It reads
+ * no mail meanwhile, and nobody uses the cache: so nobody else has a hand in its bin. */
+COLD static bool empty_bin(struct ashlar_cache *cache, struct owner *owner)
 {
     struct ashlar_heap *heap = cache->heap;
-    struct run *slab;
-    uint32_t number = 0;
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    struct ashlar_cache **link = &heap->caches;
-    while (*link != cache) {
-        link = &(*link)->next;
-    }
-    *link = cache->next;
-    heap->cache_count--;
-    while ((slab = next_slab_of(cache, &number)) != NULL) {
-        if (slab->state == RUN_KEPT) {
-            ashlar_heap_keep_fewer(&heap->owners[slab->owner], slab);
+    struct want want = ashlar_heap_want(cache, 0);
+    uintptr_t object;
+    while (ashlar_heap_search_step(heap, owner, &want, &object)) {
+        if (object != 0) {
+            ashlar_heap_give_claimed(heap, owner, ashlar_heap_find(heap, object), object);
+            ashlar_heap_stop_reading(owner);
+            ashlar_port_unpin();
         }
-        ashlar_heap_slab_release_locked(heap, slab);
     }
+    struct bin *bin = &cache->bin[owner->index];
+    while (ashlar_heap_release_first(heap, owner, bin)) {
+    }
+    return bin->slabs == 0;
+}
+
+/* By who searches mail. */
+COLD static bool empty_bins(struct ashlar_cache *cache)
+{
+    struct ashlar_heap *heap = cache->heap;
+    bool emptied = true;
+    for (uint32_t i = 0; i < 2u * heap->max_cpus; i++) {
+        emptied &= empty_bin(cache, &heap->owners[i]);
+    }
+    return emptied;
+}
+
+COLD static void release_structure(struct ashlar_cache *cache)
+{
+    struct ashlar_heap *heap = cache->heap;
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    if (cache->next != NULL) {
+        cache->next->previous = cache->previous;
+    }
+    if (cache->previous != NULL) {
+        cache->previous->next = cache->next;
+    } else {
+        heap->caches = cache->next;
+    }
+    heap->cache_count--;
     cache->run->clean = 0;
     store_relaxed(&cache->run->state, RUN_MOVING);
     ashlar_heap_run_file_locked(heap, cache->run, RUN_EMPTY);
@@ -269,22 +291,15 @@ COLD static void release_cache(struct ashlar_cache *cache)
 
 COLD ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache)
 {
-    size_t live;
-    size_t pending;
-    if (!ashlar_may_change()) {
-        return ASHLAR_MAY_NOT_WAIT;
-    }
-    ashlar_heap_work(cache->heap);
-    ashlar_heap_wait_for_owners(cache->heap);
-    count_objects(cache, &live, &pending);
-    ASHLAR_CHECK(live == 0, "heap: cache %s destroyed with %zu live objects of %u bytes; called from %p", cache->name,
-                 live, cache->object_bytes, ASHLAR_CALLER());
-    if (pending != 0) {
-        return ASHLAR_MAY_NOT_WAIT;
-    }
-    ashlar_heap_wait_for_owners(cache->heap);
     struct ashlar_heap *heap = cache->heap;
-    release_cache(cache);
+    if (!ashlar_may_change() || !ashlar_token_get(&heap->searching)) {
+        return ASHLAR_MAY_NOT_WAIT;
+    }
+    bool emptied = empty_bins(cache);
+    ashlar_token_give(&heap->searching);
+    ASHLAR_CHECK(emptied, "heap: cache %s destroyed with %zu live objects of %u bytes; called from %p", cache->name,
+                 count_live(cache), cache->object_bytes, ASHLAR_CALLER());
+    release_structure(cache);
     ashlar_heap_settle(heap);
     return ASHLAR_OK;
 }

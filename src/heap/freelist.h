@@ -19,7 +19,7 @@ static inline void *pop_free(struct run *slab)
     if (__builtin_expect(granule >= slab->granules, 0)) {
         return NULL;
     }
-    uint32_t *bits = &slab->bits[granule / 32u];
+    uint32_t *bits = &slab->bits[granule / 32u].allocated;
     uint32_t old = load_relaxed(bits);
     uint32_t bit = (uint32_t)1 << (granule % 32u);
     if (__builtin_expect((old & bit) != 0, 0)) {
@@ -34,15 +34,15 @@ static inline void *pop_free(struct run *slab)
 enum pushed { PUSH_REFUSED, PUSH_DONE, PUSH_EMPTIED };
 
 /* Refused: it is not allocated. */
-static inline enum pushed push_free(uint32_t *bits, struct run *slab, uintptr_t granule, uintptr_t object)
+static inline enum pushed push_free(struct granule_bits *bits, struct run *slab, uintptr_t granule, uintptr_t object)
 {
-    uint32_t old = load_relaxed(&bits[granule / 32u]);
+    uint32_t old = load_relaxed(&bits[granule / 32u].allocated);
     uint32_t bit = (uint32_t)1 << (granule % 32u);
     if (__builtin_expect((old & bit) == 0, 0)) {
         return PUSH_REFUSED;
     }
     uint32_t word = slab->word;
-    store_relaxed(&bits[granule / 32u], old & ~bit);
+    store_relaxed(&bits[granule / 32u].allocated, old & ~bit);
     *(uint16_t *)object = (uint16_t)word;
     uint32_t count = (word | 0xffffu) + 1u; /* one more free object, no offset; 0: with a carry */
     store_relaxed(&slab->word, count | (uint32_t)(object - slab->base));

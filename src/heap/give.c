@@ -5,9 +5,10 @@
  * the runs -> what the heap has too much of to the source, after unclaim
  *
  * A size is exact: objects move when their class changes, so that a sized free
- * can be checked. Only where memory was short (`borrows`), or in a range of up to
- * 64 KiB, may an object be of a class up to four times larger; from then on sized
- * frees accept that.
+ * can be checked. Only where memory was short, or in a range of up to 64 KiB, may
+ * an object be of a class up to four times larger, or larger than it has been made.
+ * It is marked as lent, and goes the slow way home, where the mark is taken off:
+ * so sized frees accept that of this object alone.
  *
  * Cost: O(1) but for giving back.
  */
@@ -32,32 +33,35 @@
 COLD static void give_object(struct ashlar_heap *heap, struct run *slab, uintptr_t object, const void *caller)
 {
     struct owner *owner = ashlar_heap_claim(heap);
-    if (owner == NULL || owner->index != slab->owner) {
+    bool given = false;
+    if (owner != NULL && owner->index == slab->owner) {
+        ashlar_heap_drain(heap, owner);
+        given = is_allocated(heap, object) && !is_pending(heap, object); /* else it was in the mailbox */
+        if (given) {
+            ashlar_heap_give_claimed(heap, owner, slab, object);
+        }
+        ashlar_heap_unclaim(owner);
+    } else {
         if (owner != NULL) {
             ashlar_heap_unclaim(owner);
         }
-        ashlar_heap_push(&heap->owners[slab->owner].mailbox, object);
-        return;
+        given = ashlar_heap_push(heap, &heap->owners[slab->owner].mailbox, object);
     }
-    ashlar_heap_drain(heap, owner);
-    if (is_allocated(heap, object)) {
-        ashlar_heap_give_claimed(heap, owner, slab, object);
-        ashlar_heap_unclaim(owner);
-        return;
+    if (!given) {
+        ashlar_heap_bad_pointer(heap, (void *)object, "free", caller);
     }
-    ashlar_heap_unclaim(owner); /* it was in the mailbox */
-    ashlar_heap_bad_pointer(heap, (void *)object, "free", caller);
 }
 
 COLD static void give_block(struct ashlar_heap *heap, uintptr_t object, const void *caller)
 {
+    bool given;
     if (ashlar_heap_is_nmi()) {
-        ashlar_heap_push(&heap->deferred, object);
-        return;
+        given = ashlar_heap_push(heap, &heap->deferred, object);
+    } else {
+        uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+        given = ashlar_heap_block_free_locked(heap, object);
+        ashlar_lock_give(&heap->lock, interrupts);
     }
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    bool given = ashlar_heap_block_free_locked(heap, object);
-    ashlar_lock_give(&heap->lock, interrupts);
     if (!given) {
         ashlar_heap_bad_pointer(heap, (void *)object, "free", caller);
     }
@@ -91,11 +95,11 @@ void ashlar_heap_free(struct ashlar_heap *heap, void *object)
 }
 
 /* Can an object of this run have been asked for with so many bytes, at some alignment? */
-COLD static bool size_suits(const struct ashlar_heap *heap, const struct run *run, size_t bytes)
+COLD static bool size_suits(const struct ashlar_heap *heap, const struct run *run, uintptr_t object, size_t bytes)
 {
     size_t have = ashlar_heap_object_bytes(heap, run);
     bytes = bytes != 0 ? bytes : 1u;
-    if (bytes > have || load_relaxed(&heap->borrows) != 0 || run->cache != NULL) {
+    if (bytes > have || run->cache != NULL || (have > GRANULE_BYTES && is_lent(heap, object))) {
         return bytes <= have;
     }
     if (!is_slab(run)) {
@@ -116,7 +120,7 @@ COLD void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t 
         return;
     }
     const struct run *run = ashlar_heap_find_live(heap, object, "sized free", caller);
-    ASHLAR_CHECK(size_suits(heap, run, bytes),
+    ASHLAR_CHECK(size_suits(heap, run, (uintptr_t)object, bytes),
                  "heap: sized free of %p with %zu bytes: the object has %zu; called from %p", object, bytes,
                  ashlar_heap_object_bytes(heap, run), caller);
     ashlar_heap_give(heap, object, caller);

@@ -41,7 +41,7 @@ COLD static size_t bits_set(const struct ashlar_heap *heap, uint32_t unit, uint3
     size_t count = 0;
     uint32_t words = 1u << (heap->unit_granule_shift - 5u);
     for (size_t i = (size_t)unit * words; i < (size_t)(unit + units) * words; i++) {
-        count += word_popcount(heap->bits[i]);
+        count += word_popcount(heap->bits[i].allocated);
     }
     return count;
 }
@@ -114,7 +114,7 @@ COLD static const char *audit_one_run(struct ashlar_heap *heap, const struct run
     case RUN_LARGE:
         tally->large++;
         tally->large_units += run->units;
-        REQUIRE(bits_set(heap, run->first, run->units) == 1 && (*run->bits & 1u) != 0,
+        REQUIRE(bits_set(heap, run->first, run->units) == 1 && (run->bits->allocated & 1u) != 0,
                 "a large block's bits are wrong");
         return NULL;
     case RUN_FULL:

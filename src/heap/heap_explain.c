@@ -22,13 +22,11 @@ COLD static bool is_in_object(const struct ashlar_heap_place *place)
 COLD static void explain_liveness(const struct ashlar_heap *heap, struct ashlar_heap_place *place)
 {
     uintptr_t granule = (place->base - heap->base) >> GRANULE_SHIFT;
-    uintptr_t mark;
-    uint32_t bits;
+    struct granule_bits bits;
     if (is_in_object(place) && ashlar_heap_peek(heap, &heap->bits[granule / 32u], &bits, sizeof bits) &&
-        (bits >> granule % 32u & 1u) != 0) {
+        (bits.allocated >> granule % 32u & 1u) != 0) {
         place->live = 1;
-        place->pending = ashlar_heap_peek(heap, &object_words(place->base)[1], &mark, sizeof mark) &&
-                         mark == pending_mark(place->base);
+        place->pending = (bits.marked >> granule % 32u & 1u) != 0;
     }
 }
 
@@ -183,7 +181,7 @@ COLD struct run *ashlar_heap_find_live(struct ashlar_heap *heap, const void *obj
     uintptr_t address = (uintptr_t)object;
     struct run *run = ashlar_heap_find(heap, address);
     bool may_be = (is_slab(run) || run->state == RUN_LARGE) && address % GRANULE_BYTES == 0;
-    if (!may_be || !is_allocated(heap, address) || is_marked_pending(address)) {
+    if (!may_be || !is_allocated(heap, address) || is_pending(heap, address)) {
         ashlar_heap_bad_pointer(heap, object, verb, caller);
     }
     return run;

@@ -73,6 +73,8 @@ COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_he
     heap->grow_align_bytes = growth_align_of(options);
     heap->keep_units = units_or(options != NULL ? options->keep_bytes : 0, KEEP_BYTES_USUAL, unit_shift);
     heap->keep_units = heap->keep_units > heap->grow_units ? heap->keep_units : heap->grow_units;
+    heap->kick = options != NULL ? options->kick : NULL;
+    heap->kick_context = options != NULL ? options->kick_context : NULL;
     heap->runs_begun = 1u; /* number 0 is nobody's */
     heap->runs_backed = 1u;
     ashlar_lock_init(&heap->lock, ASHLAR_RANK_HEAP, "heap");
@@ -114,7 +116,7 @@ COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const s
     size_t map_pages = pages_for(source->pages * sizeof(uint32_t));
     uint32_t descriptors = most_descriptors(source->pages);
     size_t slab_pages = pages_for(descriptors * sizeof(struct run));
-    size_t bit_pages = pages_for(source->pages * (ASHLAR_PAGE_BYTES / GRANULE_BYTES / 8u));
+    size_t bit_pages = pages_for(source->pages * (ASHLAR_PAGE_BYTES / GRANULE_BYTES / 4u));
     size_t metadata = map_pages + slab_pages + bit_pages;
     struct ashlar_heap *heap = lay_owners(storage, options, ASHLAR_PAGE_SHIFT);
     heap->source = *source;
@@ -122,7 +124,7 @@ COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const s
     heap->range_bytes = source->pages * ASHLAR_PAGE_BYTES;
     heap->map = (uint32_t *)source->base;
     heap->runs = (char *)source->base + map_pages * ASHLAR_PAGE_BYTES;
-    heap->bits = (uint32_t *)(void *)(heap->runs + slab_pages * ASHLAR_PAGE_BYTES);
+    heap->bits = (struct granule_bits *)(void *)(heap->runs + slab_pages * ASHLAR_PAGE_BYTES);
     heap->payload_page = (uint32_t)metadata;
     heap->base = source->base + metadata * ASHLAR_PAGE_BYTES;
     heap->total = (uint32_t)(source->pages - metadata);
@@ -149,7 +151,7 @@ COLD static uint32_t plain_descriptors(uint32_t units)
 /* Bytes of map, descriptors and bits. */
 COLD static size_t plain_metadata_bytes(uint32_t units, uint32_t unit_shift)
 {
-    size_t bits = (size_t)units << (unit_shift - GRANULE_SHIFT - 3u);
+    size_t bits = (size_t)units << (unit_shift - GRANULE_SHIFT - 2u);
     return (size_t)units * sizeof(uint32_t) + GRANULE_BYTES + plain_descriptors(units) * sizeof(struct run) + bits;
 }
 
@@ -180,7 +182,7 @@ COLD static void lay_plain_range(struct ashlar_heap *heap, uintptr_t begin, uint
     heap->runs = (char *)round_up(begin + units * sizeof(uint32_t), GRANULE_BYTES);
     heap->runs_most = plain_descriptors(units);
     heap->runs_backed = heap->runs_most;
-    heap->bits = (uint32_t *)(void *)(heap->runs + heap->runs_most * sizeof(struct run));
+    heap->bits = (struct granule_bits *)(void *)(heap->runs + heap->runs_most * sizeof(struct run));
     heap->base = round_up(begin + metadata, (uintptr_t)1 << heap->unit_shift);
     heap->total = units;
     heap->limit = units;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "heap/blocks.h"
 #include "heap/inject.h"
+#include "heap/others.h"
 #include "heap/owner.h"
 #include "heap/relaxed.h"
 #include "heap/room.h"
@@ -19,6 +20,7 @@
 COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
     unsigned turns = 0;
+    uint32_t next_cpu = 0;
     if (bytes > heap->range_bytes || align_bytes > heap->range_bytes || align_bytes > UINT32_MAX / 2u) {
         return NULL;
     }
@@ -29,7 +31,8 @@ COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, 
             return NULL;
         }
         run = ashlar_heap_run_take(heap, &heap->empty, units, (uint32_t)align_bytes);
-    } while (run == NULL && ashlar_heap_make_room(heap, bytes, units, (uint32_t)align_bytes, flags, &turns));
+    } while (run == NULL && (ashlar_heap_make_room(heap, bytes, units, (uint32_t)align_bytes, flags, &turns) ||
+                             ashlar_heap_ask_next(heap, flags, &next_cpu)));
     return run;
 }
 
@@ -63,9 +66,7 @@ COLD bool ashlar_heap_resize_large(struct ashlar_heap *heap, struct run *run, ui
     if (ashlar_heap_is_nmi()) {
         return false;
     }
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    bool done = ashlar_heap_block_resize_locked(heap, run, units);
-    ashlar_lock_give(&heap->lock, interrupts);
+    bool done = ashlar_heap_block_resize(heap, run, units);
     if (done) {
         ashlar_heap_settle(heap);
     }

@@ -17,9 +17,9 @@
 COLD static uintptr_t next_allocated(const struct ashlar_heap *heap, uintptr_t granule, uintptr_t end)
 {
     while (granule < end) {
-        uint32_t word = 0;
-        (void)ashlar_heap_peek(heap, &heap->bits[granule / 32u], &word, sizeof word);
-        word >>= granule % 32u;
+        struct granule_bits bits = {0, 0};
+        (void)ashlar_heap_peek(heap, &heap->bits[granule / 32u], &bits, sizeof bits);
+        uint32_t word = bits.allocated >> granule % 32u;
         if (word != 0) {
             granule += u32_ctz(word);
             return granule < end ? granule : end;

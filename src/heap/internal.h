@@ -2,7 +2,7 @@
 /* internal.h - the structures behind ashlar/heap.h.
  *
  * Letters: I: written at init only. L: under the heap's lock. T: by the holder of the growth token. O: by the owner
- * alone, while it is claimed; others may peek. A: atomic.
+ * alone, while it is claimed; others may peek. A: atomic. R: by the one reader of a mailbox.
  */
 #ifndef ASHLAR_HEAP_INTERNAL_H
 #define ASHLAR_HEAP_INTERNAL_H
@@ -36,10 +36,17 @@ enum run_state {
     RUN_KEPT    /* the same, and the one that this bin may keep when it is empty */
 };
 
+/* Of 32 granules. A mark on an object's first one says that it is on its way home, on its second one that it was lent
+ * for less than its class. So what an object holds says nothing about it. */
+struct granule_bits {
+    uint32_t allocated; /* O: objects that begin there and live; of large blocks: L */
+    uint32_t marked;    /* A */
+};
+
 struct run {
     struct owner *fast;         /* A: whose frees may take the fast path; NULL: nobody's */
     uintptr_t base;             /* address of the first object */
-    uint32_t *bits;             /* allocated bits of the first 32 granules */
+    struct granule_bits *bits;  /* of the first 32 granules */
     struct ashlar_cache *cache; /* NULL: of a size class */
     uint32_t word;              /* O: low half: offset of the first free object, or LIST_END;
                                  * high half: free objects - capacity, so that a carry out of it says "all free"; or FULL_WORD */
@@ -55,8 +62,9 @@ struct run {
     uint16_t stride;
     uint16_t capacity;
     uint16_t owner; /* number */
-    uint8_t class;
-    uint8_t state; /* A: enum run_state */
+    unsigned class : 7;
+    unsigned lends : 1; /* some object may be marked as lent: no fast frees, so that the mark goes with the object */
+    uint8_t state;      /* A: enum run_state */
 };
 
 /* Slabs of one kind with free objects. */
@@ -69,12 +77,21 @@ struct bin {
 #define OWNER_BUSY 1u
 #define OWNER_ATTENTION 2u /* part of a drained mailbox is left: nothing goes the fast way */
 
+/* In a mailbox, beside the first object's address. */
+#define MAIL_READ 1u /* somebody reads it, and has what the letter R protects */
+#define MAIL_MORE 2u /* there is more in leftover or passed */
+#define MAIL_BITS 3u
+
 /* Lines that its CPU alone writes to, and one that all do. */
 struct owner {
     uint32_t state OWN_LINES; /* A: written on its CPU only */
     uint32_t index;           /* I */
-    uintptr_t leftover;       /* O: what the last drain did not get to */
+    uintptr_t leftover;       /* R: what was taken out, and not looked at */
+    uintptr_t passed;         /* R: what a search has looked at */
+    uintptr_t passed_last;    /* R: the end of that chain */
     uintptr_t kept_units;     /* A: of all slabs in RUN_KEPT */
+    uint32_t kept_slabs;      /* L: the first such slab of a cache */
+    uint32_t asked;           /* A: another CPU waits for what this one has; of the first owner of a CPU */
     uintptr_t shrunk;         /* O: the last shrink that this CPU took part in */
     uintptr_t claims;         /* O: off the fast paths: audits look whether there were any */
     struct bin bin[CLASS_COUNT];
@@ -90,7 +107,7 @@ struct ashlar_heap {
     /* What the fast paths read. */
     uintptr_t base;              /* I: address of unit 0 */
     uintptr_t granules;          /* A: limit: units below it have their map backed */
-    uint32_t *bits;              /* I */
+    struct granule_bits *bits;   /* I */
     uint32_t *map;               /* I: descriptor of each unit, as offset from runs */
     char *runs;                  /* I: descriptors; the first is nobody's */
     struct owner *owners;        /* I: of CPUs, then of their interrupts */
@@ -131,12 +148,16 @@ struct ashlar_heap {
     size_t grows, shrinks;                                                /* L */
     size_t failures, borrows;                                             /* A */
     size_t fail_in;                                                       /* A */
-    uintptr_t deferred;             /* A: large blocks freed where no lock may be taken */
-    uintptr_t shrink_count;         /* A: calls of shrink: each CPU takes part when it works */
-    size_t shrink_units;            /* A: what the last one left */
-    uint32_t starved;               /* A: an interrupt went without: work grows */
-    struct ashlar_token reclaiming; /* of the thread that asks reclaimers */
-    struct ashlar_cache *caches;    /* L */
+    uintptr_t deferred;                       /* A: large blocks freed where no lock may be taken */
+    uintptr_t shrink_count;                   /* A: calls of shrink: each CPU takes part when it works */
+    size_t shrink_units;                      /* A: what the last one left */
+    uint32_t starved;                         /* A: an interrupt went without: work grows */
+    struct ashlar_token reclaiming;           /* of the thread that asks reclaimers */
+    struct ashlar_token searching;            /* of who looks through others' mail: passed is his */
+    int (*kick)(void *context, unsigned cpu); /* I: NULL: none */
+    void *kick_context;                       /* I */
+    uintptr_t source_caller;                  /* A: frame of whoever is inside of the source; 0: nobody */
+    struct ashlar_cache *caches;              /* L */
     uint32_t reclaimer_count;
     struct {
         ashlar_heap_reclaimer call;
@@ -147,13 +168,20 @@ struct ashlar_heap {
 struct ashlar_cache {
     struct ashlar_heap *heap;
     struct ashlar_cache *next; /* L */
+    struct ashlar_cache *previous;
     const char *name;
     struct run *run; /* that this structure lies in */
     uint32_t object_bytes;
     uint16_t stride;
     uint16_t align;
     uint32_t flags;
-    struct bin bin[]; /* one an owner */
+    struct bin bin[]; /* one an owner; then a struct kept_link for each */
+};
+
+/* From a slab of a cache that an owner keeps to the next one that it keeps. */
+struct kept_link {
+    uint32_t next; /* L: descriptors by offset, 0: none */
+    uint32_t previous;
 };
 
 #endif

@@ -87,3 +87,10 @@ int ashlar_work(void)
 {
     return bound_heap != &unbound_heap ? ashlar_heap_work(bound_heap) : 0;
 }
+
+COLD void ashlar_kmalloc_answer(void)
+{
+    if (bound_heap != &unbound_heap) {
+        ashlar_heap_answer(bound_heap);
+    }
+}

@@ -23,7 +23,7 @@ COLD static bool move_memory(struct ashlar_heap *heap, const struct run *from, c
         return false;
     }
     if (commit_units(heap, to->first + from->units, more)) {
-        if (move_units(heap, to->first, from->first, from->units)) {
+        if (ashlar_heap_move_units(heap, to->first, from->first, from->units)) {
             return true;
         }
         decommit_units(heap, to->first + from->units, more);
@@ -35,14 +35,14 @@ COLD static bool move_memory(struct ashlar_heap *heap, const struct run *from, c
 /* to is the block now; from's memory is gone. */
 COLD static void exchange_blocks(struct ashlar_heap *heap, struct run *from, struct run *to)
 {
+    ashlar_heap_block_lay(heap, to);
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
     heap->backed_units += to->units - from->units;
     heap->grows++;
-    ashlar_heap_block_lay(heap, to);
     ashlar_heap_block_open_locked(heap, to);
-    ashlar_heap_map_run(heap, from, 0);
     ashlar_heap_block_close_locked(heap, from);
     ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_heap_map_run(heap, from, 0);
     ashlar_heap_unback_zones(heap, ashlar_heap_zones_of(heap, from));
     ashlar_heap_run_file(heap, from, RUN_BARE);
 }

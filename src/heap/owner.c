@@ -10,6 +10,8 @@
  * work on the same lists. Owners of a CPU that is offline are claimed by another
  * one, with an atomic.
  *
+ * One at a time reads an owner's mailbox, and lets go of a cache's slabs that the
+ * owner keeps: the owner itself, or a CPU that looks for something (mailbox.c).
  * While part of a drained mailbox is left, unclaim leaves the owner's attention
  * bit set: nothing goes the fast way then.
  */
@@ -67,10 +69,10 @@ struct owner *ashlar_heap_claim(struct ashlar_heap *heap)
     return NULL;
 }
 
-COLD struct owner *ashlar_heap_claim_second(struct ashlar_heap *heap)
+COLD struct owner *ashlar_heap_claim_nth(struct ashlar_heap *heap, unsigned nth)
 {
     unsigned cpu = ashlar_port_pin();
-    struct owner *owner = &heap->owners[cpu + heap->max_cpus];
+    struct owner *owner = &heap->owners[cpu + nth * heap->max_cpus];
     if (!try_busy(owner)) {
         require_no_thread(owner);
         ashlar_port_unpin();
@@ -89,15 +91,35 @@ COLD void ashlar_heap_claim_absent(struct owner *owner)
 
 void ashlar_heap_unclaim(struct owner *owner)
 {
-    __atomic_store_n(&owner->state, owner->leftover != 0 ? OWNER_ATTENTION : 0u, __ATOMIC_RELEASE);
+    __atomic_store_n(&owner->state, (load_relaxed(&owner->mailbox) & MAIL_MORE) != 0 ? OWNER_ATTENTION : 0u,
+                     __ATOMIC_RELEASE);
     ashlar_port_unpin();
 }
 
-COLD void ashlar_heap_wait_for_owners(const struct ashlar_heap *heap)
+/* --- who reads its mail -------------------------------------------------- */
+
+COLD bool ashlar_heap_start_reading(struct owner *owner)
 {
-    for (uint32_t i = 0; i < 2u * heap->max_cpus; i++) {
-        while ((__atomic_load_n(&heap->owners[i].state, __ATOMIC_ACQUIRE) & OWNER_BUSY) != 0) {
-            ashlar_port_relax();
+    for (;;) {
+        uintptr_t mail = atomic_load(&owner->mailbox);
+        if ((mail & MAIL_READ) != 0) {
+            return false;
+        }
+        bool more = (mail & MAIL_MORE) != 0;
+        if (atomic_cas(&owner->mailbox, mail, more ? mail | MAIL_READ : MAIL_READ)) {
+            if (!more) {
+                owner->leftover = mail;
+            }
+            return true;
         }
     }
+}
+
+COLD void ashlar_heap_stop_reading(struct owner *owner)
+{
+    uintptr_t more = (owner->leftover | owner->passed) != 0 ? MAIL_MORE : 0;
+    uintptr_t mail;
+    do {
+        mail = atomic_load(&owner->mailbox);
+    } while (!atomic_cas(&owner->mailbox, mail, (mail & ~(uintptr_t)MAIL_BITS) | more));
 }

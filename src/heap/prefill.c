@@ -36,7 +36,7 @@ struct prefill {
 
 COLD static struct owner *claim_one(struct ashlar_heap *heap, unsigned which)
 {
-    return which == 0 ? ashlar_heap_claim(heap) : ashlar_heap_claim_second(heap);
+    return which == 0 ? ashlar_heap_claim(heap) : ashlar_heap_claim_nth(heap, 1);
 }
 
 COLD static size_t free_in_bin(const struct ashlar_heap *heap, const struct bin *bin)

@@ -13,8 +13,9 @@
 #include "heap/heap_large.h"
 #include "heap/move.h"
 #include "heap/owner.h"
-#include "heap/relaxed.h"
+#include "heap/run.h"
 #include "heap/size.h"
+#include "heap/slab.h"
 #include <stdbool.h>
 
 COLD size_t ashlar_heap_usable(struct ashlar_heap *heap, const void *object, const void *caller)
@@ -32,15 +33,18 @@ COLD size_t ashlar_heap_usable_size(struct ashlar_heap *heap, const void *object
 }
 
 /* True if the object has become `bytes` large where it is, or was already. */
-COLD static bool resize_in_place(struct ashlar_heap *heap, struct run *run, size_t bytes)
+COLD static bool resize_in_place(struct ashlar_heap *heap, struct run *run, uintptr_t object, size_t bytes)
 {
     size_t rounded = ashlar_heap_size_roundup(heap, bytes);
-    if (rounded == ashlar_heap_object_bytes(heap, run)) {
-        return true;
+    bool done = rounded == ashlar_heap_object_bytes(heap, run);
+    if (!done && bytes > SMALL_MOST_BYTES && rounded != 0 && rounded <= heap->range_bytes && run->state == RUN_LARGE &&
+        (run->base & (natural_align((uint32_t)rounded) - 1u)) == 0) {
+        done = ashlar_heap_resize_large(heap, run, (uint32_t)(rounded >> heap->unit_shift));
     }
-    return bytes > SMALL_MOST_BYTES && rounded != 0 && rounded <= heap->range_bytes && run->state == RUN_LARGE &&
-           (run->base & (natural_align((uint32_t)rounded) - 1u)) == 0 &&
-           ashlar_heap_resize_large(heap, run, (uint32_t)(rounded >> heap->unit_shift));
+    if (done && rounded > GRANULE_BYTES && is_lent(heap, object)) {
+        set_mark(heap, object + GRANULE_BYTES, false);
+    }
+    return done;
 }
 
 COLD static void *move_object(struct ashlar_heap *heap, void *object, size_t have, size_t bytes, unsigned flags)
@@ -54,7 +58,7 @@ COLD static void *move_object(struct ashlar_heap *heap, void *object, size_t hav
     if (bytes > have) {
         return NULL;
     }
-    count_up(&heap->borrows); /* it stays larger than its size says */
+    ashlar_heap_lend(heap, ashlar_heap_find(heap, (uintptr_t)object), (uintptr_t)object);
     return object;
 }
 
@@ -80,7 +84,7 @@ COLD void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t byt
                  run->cache->name, caller);
     size_t have = ashlar_heap_object_bytes(heap, run);
     void *moved = object;
-    if (!resize_in_place(heap, run, bytes)) {
+    if (!resize_in_place(heap, run, (uintptr_t)object, bytes)) {
         moved = (flags & ASHLAR_HEAP_NO_GROW) == 0 ? move_large_block(heap, run, have, bytes) : NULL;
         moved = moved != NULL ? moved : move_object(heap, object, have, bytes, flags);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* room.c - what is done when there is no memory: growth, then what this CPU keeps, then reclaimers.
+/* room.c - what is done when there is no memory: this CPU's mail, growth, what this CPU keeps, reclaimers.
  *
  * Nobody is claimed here, and nothing held: growth waits, and reclaimers use the
  * heap. Kept slabs are asked once for each allocation; reclaimers again as long as
@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/token.h"
+#include "base/wait.h"
 #include "heap/grow.h"
 #include "heap/mailbox.h"
 #include "heap/owner.h"
@@ -38,20 +39,35 @@ COLD static bool ask_reclaimers(struct ashlar_heap *heap, size_t bytes)
     return freed;
 }
 
-/* NULL: it is busy. */
-COLD static void release_of(struct ashlar_heap *heap, struct owner *owner)
+COLD void ashlar_heap_release_own(struct ashlar_heap *heap)
 {
-    if (owner != NULL) {
-        ashlar_heap_drain(heap, owner);
-        ashlar_heap_release_kept(heap, owner);
-        ashlar_heap_unclaim(owner);
+    for (unsigned nth = 0; nth < 2u; nth++) {
+        struct owner *owner = ashlar_heap_claim_nth(heap, nth);
+        if (owner != NULL) {
+            ashlar_heap_release_kept(heap, owner, SIZE_MAX);
+            ashlar_heap_unclaim(owner);
+        }
     }
 }
 
-COLD void ashlar_heap_release_own(struct ashlar_heap *heap)
+/* A share of what others sent to this CPU and its interrupts. True: something came home, or will have. */
+COLD static bool drain_own(struct ashlar_heap *heap)
 {
-    release_of(heap, ashlar_heap_claim(heap));
-    release_of(heap, ashlar_heap_claim_second(heap));
+    bool drained = false;
+    bool mail = false;
+    for (unsigned nth = 0; nth < 2u; nth++) {
+        struct owner *owner = ashlar_heap_claim_nth(heap, nth);
+        if (owner != NULL) {
+            drained |= ashlar_heap_drain(heap, owner);
+            mail |= ashlar_heap_has_mail(owner);
+            ashlar_heap_unclaim(owner);
+        }
+    }
+    if (mail && !drained && ashlar_may_wait()) {
+        ashlar_port_relax(); /* somebody looks through it */
+        return true;
+    }
+    return drained;
 }
 
 COLD void ashlar_heap_tell_refused(struct ashlar_heap *heap)
@@ -64,16 +80,20 @@ COLD void ashlar_heap_tell_refused(struct ashlar_heap *heap)
 COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes,
                                 unsigned flags, unsigned *turns)
 {
-    bool may_grow = ashlar_heap_may_grow(heap, flags);
-    if (may_grow && ashlar_heap_grow(heap, units, align_bytes)) {
+    if (ashlar_heap_is_nmi()) {
+        return false;
+    }
+    if (drain_own(heap) || (ashlar_heap_may_grow(heap, flags) && ashlar_heap_grow(heap, units, align_bytes))) {
         return true;
     }
-    if (*turns == TURNS_MOST || ashlar_heap_is_nmi()) {
+    if (*turns == TURNS_MOST) {
         return false;
     }
     size_t before = load_relaxed(&heap->empty_units);
     ashlar_heap_release_own(heap);
-    ashlar_heap_drain_deferred(heap);
+    while (load_relaxed(&heap->deferred) != 0) {
+        ashlar_heap_drain_deferred(heap);
+    }
     bool reclaimed = ashlar_port_context() == ASHLAR_CONTEXT_THREAD && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
                      ask_reclaimers(heap, bytes);
     *turns = reclaimed ? *turns + 1u : TURNS_MOST;

@@ -3,6 +3,7 @@
 #ifndef ASHLAR_HEAP_RUN_H
 #define ASHLAR_HEAP_RUN_H
 
+#include "base/atomic.h"
 #include "heap/internal.h"
 #include "heap/relaxed.h"
 #include <stdbool.h>
@@ -39,8 +40,8 @@ static inline size_t run_bytes(const struct ashlar_heap *heap, const struct run 
     return (size_t)run->units << heap->unit_shift;
 }
 
-/* Allocated bits of its first 32 granules. */
-static inline uint32_t *run_bits(const struct ashlar_heap *heap, const struct run *run)
+/* Bits of its first 32 granules. */
+static inline struct granule_bits *run_bits(const struct ashlar_heap *heap, const struct run *run)
 {
     return &heap->bits[((uintptr_t)run->first << heap->unit_granule_shift) / 32u];
 }
@@ -61,29 +62,52 @@ static inline uint32_t free_in_slab(const struct run *slab)
     return state == RUN_FULL ? 0 : ((word >> 16) + slab->capacity) & 0xffffu;
 }
 
-/* --- objects: an allocated bit; on its way home, a second word by which a second free is found --- */
+/* --- objects: an allocated bit, and marks --- */
 
 /* Does a live object begin there? An address within the limit. */
 static inline bool is_allocated(const struct ashlar_heap *heap, uintptr_t address)
 {
     uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
-    return (load_relaxed(&heap->bits[granule / 32u]) >> (granule % 32u)) & 1u;
+    return (load_relaxed(&heap->bits[granule / 32u].allocated) >> (granule % 32u)) & 1u;
 }
 
-/* The first is the link of the list that it is in. */
-static inline uintptr_t *object_words(uintptr_t object)
+static inline bool is_marked(const struct ashlar_heap *heap, uintptr_t address)
 {
-    return (uintptr_t *)object;
+    uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
+    return (load_relaxed(&heap->bits[granule / 32u].marked) >> (granule % 32u)) & 1u;
 }
 
-static inline uintptr_t pending_mark(uintptr_t object)
+/* Any CPU may, at any time: so by locked instructions. False: it was so before. */
+static inline bool set_mark(struct ashlar_heap *heap, uintptr_t address, bool mark)
 {
-    return ~object * 0x9e3779b1u;
+    uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
+    uint32_t bit = (uint32_t)1 << (granule % 32u);
+    uint32_t *word = &heap->bits[granule / 32u].marked;
+    uint32_t old = mark ? atomic_fetch_or_u32(word, bit) : atomic_fetch_and_u32(word, ~bit);
+    return ((old & bit) != 0) != mark;
 }
 
-static inline bool is_marked_pending(uintptr_t object)
+/* The next object on the same way home. Its word is mixed with where it lies, so that hardly anything that is written
+ * over it reads as a link, or as the end. */
+static inline uintptr_t next_on_way(uintptr_t object)
 {
-    return load_relaxed(&object_words(object)[1]) == pending_mark(object);
+    return load_relaxed((const uintptr_t *)object) ^ (~object * 0x9e3779b1u);
+}
+
+static inline void set_next_on_way(uintptr_t object, uintptr_t next)
+{
+    store_relaxed((uintptr_t *)object, next ^ (~object * 0x9e3779b1u));
+}
+
+static inline bool is_pending(const struct ashlar_heap *heap, uintptr_t object)
+{
+    return is_marked(heap, object);
+}
+
+/* Only objects of two granules or more are lent. */
+static inline bool is_lent(const struct ashlar_heap *heap, uintptr_t object)
+{
+    return is_marked(heap, object + GRANULE_BYTES);
 }
 
 #endif

@@ -40,11 +40,11 @@ COLD static struct run *take_excess(struct ashlar_heap *heap, size_t keep_units)
             run = units < run->units ? ashlar_heap_run_split_locked(heap, run, units) : NULL;
             ashlar_heap_run_file_locked(heap, kept, RUN_EMPTY);
         }
-        if (run != NULL) {
-            ashlar_heap_map_run(heap, run, 0);
-        }
     }
     ashlar_lock_give(&heap->lock, interrupts);
+    if (run != NULL) {
+        ashlar_heap_map_run(heap, run, 0); /* a long one takes its time: not under the lock */
+    }
     return run;
 }
 

@@ -61,16 +61,11 @@ static void list_slab(struct ashlar_heap *heap, struct owner *owner, struct bin 
         bin->current = slab;
     }
     store_relaxed(&slab->state, RUN_LISTED);
-    bool checked = slab->cache != NULL && (slab->cache->flags & ASHLAR_CACHE_CANARY) != 0;
+    bool checked = slab->lends || (slab->cache != NULL && (slab->cache->flags & ASHLAR_CACHE_CANARY) != 0);
     store_relaxed(&slab->fast, checked ? NULL : owner);
 }
 
-COLD void ashlar_heap_keep_fewer(struct owner *owner, const struct run *slab)
-{
-    atomic_fetch_add(&owner->kept_units, 0u - (uintptr_t)slab->units);
-}
-
-static void unlist_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
+static void unlist_slab(struct ashlar_heap *heap, struct bin *bin, struct run *slab)
 {
     if (bin->current == slab) {
         bin->current = next_in_bin(heap, slab);
@@ -82,18 +77,84 @@ static void unlist_slab(struct ashlar_heap *heap, struct owner *owner, struct bi
     } else if (bin->current != &ashlar_heap_nobody) {
         bin->current->previous = slab->previous;
     }
-    if (slab->state == RUN_KEPT) {
-        bin->kept = 0;
-        ashlar_heap_keep_fewer(owner, slab);
-    }
 }
 
 /* A full one stays on the fast path: its next free object says "all free", as if it were the last. */
-static void set_slab_aside(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
+static void set_slab_aside(struct ashlar_heap *heap, struct bin *bin, struct run *slab)
 {
-    unlist_slab(heap, owner, bin, slab);
+    unlist_slab(heap, bin, slab);
     store_relaxed(&slab->state, RUN_FULL);
     store_relaxed(&slab->word, FULL_WORD);
+}
+
+/* --- slabs that are kept: those of caches in a chain, so that nobody looks at all caches for them --- */
+
+COLD static struct kept_link *kept_link_of(const struct ashlar_heap *heap, const struct run *slab)
+{
+    struct kept_link *links = (struct kept_link *)(void *)&slab->cache->bin[2u * heap->max_cpus];
+    return &links[slab->owner];
+}
+
+COLD static void chain_kept_locked(struct ashlar_heap *heap, struct owner *owner, struct run *slab)
+{
+    struct kept_link *link = kept_link_of(heap, slab);
+    link->next = owner->kept_slabs;
+    link->previous = 0;
+    if (link->next != 0) {
+        kept_link_of(heap, run_at(heap, link->next))->previous = run_offset(heap, slab);
+    }
+    owner->kept_slabs = run_offset(heap, slab);
+}
+
+COLD static void unchain_kept_locked(struct ashlar_heap *heap, struct owner *owner, const struct run *slab)
+{
+    const struct kept_link *link = kept_link_of(heap, slab);
+    if (link->next != 0) {
+        kept_link_of(heap, run_at(heap, link->next))->previous = link->previous;
+    }
+    if (link->previous != 0) {
+        kept_link_of(heap, run_at(heap, link->previous))->next = link->next;
+    } else {
+        owner->kept_slabs = link->next;
+    }
+}
+
+COLD static void keep_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
+{
+    bin->kept = run_offset(heap, slab);
+    atomic_fetch_add(&owner->kept_units, slab->units);
+    store_relaxed(&slab->state, RUN_KEPT);
+    if (slab->cache != NULL) {
+        uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+        chain_kept_locked(heap, owner, slab);
+        ashlar_lock_give(&heap->lock, interrupts);
+    }
+}
+
+COLD static void unkeep_slab_locked(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
+{
+    bin->kept = 0;
+    atomic_fetch_add(&owner->kept_units, 0u - (uintptr_t)slab->units);
+    store_relaxed(&slab->state, RUN_LISTED);
+    if (slab->cache != NULL) {
+        unchain_kept_locked(heap, owner, slab);
+    }
+}
+
+/* False: in an NMI. */
+COLD static bool unkeep_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
+{
+    if (slab->cache == NULL) {
+        unkeep_slab_locked(heap, owner, bin, slab); /* nobody else looks at it */
+        return true;
+    }
+    if (ashlar_heap_is_nmi()) {
+        return false;
+    }
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    unkeep_slab_locked(heap, owner, bin, slab);
+    ashlar_lock_give(&heap->lock, interrupts);
+    return true;
 }
 
 /* The first object of a full slab came back. Where the bin's first slab has none, this one takes its place: the next
@@ -101,8 +162,9 @@ static void set_slab_aside(struct ashlar_heap *heap, struct owner *owner, struct
 static void list_again(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
 {
     struct run *first = bin->current;
-    if (first->word == ((0u - first->capacity) << 16 | LIST_END) && first != &ashlar_heap_nobody) {
-        set_slab_aside(heap, owner, bin, first);
+    if (first->word == ((0u - first->capacity) << 16 | LIST_END) && first != &ashlar_heap_nobody &&
+        (first->state != RUN_KEPT || unkeep_slab(heap, owner, bin, first))) {
+        set_slab_aside(heap, bin, first);
     }
     store_relaxed(&slab->word, (slab->word & 0xffffu) | (uint32_t)(1u - slab->capacity) << 16);
     list_slab(heap, owner, bin, slab);
@@ -153,8 +215,10 @@ void *ashlar_heap_refill(struct ashlar_heap *heap, struct owner *owner, struct b
         }
         if (count != 0) {
             link_fresh(slab);
+        } else if (slab->state != RUN_KEPT || unkeep_slab(heap, owner, bin, slab)) {
+            set_slab_aside(heap, bin, slab);
         } else {
-            set_slab_aside(heap, owner, bin, slab);
+            return NULL;
         }
     }
 }
@@ -195,7 +259,8 @@ COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct 
     slab->stride = (uint16_t)want->stride;
     slab->capacity = (uint16_t)capacity;
     slab->owner = (uint16_t)owner->index;
-    slab->class = (uint8_t)want->class;
+    slab->class = want->class & 0x7fu;
+    slab->lends = 0;
     store_relaxed(&slab->word, LIST_END); /* all are free */
     ashlar_heap_map_run(heap, slab, run_offset(heap, slab));
 }
@@ -250,6 +315,13 @@ COLD void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct run *
     ashlar_heap_run_file_locked(heap, slab, RUN_EMPTY);
 }
 
+COLD static void release_slab_locked(struct ashlar_heap *heap, struct bin *bin, struct run *slab)
+{
+    unlist_slab(heap, bin, slab);
+    bin->slabs--;
+    ashlar_heap_slab_release_locked(heap, slab);
+}
+
 __attribute__((noinline)) bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner, struct run *slab)
 {
     struct bin *bin = bin_for(owner, slab->cache, slab->class);
@@ -259,49 +331,97 @@ __attribute__((noinline)) bool ashlar_heap_emptied(struct ashlar_heap *heap, str
             return false;
         }
     }
-    if (bin->kept == 0 && load_relaxed(&owner->kept_units) + slab->units <= heap->keep_units / 4u) {
-        bin->kept = run_offset(heap, slab);
-        atomic_fetch_add(&owner->kept_units, slab->units);
-        store_relaxed(&slab->state, RUN_KEPT);
+    if (bin->kept == 0 && load_relaxed(&owner->kept_units) + slab->units <= heap->keep_units / 4u &&
+        (slab->cache == NULL || !ashlar_heap_is_nmi())) {
+        keep_slab(heap, owner, bin, slab);
         return false;
     }
     if (ashlar_heap_is_nmi()) {
         return false;
     }
-    unlist_slab(heap, owner, bin, slab);
-    bin->slabs--;
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    ashlar_heap_slab_release_locked(heap, slab);
+    release_slab_locked(heap, bin, slab);
     ashlar_lock_give(&heap->lock, interrupts);
     return true;
 }
 
+/* Fast frees would leave the mark to whoever has the object next. One may be under way, if another CPU's object is lent. */
+COLD void ashlar_heap_lend(struct ashlar_heap *heap, struct run *run, uintptr_t object)
+{
+    count_up(&heap->borrows);
+    if (is_slab(run)) {
+        run->lends = 1;
+        store_relaxed(&run->fast, NULL);
+    }
+    set_mark(heap, object + GRANULE_BYTES, true);
+}
+
+/* A bit first, so that of two frees one finds it gone; then the marks, while the slab is there. */
 COLD void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct run *slab, uintptr_t object)
 {
     uintptr_t granule = (object - heap->base) >> GRANULE_SHIFT;
-    if (push_free(heap->bits, slab, granule, object) == PUSH_EMPTIED && slab->state != RUN_KEPT) {
+    enum pushed pushed = push_free(heap->bits, slab, granule, object);
+    if (is_pending(heap, object)) {
+        set_mark(heap, object, false);
+    }
+    if (slab->lends) {
+        set_mark(heap, object + GRANULE_BYTES, false);
+        if (pushed == PUSH_EMPTIED && (slab->state != RUN_FULL || slab->capacity == 1u)) {
+            slab->lends = 0;
+            store_relaxed(&slab->fast, owner);
+        }
+    }
+    if (pushed == PUSH_EMPTIED && slab->state != RUN_KEPT) {
         ashlar_heap_emptied(heap, owner, slab);
     }
 }
 
-COLD static void release_kept_locked(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
+COLD static void release_kept_locked(struct ashlar_heap *heap, struct owner *owner, struct run *slab)
 {
-    struct run *slab = run_at(heap, bin->kept);
-    if (bin->kept != 0 && free_in_slab(slab) == slab->capacity) {
-        unlist_slab(heap, owner, bin, slab);
-        bin->slabs--;
-        ashlar_heap_slab_release_locked(heap, slab);
+    struct bin *bin = bin_for(owner, slab->cache, slab->class);
+    unkeep_slab_locked(heap, owner, bin, slab);
+    if (free_in_slab(slab) == slab->capacity) {
+        release_slab_locked(heap, bin, slab);
     }
 }
 
-COLD void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner)
+COLD static bool release_kept_slab(struct ashlar_heap *heap, struct owner *owner, const uint32_t *kept)
 {
     uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
-        release_kept_locked(heap, owner, &owner->bin[class]);
-    }
-    for (struct ashlar_cache *cache = heap->caches; cache != NULL; cache = cache->next) {
-        release_kept_locked(heap, owner, &cache->bin[owner->index]);
+    bool is_there = *kept != 0;
+    if (is_there) {
+        release_kept_locked(heap, owner, run_at(heap, *kept));
     }
     ashlar_lock_give(&heap->lock, interrupts);
+    return is_there;
+}
+
+COLD void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner, size_t most)
+{
+    for (uint32_t class = 0; class < CLASS_COUNT && most != 0; class ++) {
+        if (owner->bin[class].kept != 0) {
+            most -= release_kept_slab(heap, owner, &owner->bin[class].kept);
+        }
+    }
+    if (ashlar_heap_start_reading(owner)) {
+        while (most != 0 && release_kept_slab(heap, owner, &owner->kept_slabs)) {
+            most--;
+        }
+        ashlar_heap_stop_reading(owner);
+    }
+}
+
+COLD bool ashlar_heap_release_first(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
+{
+    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    struct run *slab = bin->current;
+    bool released = slab != &ashlar_heap_nobody && free_in_slab(slab) == slab->capacity;
+    if (released && slab->state == RUN_KEPT) {
+        unkeep_slab_locked(heap, owner, bin, slab);
+    }
+    if (released) {
+        release_slab_locked(heap, bin, slab);
+    }
+    ashlar_lock_give(&heap->lock, interrupts);
+    return released;
 }

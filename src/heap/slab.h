@@ -25,14 +25,18 @@ uint32_t ashlar_heap_slab_capacity(const struct ashlar_heap *heap, const struct 
 void ashlar_heap_open_slab(struct ashlar_heap *heap, struct owner *owner, struct run *slab, const struct want *want);
 /* object is live, in a slab of this owner. */
 void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct run *slab, uintptr_t object);
-/* The last live object of a listed slab came back. True: a run went back, settle afterwards. */
-bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner, struct run *slab);
-/* Empty slabs that the owner keeps go to the runs. */
-void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner);
-/* One of its slabs is no longer kept. */
-void ashlar_heap_keep_fewer(struct owner *owner, const struct run *slab);
-/* A slab that is in no list. */
+/* A live object of two granules or more serves for less than its size, until it is freed or made as large. */
+void ashlar_heap_lend(struct ashlar_heap *heap, struct run *run, uintptr_t object);
+/* A slab that is in no list goes to the runs. */
 void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct run *slab);
+/* The last live object of a listed slab came back, or the first of a full one. True: a run went back, settle afterwards. */
+bool ashlar_heap_emptied(struct ashlar_heap *heap, struct owner *owner, struct run *slab);
+/* Of the slabs that the owner, which is claimed, keeps: those that are empty go to the runs; the others are kept no
+ * longer. At most so many; those of caches only while nobody else reads the owner's mail. */
+void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner, size_t most);
+/* The bin's first slab goes to the runs, if it is empty. False: it is not, or there is none. Nobody uses the cache any
+ * more; the caller reads the owner's mail. */
+bool ashlar_heap_release_first(struct ashlar_heap *heap, struct owner *owner, struct bin *bin);
 
 static inline struct bin *bin_for(struct owner *owner, struct ashlar_cache *cache, uint32_t class)
 {

@@ -6,6 +6,7 @@
 #include "heap/internal.h"
 #include <stdbool.h>
 
+/* Fatal where the source itself asks. */
 bool ashlar_heap_may_grow(const struct ashlar_heap *heap, unsigned flags);
 
 /* The growth token, with what there is now noted as a peak. */
@@ -21,6 +22,8 @@ void ashlar_heap_decommit_metadata(struct ashlar_heap *heap, const void *area, s
 /* By pages of the source; heap->refused tells whether frames were what it lacked. */
 bool ashlar_heap_commit(struct ashlar_heap *heap, size_t page, size_t pages);
 
+void ashlar_heap_decommit(struct ashlar_heap *heap, size_t page, size_t pages);
+
 /* Units. Inline, since the call would be longer. */
 static inline bool commit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
 {
@@ -29,14 +32,10 @@ static inline bool commit_units(struct ashlar_heap *heap, uint32_t first, uint32
 
 static inline void decommit_units(struct ashlar_heap *heap, uint32_t first, uint32_t units)
 {
-    heap->source.decommit(heap->source.context, (size_t)heap->payload_page + first, units);
+    ashlar_heap_decommit(heap, (size_t)heap->payload_page + first, units);
 }
 
 /* False: the source cannot; nothing was changed. */
-static inline bool move_units(struct ashlar_heap *heap, uint32_t to, uint32_t from, uint32_t units)
-{
-    return heap->source.move(heap->source.context, (size_t)heap->payload_page + to, (size_t)heap->payload_page + from,
-                             units) != 0;
-}
+bool ashlar_heap_move_units(struct ashlar_heap *heap, uint32_t to, uint32_t from, uint32_t units);
 
 #endif

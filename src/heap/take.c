@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
 /* take.c - the calls that take objects of any size, and their slow path.
  *
- * pop -> drain, other slabs, a slab from empty runs -> grow -> kept slabs and
- * reclaimers -> an object of a larger class -> NULL
+ * pop -> drain, other slabs, a slab from empty runs -> all of the mail -> grow ->
+ * kept slabs and reclaimers -> an object of a larger class -> one out of others'
+ * mail -> what others give when asked -> NULL
  *
  * An owner is claimed only while nothing can be waited for: growth comes after
  * unclaim, and whoever grew looks again, perhaps on another CPU.
@@ -20,6 +21,7 @@
 #include "heap/heap_large.h"
 #include "heap/inject.h"
 #include "heap/mailbox.h"
+#include "heap/others.h"
 #include "heap/owner.h"
 #include "heap/relaxed.h"
 #include "heap/room.h"
@@ -47,7 +49,7 @@ COLD static void *borrow_claimed(struct ashlar_heap *heap, struct owner *owner, 
         }
     }
     if (object != NULL) {
-        count_up(&heap->borrows);
+        ashlar_heap_lend(heap, ashlar_heap_find(heap, (uintptr_t)object), (uintptr_t)object);
     }
     return object;
 }
@@ -77,16 +79,16 @@ COLD static void *take_once(struct ashlar_heap *heap, const struct want *want)
     return object;
 }
 
-/* Memory is short: from a slab that this CPU has of a larger class. */
-COLD static void *borrow_larger(struct ashlar_heap *heap, const struct want *want)
+/* Memory is short: from a slab that this CPU has of a larger class, or on its way to another CPU. */
+COLD static void *take_elsewhere(struct ashlar_heap *heap, const struct want *want)
 {
     void *object = NULL;
-    struct owner *owner = ashlar_heap_claim(heap);
+    struct owner *owner = want->cache == NULL ? ashlar_heap_claim(heap) : NULL;
     if (owner != NULL) {
         object = borrow_claimed(heap, owner, want, want->stride * BORROW_TIMES);
         ashlar_heap_unclaim(owner);
     }
-    return object;
+    return object != NULL ? object : ashlar_heap_take_mail(heap, want);
 }
 
 COLD static void count_failure(struct ashlar_heap *heap)
@@ -101,6 +103,7 @@ COLD static void count_failure(struct ashlar_heap *heap)
 COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t bytes, unsigned flags)
 {
     unsigned turns = 0;
+    uint32_t next_cpu = 0;
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     if (cache == NULL && bytes > SMALL_MOST_BYTES) {
         return ashlar_heap_take_large(heap, bytes, GRANULE_BYTES, flags);
@@ -112,11 +115,11 @@ COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *
     }
     void *object;
     do {
-        object = take_once(heap, &want);
-    } while (object == NULL && ashlar_heap_make_room(heap, bytes, units, want.align, flags, &turns));
-    if (object == NULL && cache == NULL) {
-        object = borrow_larger(heap, &want);
-    }
+        do {
+            object = take_once(heap, &want);
+        } while (object == NULL && ashlar_heap_make_room(heap, bytes, units, want.align, flags, &turns));
+        object = object != NULL ? object : take_elsewhere(heap, &want);
+    } while (object == NULL && ashlar_heap_ask_next(heap, flags, &next_cpu));
     if (object != NULL) {
         ashlar_heap_drain_second(heap);
     } else {

@@ -83,7 +83,7 @@ COLD void ashlar_heap_drain_cpu(struct ashlar_heap *heap, unsigned cpu)
         while (ashlar_heap_has_mail(owner)) {
             ashlar_heap_drain(heap, owner);
         }
-        ashlar_heap_release_kept(heap, owner);
+        ashlar_heap_release_kept(heap, owner, SIZE_MAX);
         ashlar_heap_unclaim(owner);
     }
     ashlar_heap_drain_deferred(heap);

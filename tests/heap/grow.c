@@ -44,7 +44,7 @@ static void test_metadata(void)
     void *object = ashlar_heap_alloc(heap, 10, 0);
     size_t first = stats_of(heap).metadata_bytes;
     is_u(take_objects(heap, blocks, COUNT, 65536), COUNT, "4 MiB more");
-    is_u(heap->bit_pages, 9, "a page of bits for each 512 KiB");
+    is_u(heap->bit_pages, 17, "a page of bits for each 256 KiB");
     give_objects(heap, blocks, COUNT);
     (void)ashlar_heap_shrink(heap, 0);
     is_u(heap->bit_pages, 1, "bits of what is bare go back");
@@ -88,7 +88,7 @@ static void test_out_of_addresses(void)
     begin(200, ASHLAR_HEAP_SOURCE_ZEROED);
     unsigned count = take_objects(heap, blocks, COUNT, 65536);
     ok(count >= 11 && count < 13, "a range of 800 KiB holds 11 blocks of 64 KiB or more (%u)", count);
-    ok(ashlar_heap_alloc(heap, 60000, 0) == NULL, "then it is full");
+    ok(ashlar_heap_alloc(heap, 65536, 0) == NULL, "then it is full");
     is_u(stats_of(heap).failures, 2, "which is counted");
     void *small = ashlar_heap_alloc(heap, 100, 0);
     ok(small != NULL, "what is left serves small objects, page by page");

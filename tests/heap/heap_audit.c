@@ -73,8 +73,8 @@ static void test_slabs(void)
     DAMAGE(slab->word, slab->word + 0x10000u, "a slab's count is not that of its bits");
     DAMAGE(slab->word, slab->word & 0xffff0000u, "a live object is in a free list");
     DAMAGE(slab->word, (slab->word & 0xffff0000u) | 8u, "a free list leaves its slab");
-    DAMAGE(slab->bits[0], slab->bits[0] | 2u, "an allocated bit is set inside of an object");
-    DAMAGE(slab->bits[0], slab->bits[0] & ~1u, "a slab's count is not that of its bits");
+    DAMAGE(slab->bits[0].allocated, slab->bits[0].allocated | 2u, "an allocated bit is set inside of an object");
+    DAMAGE(slab->bits[0].allocated, slab->bits[0].allocated & ~1u, "a slab's count is not that of its bits");
     DAMAGE(slab->state, RUN_FULL, "a slab with free objects is in no list");
     DAMAGE(slab->state, RUN_MOVING, ashlar_heap_audit_busy);
     DAMAGE(full_slab->state, RUN_NONE, "a run is in no state");
@@ -92,11 +92,11 @@ static void test_runs(void)
     DAMAGE(heap->map[bare->first + 1], 64, "a bare unit names a run");
     DAMAGE(bare->units, bare->units + 1, "a run passes the limit");
     DAMAGE(empty->state, RUN_BARE, "neighbours were not merged");
-    DAMAGE(*block->bits, 0, "a large block's bits are wrong");
-    DAMAGE(*block->bits, 3, "a large block's bits are wrong");
-    uint32_t *bits = &heap->bits[empty->first * 8u];
+    DAMAGE(block->bits->allocated, 0, "a large block's bits are wrong");
+    DAMAGE(block->bits->allocated, 3, "a large block's bits are wrong");
+    uint32_t *bits = &heap->bits[empty->first * 8u].allocated;
     DAMAGE(*bits, 4, "an allocated bit is set in an empty run");
-    bits = &heap->bits[cache->run->first * 8u];
+    bits = &heap->bits[cache->run->first * 8u].allocated;
     DAMAGE(*bits, 4, "an allocated bit is set in bookkeeping");
     DAMAGE(heap->empty.mask[0], heap->empty.mask[0] ^ 2u, "a bin's mask bit is wrong");
     DAMAGE(bare->previous, 64, "a bin of runs is not linked");

@@ -23,7 +23,7 @@ static void test_second_owner(void)
     ok(place_of(heap, mine).pending, "what is the thread's goes to the mailbox");
     heap->owners[CPUS].state |= OWNER_BUSY;
     size_t failures = stats_of(heap).failures;
-    ok(ashlar_heap_alloc(heap, 64, 0) == NULL, "both are busy: nothing");
+    ok(ashlar_heap_alloc(heap, 80, 0) == NULL, "both are busy: nothing");
     is_u(stats_of(heap).failures, failures + 1, "which is counted");
     ok(sim_pins() == 0, "and no pin stays");
     heap->owners[CPUS].state = 0;
