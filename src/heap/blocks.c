@@ -36,7 +36,9 @@ COLD void ashlar_heap_block_open_locked(struct ashlar_heap *heap, struct run *ru
 COLD void ashlar_heap_block_close_locked(struct ashlar_heap *heap, struct run *run)
 {
     store_relaxed(&run->bits->allocated, 0);
-    atomic_store_u32(&run->bits->marked, 0);
+    if (load_relaxed(&run->bits->marked) != 0) {
+        atomic_exchange_u32(&run->bits->marked, 0);
+    }
     heap->large_units -= run->units;
     heap->large_count--;
     store_relaxed(&run->state, RUN_MOVING);

@@ -115,6 +115,53 @@ static void test_sized_frees(void)
     end("sound after sized frees");
 }
 
+/* Where memory is short, an object of a larger class serves: it alone may be freed with a size that is not its own. */
+static char *lent;
+static char *again;
+static void *exact;
+static void *larger;
+static void *many[3000];
+static unsigned filled;
+
+static void test_lent(void)
+{
+    begin();
+    test.limit = 40;
+    exact = take_one(heap, 100);
+    larger = take_one(heap, 304);
+    filled = take_objects(heap, many, 3000, 4096);
+    size_t borrows = stats_of(heap).borrows;
+    lent = ashlar_heap_alloc(heap, 240, 0);
+    ok(lent != NULL && stats_of(heap).borrows == borrows + 1u && place_of(heap, lent).bytes == 304, "a loan");
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, exact, 64)), "the object has 112",
+         "[fault 142] others are as strict as before");
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, larger, 240)), "the object has 304", "[fault 142] in the same slab, too");
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, lent, 305)), "the object has 304", "[fault 142] it has no more");
+    ashlar_heap_free_sized(heap, lent, 240);
+    again = ashlar_heap_alloc(heap, 304, 0);
+    ok(again == lent, "the same object for its whole size");
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, again, 240)), "the object has 304", "[fault 142] a loan ends when it is freed");
+    ashlar_heap_free(heap, again);
+    lent = ashlar_heap_alloc(heap, 240, 0);
+    sim_set_cpu(1);
+    ashlar_heap_free(heap, lent);
+    sim_set_cpu(0);
+    again = ashlar_heap_alloc(heap, 304, 0);
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, again, 240)), "the object has 304", "[fault 142] by another CPU, too");
+    ashlar_heap_free(heap, again);
+    lent = ashlar_heap_alloc(heap, 240, 0);
+    ok(ashlar_heap_realloc(heap, lent, 300, 0) == lent, "or when it is made as large as it is");
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, lent, 240)), "the object has 304", "[fault 142] then it is strict");
+    ashlar_heap_fail_nth(heap, 1);
+    ok(ashlar_heap_realloc(heap, larger, 240, 0) == larger, "what cannot be made smaller stays");
+    ashlar_heap_fail_nth(heap, 0);
+    ashlar_heap_free_sized(heap, larger, 240);
+    ashlar_heap_free(heap, lent);
+    give_objects(heap, many, filled);
+    ashlar_heap_free(heap, exact);
+    end("sound after loans");
+}
+
 int main(void)
 {
     test_double_free();
@@ -122,5 +169,6 @@ int main(void)
     test_bad_pointers();
     test_large_frees();
     test_sized_frees();
+    test_lent();
     return done_testing();
 }

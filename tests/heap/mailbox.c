@@ -90,6 +90,32 @@ static void test_mail_of_second(void)
     end("sound after mail of the second owner");
 }
 
+/* Whatever stands in a live object, also what the heap itself writes into one that is on its way: it is live. */
+static void test_contents(void)
+{
+    begin();
+    uintptr_t *object = (void *)take_one(heap, 64);
+    uintptr_t *other = (void *)take_one(heap, 64);
+    uintptr_t *large = (void *)take_one(heap, 50000);
+    for (unsigned i = 0; i < 8; i++) {
+        other[i] = ~(uintptr_t)other * 0x9e3779b1u;
+        object[i] = i % 2u != 0 ? ~(uintptr_t)object * 0x9e3779b1u : (uintptr_t)other;
+        large[i] = ~(uintptr_t)large * 0x9e3779b1u;
+    }
+    ok(!place_of(heap, object).pending && !place_of(heap, large).pending, "[fault 138] neither is on its way");
+    is_u(ashlar_heap_usable_size(heap, object), 64, "[fault 138] its size can be asked for");
+    object = ashlar_heap_realloc(heap, object, 100, 0);
+    ok(object != NULL && object[0] == (uintptr_t)other, "[fault 138] it can be made larger");
+    ashlar_heap_free_sized(heap, object, 100);
+    ashlar_heap_free_sized(heap, large, 50000);
+    sim_set_cpu(1);
+    ashlar_heap_free(heap, other);
+    ok(place_of(heap, other).pending, "[fault 138] and freed by another CPU");
+    memset(other + 1, 0, 56);
+    like(SIM_FATAL(ashlar_heap_free(heap, other)), "double free", "[fault 138] once, whatever is written to it then");
+    end("sound after contents");
+}
+
 static void test_write_after_remote_free(int byte)
 {
     begin();
@@ -110,6 +136,7 @@ int main(void)
     test_mail_first();
     test_broken_mail();
     test_mail_of_second();
+    test_contents();
     test_write_after_remote_free(0x55);
     test_write_after_remote_free(0);
     test_write_after_remote_free(0xff);
