@@ -14,7 +14,15 @@
  * Context: any, unless a function says otherwise. Only a thread (the context
  * hook says exactly ASHLAR_CONTEXT_THREAD) grows the heap, gives pages back or
  * waits; others get what is there, or NULL. In an NMI nothing takes a lock.
- * Locks: one spin lock, for runs of pages, never held across the source.
+ * Locks: one spin lock, for runs of pages, never held across the source, and
+ * with interrupts off for a bounded number of steps.
+ *
+ * Who would get NULL takes home all that was sent to his CPU first, and then an
+ * object of his size or cache that is on its way to another CPU. What else other
+ * CPUs have - objects of other sizes on their way, free objects in slabs, slabs
+ * that they keep empty - is reached by a kick alone (options), with NO_GROW or
+ * outside of threads not at all. An interrupt may also be told NULL while somebody
+ * else looks through the mail that has what it wants: it does not wait for him.
  *
  * Fatal, with address, object and caller: freeing what is not a live object's
  * first byte, in whatever way it is not.
@@ -35,7 +43,8 @@ struct ashlar_cache; /* objects of one size, with a name */
 #define ASHLAR_HEAP_SOURCE_ZEROED 1u
 
 /* An address range [base, base + pages * 4096) that is the heap's alone, reserved, with nothing behind it. Pages are
- * numbered from base. The functions are called in thread context, with no lock and no owner held, one at a time. */
+ * numbered from base. The functions are called in thread context, with no lock and no owner held, one at a time. They may
+ * not allocate from the heap that they serve: fatal, where it has to ask its source again. */
 struct ashlar_heap_source {
     uintptr_t base; /* a multiple of 4096 */
     size_t pages;
@@ -93,8 +102,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_heap_init_range_with(void *memory, size_t b
 #define ASHLAR_HEAP_ZERO 1u    /* every usable byte reads as zero */
 #define ASHLAR_HEAP_NO_GROW 2u /* only what is there already, whatever the context */
 
-/* NULL: nothing there, and no growth possible or allowed; bytes over PTRDIFF_MAX. O(1) up to 32 KiB without growth;
- * above, plus the block's pages. */
+/* NULL: nothing there, and no growth possible or allowed; bytes over PTRDIFF_MAX. O(1) up to 32 KiB, plus the block's pages
+ * above, as long as there is memory; where it is short, plus the mail that has to be gone through. */
 ASHLAR_MUST_USE void *ashlar_heap_alloc(struct ashlar_heap *heap, size_t bytes, unsigned flags);
 /* count * bytes, zeroed. NULL also where that overflows. */
 ASHLAR_MUST_USE void *ashlar_heap_calloc(struct ashlar_heap *heap, size_t count, size_t bytes, unsigned flags);
@@ -108,7 +117,8 @@ ASHLAR_MUST_USE void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t
 ASHLAR_MUST_USE void *ashlar_heap_realloc(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags);
 /* NULL is ignored. Never fails, never allocates. An object of a cache may be freed so, too. */
 void ashlar_heap_free(struct ashlar_heap *heap, void *object);
-/* bytes is what was asked for when it was allocated (or last reallocated); fatal if it cannot have been. */
+/* bytes is what was asked for when it was allocated (or last reallocated); fatal if it cannot have been. An object of a larger
+ * class that served as there was no other (borrows) may be freed with any size up to its own. */
 void ashlar_heap_free_sized(struct ashlar_heap *heap, void *object, size_t bytes);
 /* Bytes that may be used: at least what was asked for. NULL: 0. */
 size_t ashlar_heap_usable_size(struct ashlar_heap *heap, const void *object);
@@ -156,9 +166,9 @@ ASHLAR_MUST_USE ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, 
  * 0 or over 32 KiB, an alignment that is no power of two or over 4096, unknown flags. */
 ASHLAR_MUST_USE ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *name, size_t object_bytes,
                                                   size_t align_bytes, unsigned flags, struct ashlar_cache **cache);
-/* Fatal, with their number, if objects are live. ASHLAR_MAY_NOT_WAIT: objects that were freed on a CPU other than
- * theirs are still on the way: nothing was changed; try again once ashlar_heap_work has run there. Nobody else may be
- * using the cache. Thread context. */
+/* Fatal, with their number, if objects are live; the cache may be empty slabs poorer then. Objects that were freed on a CPU
+ * other than theirs are freed. Nobody else may be using the cache, and every free of its objects has returned.
+ * O(slabs of the cache + objects on their way to anywhere). ASHLAR_MAY_NOT_WAIT outside of threads. */
 ASHLAR_MUST_USE ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache);
 
 ASHLAR_MUST_USE void *ashlar_cache_alloc(struct ashlar_cache *cache, unsigned flags);

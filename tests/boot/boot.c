@@ -2,6 +2,8 @@
 /* boot.c - ashlar_boot_up on a simulated machine, in every format: sizes, what is kept out of the pool, what is refused. */
 #include "boot/world.h"
 
+#include "heap/internal.h"
+
 #include <ashlar/kmalloc.h>
 
 static void check_heap(void)
@@ -135,6 +137,7 @@ static void check_parts(void)
                 ashlar_space_query(NULL, at, &m) != ASHLAR_OK || m.frame - booted.carve_first >= booted.carve_frames;
         }
     }
+    ok(booted.heap->kick == boot.heap_kick, "%s: the heap kicks as boot was told", world.name);
     ok(booted.parts == 5 && wrong == 0, "%s: the parts are mapped, out of the carve, and apart", world.name);
     ok(booted.heap_first >= world.layout.arena_first &&
            booted.heap_first + booted.heap_pages <= world.layout.arena_first + world.layout.arena_pages,

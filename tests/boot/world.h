@@ -10,6 +10,14 @@
 static struct ashlar_boot boot;
 static struct ashlar_booted booted;
 
+static int heap_kick(void *context, unsigned cpu)
+{
+    (void)context;
+    uint32_t mask = (uint32_t)1 << cpu;
+    boot.kick(&mask, 1);
+    return 1;
+}
+
 /* The machine is on, and the usual is asked for. kernel_bytes: of kernel space, as its pointers reach it; 0: the usual. */
 static void prepare_space(const struct world_format *format, uint64_t ram_bytes, uint64_t kernel_bytes)
 {
@@ -31,6 +39,7 @@ static void prepare_space(const struct world_format *format, uint64_t ram_bytes,
     boot.stack_address = world.image_address + STACK_OFFSET_PAGES * 4096u;
     boot.stack_bytes = STACK_FRAMES * 4096u;
     boot.kick = world_kick;
+    boot.heap_kick = heap_kick;
 }
 
 /* On 64-bit all of the upper half is kernel space. */

@@ -8,7 +8,7 @@
 #include <ashlar/heap.h>
 
 #define OBJECTS 40u
-#define ROUNDS 3000u
+#define ROUNDS 300u
 
 static struct ashlar_heap *heap;
 static struct test_source test;

@@ -135,12 +135,14 @@ static void test_lent(void)
     ok(lent != NULL && stats_of(heap).borrows == borrows + 1u && place_of(heap, lent).bytes == 304, "a loan");
     like(SIM_FATAL(ashlar_heap_free_sized(heap, exact, 64)), "the object has 112",
          "[fault 142] others are as strict as before");
-    like(SIM_FATAL(ashlar_heap_free_sized(heap, larger, 240)), "the object has 304", "[fault 142] in the same slab, too");
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, larger, 240)), "the object has 304",
+         "[fault 142] in the same slab, too");
     like(SIM_FATAL(ashlar_heap_free_sized(heap, lent, 305)), "the object has 304", "[fault 142] it has no more");
     ashlar_heap_free_sized(heap, lent, 240);
     again = ashlar_heap_alloc(heap, 304, 0);
     ok(again == lent, "the same object for its whole size");
-    like(SIM_FATAL(ashlar_heap_free_sized(heap, again, 240)), "the object has 304", "[fault 142] a loan ends when it is freed");
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, again, 240)), "the object has 304",
+         "[fault 142] a loan ends when it is freed");
     ashlar_heap_free(heap, again);
     lent = ashlar_heap_alloc(heap, 240, 0);
     sim_set_cpu(1);

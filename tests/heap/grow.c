@@ -85,9 +85,9 @@ static void test_metadata_in_steps(void)
 static void test_out_of_addresses(void)
 {
     void *blocks[COUNT] = {NULL};
-    begin(200, ASHLAR_HEAP_SOURCE_ZEROED);
+    begin(205, ASHLAR_HEAP_SOURCE_ZEROED);
     unsigned count = take_objects(heap, blocks, COUNT, 65536);
-    ok(count >= 11 && count < 13, "a range of 800 KiB holds 11 blocks of 64 KiB or more (%u)", count);
+    ok(count >= 11 && count < 13, "a range of 820 KiB holds 11 blocks of 64 KiB or more (%u)", count);
     ok(ashlar_heap_alloc(heap, 65536, 0) == NULL, "then it is full");
     is_u(stats_of(heap).failures, 2, "which is counted");
     void *small = ashlar_heap_alloc(heap, 100, 0);

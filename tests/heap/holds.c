@@ -30,7 +30,8 @@ static void on_step(int signal_number)
 
 #ifdef __x86_64__
 #define STEP(change)                                                                                                   \
-    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\t" change "\n\tpopfq\n\tlea 128(%%rsp), %%rsp" ::: "memory", "cc")
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\t" change "\n\tpopfq\n\tlea 128(%%rsp), %%rsp" ::             \
+                         : "memory", "cc")
 #define STEP_ON() STEP("orl $0x100, (%%rsp)")
 #define STEP_OFF() STEP("andl $~0x100, (%%rsp)")
 #else
@@ -46,7 +47,7 @@ static void on_step(int signal_number)
         statement;                                                                                                     \
         STEP_OFF();                                                                                                    \
         is_stepping = false;                                                                                           \
-        ok(longest != 0 && longest <= MOST, "[fault 140] " what ": %lu instructions with interrupts off", longest);     \
+        ok(longest != 0 && longest <= MOST, "[fault 140] " what ": %lu instructions with interrupts off", longest);    \
     } while (0)
 
 /* The source is not what is measured. */

@@ -12,6 +12,7 @@ static void test_unbound(void)
 {
     static char global;
     kfree(NULL);
+    ashlar_kmalloc_answer();
     is_u(ashlar_work(), 0, "nothing to do before bind; kfree of NULL does nothing");
     like(SIM_FATAL((void)!kmalloc(10)), "heap: used before init", "[fault 88] kmalloc before bind");
     like(SIM_FATAL((void)!kmalloc(100000)), "heap: used before init", "[fault 88] a large one");
@@ -53,6 +54,14 @@ static void test_bound(void)
     object = kmalloc(0);
     void *other = kmalloc(0);
     ok(object != NULL && object != other, "[fault 70] kmalloc(0) is unique");
+    sim_set_cpu(1);
+    kfree(other);
+    sim_set_cpu(0);
+    heap->owners[0].asked = 1;
+    ashlar_kmalloc_answer();
+    ok(heap->owners[0].asked == 0 && !place_of(heap, other).live,
+       "a kick's handler takes in what another CPU waits for");
+    other = kmalloc(0);
     kfree(object);
     like(SIM_FATAL(kfree(object)), "not live (double free?)", "[fault 61] a double kfree");
     kfree(other);
@@ -61,7 +70,7 @@ static void test_bound(void)
 int main(void)
 {
     test_unbound();
-    heap = source_heap(&test, 1024, 1, 0, 0);
+    heap = source_heap(&test, 1024, 2, 0, 0);
     ashlar_kmalloc_bind(heap);
     like(SIM_FATAL(ashlar_kmalloc_bind(heap)), "bound a second time", "bind twice is fatal");
     test_bound();

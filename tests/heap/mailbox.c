@@ -54,7 +54,8 @@ static void test_broken_mail(void)
     take_objects(heap, objects, 2, 64);
     sim_set_cpu(1);
     ashlar_heap_free(heap, objects[0]);
-    set_next_on_way((uintptr_t)objects[0], (uintptr_t)objects[1]); /* a write after free turns the chain to a live object */
+    set_next_on_way((uintptr_t)objects[0],
+                    (uintptr_t)objects[1]); /* a write after free turns the chain to a live object */
     sim_set_cpu(0);
     like(SIM_FATAL((void)ashlar_heap_work(heap)), "on its way back to owner 0 is 0x",
          "[fault 74] a chain that leads to a live object");
@@ -126,7 +127,8 @@ static void test_write_after_remote_free(int byte)
     sim_set_cpu(0);
     const char *message = SIM_FATAL((void)ashlar_heap_work(heap));
     like(message, "write after free", "[fault 74] write to what is on its way back");
-    ok(ashlar_heap_audit(heap) == NULL && stats_of(heap).live_objects == 0, "it is back; what came behind it would be lost");
+    ok(ashlar_heap_audit(heap) == NULL && stats_of(heap).live_objects == 0,
+       "it is back; what came behind it would be lost");
     source_free(&test);
 }
 

@@ -20,10 +20,10 @@ static void *objects[OBJECTS_MOST];
 
 static struct {
     unsigned calls;
-    unsigned deaf;    /* so many kicks come to nothing */
+    unsigned deaf; /* so many kicks come to nothing */
     bool is_offline;
     bool is_wrong;
-    bool while_busy;  /* it finds the CPU in the middle of something, each second time */
+    bool while_busy; /* it finds the CPU in the middle of something, each second time */
 } kicked;
 
 static int kick(void *context, unsigned cpu)

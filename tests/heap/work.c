@@ -191,7 +191,8 @@ static void test_cache(void)
     }
     sim_set_cpu(0);
     ashlar_cache_free_bulk(cache, objects, OBJECTS);
-    is_u(ashlar_cache_destroy(cache), ASHLAR_OK, "[fault 104] a cache can be destroyed while objects are on their way to it");
+    is_u(ashlar_cache_destroy(cache), ASHLAR_OK,
+         "[fault 104] a cache can be destroyed while objects are on their way to it");
     ashlar_heap_drain_cpu(heap, GONE);
     shrink_to_nothing();
     is_all_given_back("all of it is back");
