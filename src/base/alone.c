@@ -62,10 +62,10 @@ static bool is_alone(void)
            (atomic_load_u32(&alone.others) == 0 || atomic_load_u32(&alone.inside) != 0);
 }
 
-/* A thread that may not wait for other CPUs: with interrupts off, or one that may not sleep. */
+/* A thread with interrupts off, whether it may sleep otherwise or not. */
 static bool is_thread_apart(void)
 {
-    return ashlar_context_kind() == ASHLAR_CONTEXT_THREAD && ashlar_port_context() != ASHLAR_CONTEXT_THREAD;
+    return (ashlar_port_context() & ~ASHLAR_CONTEXT_NO_SLEEP) == (ASHLAR_CONTEXT_THREAD | ASHLAR_CONTEXT_IRQS_OFF);
 }
 
 /* In debug builds, once: with a second CPU this will not do. */
