@@ -82,7 +82,8 @@ void ashlar_kva_give(ashlar_vpn first);
 ASHLAR_MUST_USE ashlar_status ashlar_kva_take_demand(size_t pages, unsigned flags, const char *name, ashlar_vpn *first);
 
 /* What was given back stays out of reach, frames and addresses with it, until one flush has served all of it: at
- * min(32 MiB, RAM / 64), or when something is short. Now: returns the pages that came free. Thread context. */
+ * min(32 MiB, RAM / 64), or when something is short. Now: returns the pages that came free; 0 also where
+ * another thread is at it and the caller may not wait. Thread context. */
 size_t ashlar_kva_purge(void);
 
 /* A kernel stack of so many pages with a guard page below; *top is the address

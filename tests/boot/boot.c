@@ -236,6 +236,12 @@ static void test_bad_maps(const struct world_format *format)
     fails_with(format, "boot: no room for the bookkeeping: ", "[fault 17] nowhere in one piece, with the size");
 }
 
+static void block_alone(const volatile uint32_t *word, uint32_t seen)
+{
+    (void)word;
+    (void)seen;
+}
+
 static void test_bad_options(const struct world_format *format)
 {
     prepare(format, 64u * MIB);
@@ -247,6 +253,9 @@ static void test_bad_options(const struct world_format *format)
     boot.kick = NULL;
     fails_with(format, "no kick", "two CPUs and no kick");
     boot.kick = world_kick;
+    boot.waiting.block = block_alone;
+    fails_with(format, "block without wake", "[fault 111] threads that block, and are never woken");
+    boot.waiting.block = NULL;
     boot.image_address += 4096u;
     fails_with(format, "image_address is ", "an image that is not on 4 MiB");
     boot.image_address -= 4096u;
