@@ -228,7 +228,7 @@ COLD static struct run *next_slab_of(const struct ashlar_cache *cache, uint32_t 
 }
 
 /* For the report. */
-COLD static size_t count_live(const struct ashlar_cache *cache)
+COLD static size_t live_objects_of(const struct ashlar_cache *cache)
 {
     const struct run *slab;
     uint32_t number = 0;
@@ -298,7 +298,7 @@ COLD ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache)
     bool emptied = empty_bins(cache);
     ashlar_token_give(&heap->searching);
     ASHLAR_CHECK(emptied, "heap: cache %s destroyed with %zu live objects of %u bytes; called from %p", cache->name,
-                 count_live(cache), cache->object_bytes, ASHLAR_CALLER());
+                 live_objects_of(cache), cache->object_bytes, ASHLAR_CALLER());
     release_structure(cache);
     ashlar_heap_settle(heap);
     return ASHLAR_OK;

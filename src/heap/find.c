@@ -35,3 +35,12 @@ COLD size_t ashlar_heap_object_bytes(const struct ashlar_heap *heap, const struc
     }
     return run_bytes(heap, run);
 }
+
+COLD bool ashlar_heap_set_mark(struct ashlar_heap *heap, uintptr_t address, bool mark)
+{
+    uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
+    uint32_t bit = (uint32_t)1 << (granule % 32u);
+    uint32_t *word = &heap->bits[granule / 32u].marked;
+    uint32_t old = mark ? atomic_fetch_or_u32(word, bit) : atomic_fetch_and_u32(word, ~bit);
+    return ((old & bit) != 0) != mark;
+}

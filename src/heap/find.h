@@ -13,4 +13,7 @@ struct run *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address);
 /* Also for objects of caches. */
 size_t ashlar_heap_object_bytes(const struct ashlar_heap *heap, const struct run *run);
 
+/* Any CPU may, at any time. False: it was so before. */
+bool ashlar_heap_set_mark(struct ashlar_heap *heap, uintptr_t address, bool mark);
+
 #endif

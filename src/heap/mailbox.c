@@ -38,11 +38,11 @@
 COLD bool ashlar_heap_push(struct ashlar_heap *heap, uintptr_t *mailbox, uintptr_t object)
 {
     uintptr_t mail;
-    if (!set_mark(heap, object, true)) {
+    if (!ashlar_heap_set_mark(heap, object, true)) {
         return false;
     }
     if (!is_allocated(heap, object)) {
-        set_mark(heap, object, false);
+        ashlar_heap_set_mark(heap, object, false);
         return false;
     }
     do {

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/token.h"
 #include "base/wait.h"
+#include "heap/find.h"
 #include "heap/mailbox.h"
 #include "heap/owner.h"
 #include "heap/run.h"
@@ -66,9 +67,9 @@ COLD static uintptr_t take_mail_of(struct ashlar_heap *heap, struct owner *owner
     while (found == 0 && ashlar_heap_search_step(heap, owner, want, &found)) {
         if (found != 0) {
             if (want->stride > GRANULE_BYTES) {
-                set_mark(heap, found + GRANULE_BYTES, false);
+                ashlar_heap_set_mark(heap, found + GRANULE_BYTES, false);
             }
-            set_mark(heap, found, false);
+            ashlar_heap_set_mark(heap, found, false);
             ashlar_heap_stop_reading(owner);
             ashlar_port_unpin();
         }
@@ -114,7 +115,7 @@ COLD static bool ask_once(struct ashlar_heap *heap, uint32_t cpu)
     return kicked;
 }
 
-COLD static bool ask_cpu(struct ashlar_heap *heap, uint32_t cpu)
+COLD static bool ask_until_answered(struct ashlar_heap *heap, uint32_t cpu)
 {
     const uint32_t *asked = &heap->owners[cpu].asked;
     do {
@@ -138,7 +139,7 @@ COLD bool ashlar_heap_ask_next(struct ashlar_heap *heap, unsigned flags, uint32_
     }
     while (!answered && *next < heap->max_cpus) {
         uint32_t cpu = (*next)++;
-        answered = has_something(heap, cpu) && ask_cpu(heap, cpu);
+        answered = has_something(heap, cpu) && ask_until_answered(heap, cpu);
     }
     return answered;
 }

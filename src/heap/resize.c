@@ -42,7 +42,7 @@ COLD static bool resize_in_place(struct ashlar_heap *heap, struct run *run, uint
         done = ashlar_heap_resize_large(heap, run, (uint32_t)(rounded >> heap->unit_shift));
     }
     if (done && rounded > GRANULE_BYTES && is_lent(heap, object)) {
-        set_mark(heap, object + GRANULE_BYTES, false);
+        ashlar_heap_set_mark(heap, object + GRANULE_BYTES, false);
     }
     return done;
 }

@@ -3,7 +3,6 @@
 #ifndef ASHLAR_HEAP_RUN_H
 #define ASHLAR_HEAP_RUN_H
 
-#include "base/atomic.h"
 #include "heap/internal.h"
 #include "heap/relaxed.h"
 #include <stdbool.h>
@@ -75,16 +74,6 @@ static inline bool is_marked(const struct ashlar_heap *heap, uintptr_t address)
 {
     uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
     return (load_relaxed(&heap->bits[granule / 32u].marked) >> (granule % 32u)) & 1u;
-}
-
-/* Any CPU may, at any time: so by locked instructions. False: it was so before. */
-static inline bool set_mark(struct ashlar_heap *heap, uintptr_t address, bool mark)
-{
-    uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
-    uint32_t bit = (uint32_t)1 << (granule % 32u);
-    uint32_t *word = &heap->bits[granule / 32u].marked;
-    uint32_t old = mark ? atomic_fetch_or_u32(word, bit) : atomic_fetch_and_u32(word, ~bit);
-    return ((old & bit) != 0) != mark;
 }
 
 /* The next object on the same way home. Its word is mixed with where it lies, so that hardly anything that is written

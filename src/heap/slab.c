@@ -353,7 +353,7 @@ COLD void ashlar_heap_lend(struct ashlar_heap *heap, struct run *run, uintptr_t 
         run->lends = 1;
         store_relaxed(&run->fast, NULL);
     }
-    set_mark(heap, object + GRANULE_BYTES, true);
+    ashlar_heap_set_mark(heap, object + GRANULE_BYTES, true);
 }
 
 /* A bit first, so that of two frees one finds it gone; then the marks, while the slab is there. */
@@ -362,10 +362,10 @@ COLD void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner
     uintptr_t granule = (object - heap->base) >> GRANULE_SHIFT;
     enum pushed pushed = push_free(heap->bits, slab, granule, object);
     if (is_pending(heap, object)) {
-        set_mark(heap, object, false);
+        ashlar_heap_set_mark(heap, object, false);
     }
     if (slab->lends) {
-        set_mark(heap, object + GRANULE_BYTES, false);
+        ashlar_heap_set_mark(heap, object + GRANULE_BYTES, false);
         if (pushed == PUSH_EMPTIED && (slab->state != RUN_FULL || slab->capacity == 1u)) {
             slab->lends = 0;
             store_relaxed(&slab->fast, owner);
