@@ -6,7 +6,7 @@
  * kmalloc, kfree and so on without the prefix.
  *
  * Context, alignment, size 0, what is fatal: as in heap.h. NULL: no memory.
- * Cost: a pair of kmalloc and kfree takes about 145 instructions on i386 up to 1 KiB, calls and simple hooks included.
+ * Cost: a pair of kmalloc and kfree takes 167 instructions on i386 up to 1 KiB, calls and the kernel's hooks included.
  */
 #ifndef ASHLAR_KMALLOC_H
 #define ASHLAR_KMALLOC_H

@@ -10,7 +10,6 @@
 #include "kva/arena.h"
 #include "kva/backing.h"
 #include "space/cursor.h"
-#include "space/leaves.h"
 #include "space/mapping.h"
 
 #define MOVE_BATCH 16u
@@ -58,12 +57,13 @@ COLD static ashlar_status link_tables(ashlar_vpn first, size_t pages)
     return status;
 }
 
-/* What was one large page. */
-COLD static void set_large_piece(ashlar_vpn to, ashlar_pfn frame, size_t pages, unsigned flags)
+/* Their tables are there. */
+COLD static void set_moved(ashlar_vpn to, const ashlar_pfn *frames, size_t pages, unsigned flags)
 {
-    for (size_t i = 0; i < pages; i++, frame++) {
-        ashlar_leaves_set(to + i, 1, &frame, flags);
-    }
+    struct ashlar_cursor cursor;
+    ashlar_cursor_enter(&cursor, NULL, to, pages);
+    ashlar_cursor_map(&cursor, frames, pages, flags);
+    ashlar_cursor_end(&cursor);
 }
 
 COLD static void move_piece(ashlar_vpn to, ashlar_vpn from, size_t pages, unsigned flags)
@@ -73,10 +73,11 @@ COLD static void move_piece(ashlar_vpn to, ashlar_vpn from, size_t pages, unsign
     while (cursor.pages != 0) {
         ashlar_pfn frames[MOVE_BATCH];
         struct collected found;
-        size_t passed = ashlar_cursor_collect_step(&cursor, frames, MOVE_BATCH, &found);
-        ashlar_leaves_set(to, found.frames, frames, flags);
-        set_large_piece(to, found.large_first, found.large_pages, flags);
-        to += passed;
+        to += ashlar_cursor_collect_step(&cursor, frames, MOVE_BATCH, &found);
+        set_moved(to - found.frames - found.large_pages, frames, found.frames, flags);
+        for (size_t left = found.large_pages; left != 0; left--, found.large_first++) {
+            set_moved(to - left, &found.large_first, 1, flags);
+        }
     }
     ashlar_cursor_end(&cursor);
 }

@@ -223,10 +223,10 @@ static void test_last_address(void)
         return;
     }
     const size_t bytes = (size_t)64 << 20;
-    char *last = mmap((char *)NULL - bytes, bytes / 8u, PROT_READ | PROT_WRITE,
+    char *last = mmap((void *)(UINTPTR_MAX - bytes + 1u), bytes / 8u, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    if (last != (char *)NULL - bytes) {
-        ok(1, "# SKIP no memory at %p", (void *)((char *)NULL - bytes));
+    if ((uintptr_t)last != UINTPTR_MAX - bytes + 1u) {
+        ok(1, "# SKIP no memory at %p", (void *)(UINTPTR_MAX - bytes + 1u));
         return;
     }
     ok(ashlar_heap_init_range(last, bytes, &made) == ASHLAR_OK, "[fault 147] 64 MiB at the end");
