@@ -84,11 +84,11 @@ COLD static void refuse_claim(const struct ashlar_range_info *range, bool found,
                               const void *caller)
 {
     void *address = (void *)ashlar_kva_address(first);
-    ASHLAR_CHECK(found, "space: no range begins at %p, given back by %p", address, caller);
+    ASHLAR_CHECK(found, "kva: no range begins at %p, given back by %p", address, caller);
     ASHLAR_CHECK((range->note & (RANGE_GIVEN | RANGE_KEPT)) == 0,
-                 "space: the %s at %p was given back already, and now by %p", ashlar_range_kind_text(range->note),
+                 "kva: the %s at %p was given back already, and now by %p", ashlar_range_kind_text(range->note),
                  address, caller);
-    ashlar_panic("space: range %s at %p is a %s, given back as a %s, by %p", ashlar_range_name(range), address,
+    ashlar_panic("kva: range %s at %p is a %s, given back as a %s, by %p", ashlar_range_name(range), address,
                  ashlar_range_kind_text(range->note), ashlar_range_kind_text(u32_ctz(kinds)), caller);
 }
 
@@ -121,7 +121,7 @@ COLD void ashlar_arena_set_flags(struct ashlar_range_info *range, uint32_t flags
 
 COLD void ashlar_range_refuse_missing(const struct ashlar_range_info *range, size_t missing, const void *caller)
 {
-    ashlar_panic("space: %s %s at %p given back with %zu of its %zu pages missing, by %p",
+    ashlar_panic("kva: %s %s at %p given back with %zu of its %zu pages missing, by %p",
                  ashlar_range_kind_text(range->note), ashlar_range_name(range),
                  (void *)ashlar_kva_address(ashlar_range_first(range)), missing, ashlar_range_pages(range), caller);
 }

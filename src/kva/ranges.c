@@ -79,7 +79,7 @@ bool ashlar_ranges_hungry(const struct ashlar_ranges *r)
 
 COLD void ashlar_ranges_feed_locked(struct ashlar_ranges *r)
 {
-    ASHLAR_CHECK(r->strip_pages < r->strip_pages_max, "space: strip of %u pages fed beyond its end by %p",
+    ASHLAR_CHECK(r->strip_pages < r->strip_pages_max, "kva: strip of %u pages fed beyond its end by %p",
                  r->strip_pages_max, ASHLAR_CALLER());
     if (r->strip_pages % GROUP_PAGES != 0) {
         r->spare += PAGE_DESCRIPTORS;
@@ -401,7 +401,7 @@ ASHLAR_NORETURN COLD static void panic_no_range(const struct ashlar_ranges *r, a
     if (ashlar_ranges_containing(r, first, &info)) {
         why = "it lies within the one at";
     }
-    ashlar_panic("space: no range begins at page 0x%lx (address 0x%lx), named by %p: %s 0x%lx, %zu pages",
+    ashlar_panic("kva: no range begins at page 0x%lx (address 0x%lx), named by %p: %s 0x%lx, %zu pages",
                  (unsigned long)first, (unsigned long)(first << ASHLAR_PAGE_SHIFT), caller, why,
                  (unsigned long)info.first, info.pages);
 }
@@ -462,7 +462,7 @@ COLD void ashlar_ranges_init(struct ashlar_ranges *r, ashlar_vpn first_vpn, size
     ASHLAR_CHECK(pages != 0 && pages >> (ASHLAR_RANGES_LEVELS + 1u) == 0 && first_vpn + (pages - 1u) >= first_vpn &&
                      strip_pages_backed >= ASHLAR_RANGES_FIRST_PAGES && strip_pages_backed <= strip_pages_max &&
                      strip_pages_max <= ASHLAR_RANGES_STRIP_PAGES_MAX,
-                 "space: arena of %zu pages at page 0x%lx, strip of %zu pages, %zu backed, by %p", pages,
+                 "kva: arena of %zu pages at page 0x%lx, strip of %zu pages, %zu backed, by %p", pages,
                  (unsigned long)first_vpn, strip_pages_max, strip_pages_backed, ASHLAR_CALLER());
     memset(r, 0, sizeof *r);
     r->strip = strip_base;

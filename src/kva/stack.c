@@ -26,7 +26,7 @@ void ashlar_kva_give_stack(uintptr_t top)
     ashlar_vpn page = ashlar_paging_page(ashlar_kva.paging, top);
     bool found = top % ASHLAR_PAGE_BYTES == 0 && ashlar_paging_address_is_valid(ashlar_kva.paging, top) &&
                  ashlar_guard_range(page, &range);
-    ASHLAR_CHECK(found && range.first + range.pages - 1u == page, "space: %p is the top of no stack, given back by %p",
+    ASHLAR_CHECK(found && range.first + range.pages - 1u == page, "kva: %p is the top of no stack, given back by %p",
                  (void *)top, ASHLAR_CALLER());
     range = ashlar_arena_claim(range.first, 1u << RANGE_STACK, ASHLAR_CALLER());
     ashlar_range_check_missing(&range, ashlar_purge_give(&range), ASHLAR_CALLER());

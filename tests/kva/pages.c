@@ -36,8 +36,8 @@ static void test_wrong_gives(void)
          "unreserve of pages");
     like(SIM_FATAL(ashlar_kva_unmap_mmio(world_address(pages))), "given back as a device mapping",
          "unmap of pages as a device");
-    like(SIM_FATAL(ashlar_kva_give(pages + 1u)), "no range begins at", "give of its second page");
-    like(SIM_FATAL(ashlar_kva_give(5)), "no range begins at", "give of a user page");
+    like(SIM_FATAL(ashlar_kva_give(pages + 1u)), "kva: no range begins at", "give of its second page");
+    like(SIM_FATAL(ashlar_kva_give(5)), "kva: no range begins at", "give of a user page");
     ashlar_pfn frame;
     is_u(ashlar_space_unmap(NULL, pages + 1u, 1, &frame), ASHLAR_OK, "%s: unmap one of them", world.name);
     like(SIM_FATAL(ashlar_kva_give(pages)), "with 1 of its 3 pages missing", "give with a page missing");
