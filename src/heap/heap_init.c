@@ -212,6 +212,7 @@ COLD ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const
     struct ashlar_heap *heap = lay_owners((void *)begin, options, unit_shift);
     heap->range_base = begin;
     heap->range_bytes = room;
+    heap->told = true;             /* nothing grows, whatever the context */
     heap->keep_units = units / 2u; /* nothing can be given back: what owners may keep is an eighth */
     lay_plain_range(heap, begin + owners, units);
     *heap_out = heap;

@@ -47,7 +47,7 @@ COLD void *ashlar_heap_take_large(struct ashlar_heap *heap, size_t bytes, size_t
     struct run *run = ashlar_heap_run_obtain(heap, bytes != 0 ? bytes : 1u, align_bytes, flags);
     if (run == NULL) {
         count_up(&heap->failures);
-        ashlar_heap_tell_refused(heap);
+        ashlar_tell_context(&heap->told, "heap: memory refused");
         return NULL;
     }
     bool clean = run->clean != 0;

@@ -50,10 +50,7 @@ COLD static void exchange_blocks(struct ashlar_heap *heap, struct run *from, str
 COLD void *ashlar_heap_move_large(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
     void *moved = NULL;
-    if (heap->source.move == NULL || !ashlar_heap_may_grow(heap, 0)) {
-        return NULL;
-    }
-    if (!ashlar_alone_take(&heap->growing)) {
+    if (heap->source.move == NULL || !ashlar_heap_may_grow(heap, 0) || !ashlar_alone_take(&heap->growing)) {
         return NULL;
     }
     struct run *to = ashlar_heap_take_bare(heap, units, ASHLAR_PAGE_BYTES);

@@ -4,11 +4,9 @@
  * Each CPU has two owners: one for threads (and for interrupts that find it
  * idle), one for interrupts that came while the first was busy. An owner is
  * claimed by its busy bit, which only its own CPU writes: no atomic is needed,
- * since an interrupt always finishes before what it interrupted goes on, and no
- * other thread runs on a CPU that is pinned. So a thread finds its CPU's owners
- * idle: one that does not has a port whose pin lets threads in, and both would
- * work on the same lists. Owners of a CPU that is offline are claimed by another
- * one, with an atomic.
+ * since an interrupt finishes before what it interrupted goes on, and no thread
+ * runs beside one that is pinned: a thread that finds an owner busy has a bad port.
+ * Owners of a CPU that is offline are claimed by another one, with an atomic.
  *
  * One at a time reads an owner's mailbox, and lets go of a cache's slabs that the
  * owner keeps: the owner itself, or a CPU that looks for something (mailbox.c).
@@ -45,14 +43,10 @@ static bool try_busy(struct owner *owner)
     return true;
 }
 
-/* An interrupt finds an owner busy, and so may what the kernel calls no thread. */
 COLD static void require_no_thread(const struct owner *owner)
 {
-    ASHLAR_CHECK(
-        (ashlar_port_context() & ~ASHLAR_CONTEXT_NO_SLEEP) != ASHLAR_CONTEXT_THREAD,
-        "heap: owner %u is found in use by a thread that is pinned: ashlar_port_pin lets another thread run on "
-        "its CPU",
-        owner->index);
+    ASHLAR_CHECK((ashlar_port_context() & ~ASHLAR_CONTEXT_NO_SLEEP) != ASHLAR_CONTEXT_THREAD,
+                 "heap: ashlar_port_pin lets another thread run on its CPU: owner %u is in use", owner->index);
 }
 
 struct owner *ashlar_heap_claim(struct ashlar_heap *heap)

@@ -8,7 +8,6 @@
  */
 #include "heap/room.h"
 
-#include "base/alone.h"
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -68,13 +67,6 @@ COLD static bool drain_own(struct ashlar_heap *heap)
         return true;
     }
     return drained;
-}
-
-COLD void ashlar_heap_tell_refused(struct ashlar_heap *heap)
-{
-    if (heap->source.pages != 0) {
-        ashlar_tell_context(&heap->told, "heap: memory refused");
-    }
 }
 
 COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes,

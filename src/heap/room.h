@@ -8,8 +8,6 @@
 
 /* Slabs that this CPU keeps empty go to the runs. */
 void ashlar_heap_release_own(struct ashlar_heap *heap);
-/* There was none. Where the context is why, the log has it, the first time. */
-void ashlar_heap_tell_refused(struct ashlar_heap *heap);
 /* After an attempt has failed: is another one worth it? turns: 0 before the first; kept slabs are asked
  * once, reclaimers while they free something. */
 bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes, unsigned flags,

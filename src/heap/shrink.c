@@ -17,9 +17,7 @@
 #include "heap/runs.h"
 #include "heap/supply.h"
 
-/* Units of the run that are kept, if at least so many have to be: what is given back begins where the source likes it.
-
- */
+/* Units of the run that are kept, if at least so many have to be: what is given back begins where the source likes it. */
 COLD static uint32_t units_to_keep(const struct ashlar_heap *heap, const struct run *run, uint32_t least)
 {
     uintptr_t address = heap->base + ((uintptr_t)(run->first + least) << heap->unit_shift);

@@ -96,7 +96,7 @@ COLD static void count_failure(struct ashlar_heap *heap)
     count_up(&heap->failures);
     if (ashlar_port_context() != ASHLAR_CONTEXT_THREAD) {
         store_relaxed(&heap->starved, 1u);
-        ashlar_heap_tell_refused(heap);
+        ashlar_tell_context(&heap->told, "heap: memory refused");
     }
 }
 

@@ -39,7 +39,7 @@ static void test_pin_that_pins_nothing(void)
     void *mine = ashlar_heap_alloc(heap, 64, 0);
     heap->owners[0].state |= OWNER_BUSY;
     like(SIM_FATAL(mine = ashlar_heap_alloc(heap, 64, 0)),
-         "owner 0 is found in use by a thread that is pinned: ashlar_port_pin",
+         "ashlar_port_pin lets another thread run on its CPU: owner 0 is in use",
          "a thread that finds its CPU's owner busy names pin [fault 113]");
     like(SIM_FATAL(ashlar_heap_free(heap, mine)), "ashlar_port_pin", "  whatever it wants");
     uintptr_t interrupts = ashlar_port_irq_save();
