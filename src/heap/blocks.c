@@ -12,17 +12,17 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/relaxed.h"
 #include "heap/find.h"
-#include "heap/relaxed.h"
-#include "heap/run.h"
-#include "heap/runs.h"
+#include "heap/marks.h"
+#include "runs/runs.h"
 
 COLD void ashlar_heap_block_lay(struct ashlar_heap *heap, struct run *run)
 {
-    run->base = run_address(heap, run);
-    run->bits = run_bits(heap, run);
+    run->base = run_address(&heap->runs, run);
+    run->bits = run_bits(&heap->runs, run);
     run->cache = NULL;
-    ashlar_heap_map_run(heap, run, run_offset(heap, run));
+    ashlar_runs_map(&heap->runs, run, run_offset(&heap->runs, run));
 }
 
 COLD void ashlar_heap_block_open_locked(struct ashlar_heap *heap, struct run *run)
@@ -52,39 +52,39 @@ COLD bool ashlar_heap_block_free_locked(struct ashlar_heap *heap, uintptr_t obje
     }
     ashlar_heap_block_close_locked(heap, run);
     run->clean = 0;
-    ashlar_heap_run_file_locked(heap, run, RUN_EMPTY);
+    ashlar_runs_file_locked(&heap->runs, run, RUN_EMPTY);
     return true;
 }
 
 COLD static bool shrink_block(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    bool fits = load_relaxed(&run->state) == RUN_LARGE && spare_runs_locked(heap) != 0;
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
+    bool fits = load_relaxed(&run->state) == RUN_LARGE && spare_runs_locked(&heap->runs) != 0;
     if (fits) {
         heap->large_units -= run->units - units;
-        struct run *rest = ashlar_heap_run_split_locked(heap, run, units);
+        struct run *rest = ashlar_runs_split_locked(&heap->runs, run, units);
         rest->clean = 0;
-        ashlar_heap_run_file_locked(heap, rest, RUN_EMPTY);
+        ashlar_runs_file_locked(&heap->runs, rest, RUN_EMPTY);
     }
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return fits;
 }
 
 /* What the block takes of the run behind it, in RUN_MOVING; NULL: that is not empty, or too small. */
 COLD static struct run *take_behind(struct ashlar_heap *heap, struct run *run, uint32_t units)
 {
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    struct run *after = ashlar_heap_run_after_locked(heap, run);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
+    struct run *after = ashlar_runs_after_locked(&heap->runs, run);
     uint32_t more = units - run->units;
     bool fits = load_relaxed(&run->state) == RUN_LARGE && load_relaxed(&after->state) == RUN_EMPTY &&
-                after->units >= more && spare_runs_locked(heap) != 0;
+                after->units >= more && spare_runs_locked(&heap->runs) != 0;
     if (fits) {
-        ashlar_heap_run_unfile_locked(heap, after);
+        ashlar_runs_unfile_locked(&heap->runs, after);
         if (after->units > more) {
-            ashlar_heap_run_file_locked(heap, ashlar_heap_run_split_locked(heap, after, more), RUN_EMPTY);
+            ashlar_runs_file_locked(&heap->runs, ashlar_runs_split_locked(&heap->runs, after, more), RUN_EMPTY);
         }
     }
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return fits ? after : NULL;
 }
 
@@ -95,12 +95,12 @@ COLD static bool extend_block(struct ashlar_heap *heap, struct run *run, uint32_
     if (after == NULL) {
         return false;
     }
-    ashlar_heap_map_run(heap, after, run_offset(heap, run));
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    ashlar_runs_map(&heap->runs, after, run_offset(&heap->runs, run));
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     heap->large_units += after->units;
     run->units = units;
-    ashlar_heap_forget_locked(heap, after);
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_runs_forget_locked(&heap->runs, after);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return true;
 }
 

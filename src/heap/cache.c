@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/relaxed.h"
 #include "base/token.h"
 #include "base/wait.h"
 #include "heap/canary.h"
@@ -28,15 +29,14 @@
 #include "heap/heap_large.h"
 #include "heap/inject.h"
 #include "heap/internal.h"
+#include "heap/marks.h"
 #include "heap/others.h"
 #include "heap/owner.h"
-#include "heap/relaxed.h"
-#include "heap/run.h"
-#include "heap/runs.h"
-#include "heap/shrink.h"
 #include "heap/size.h"
 #include "heap/slab.h"
 #include "heap/take.h"
+#include "runs/runs.h"
+#include "runs/shrink.h"
 #include <ashlar/port.h>
 
 COLD static size_t cache_bytes(const struct ashlar_heap *heap)
@@ -69,14 +69,14 @@ COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *nam
     struct run *run =
         ashlar_heap_fail_now(heap) ? NULL : ashlar_heap_run_obtain(heap, cache_bytes(heap), GRANULE_BYTES, 0);
     if (run == NULL) {
-        return heap->source.pages != 0 && !ashlar_may_change() ? ASHLAR_MAY_NOT_WAIT : ASHLAR_NO_FRAMES;
+        return heap->runs.source.pages != 0 && !ashlar_may_change() ? ASHLAR_MAY_NOT_WAIT : ASHLAR_NO_FRAMES;
     }
-    struct ashlar_cache *cache = (void *)run_address(heap, run);
+    struct ashlar_cache *cache = (void *)run_address(&heap->runs, run);
     set_up_cache(heap, cache, object_bytes, align_bytes, flags);
     cache->name = name;
     cache->run = run;
-    ashlar_heap_map_run(heap, run, run_offset(heap, run));
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    ashlar_runs_map(&heap->runs, run, run_offset(&heap->runs, run));
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     store_relaxed(&run->state, RUN_META);
     cache->next = heap->caches;
     cache->previous = NULL;
@@ -85,7 +85,7 @@ COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *nam
     }
     heap->caches = cache;
     heap->cache_count++;
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     *cache_out = cache;
     return ASHLAR_OK;
 }
@@ -209,7 +209,7 @@ void ashlar_cache_free_bulk(struct ashlar_cache *cache, void *const *objects, si
             ashlar_cache_free(cache, objects[given++]);
         }
     }
-    ashlar_heap_settle(cache->heap);
+    ashlar_runs_settle(&cache->heap->runs);
 }
 
 /* --- destroying, listing ------------------------------------------------- */
@@ -218,8 +218,8 @@ void ashlar_cache_free_bulk(struct ashlar_cache *cache, void *const *objects, si
 COLD static struct run *next_slab_of(const struct ashlar_cache *cache, uint32_t *number)
 {
     const struct ashlar_heap *heap = cache->heap;
-    while (++*number < heap->runs_begun) {
-        struct run *slab = run_numbered(heap, *number);
+    while (++*number < heap->runs.runs_begun) {
+        struct run *slab = run_numbered(&heap->runs, *number);
         if (is_slab(slab) && slab->cache == cache) {
             return slab;
         }
@@ -273,7 +273,7 @@ COLD static bool empty_bins(struct ashlar_cache *cache)
 COLD static void release_structure(struct ashlar_cache *cache)
 {
     struct ashlar_heap *heap = cache->heap;
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     if (cache->next != NULL) {
         cache->next->previous = cache->previous;
     }
@@ -285,8 +285,8 @@ COLD static void release_structure(struct ashlar_cache *cache)
     heap->cache_count--;
     cache->run->clean = 0;
     store_relaxed(&cache->run->state, RUN_MOVING);
-    ashlar_heap_run_file_locked(heap, cache->run, RUN_EMPTY);
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_runs_file_locked(&heap->runs, cache->run, RUN_EMPTY);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
 }
 
 COLD ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache)
@@ -300,7 +300,7 @@ COLD ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache)
     ASHLAR_CHECK(emptied, "heap: cache %s destroyed with %zu live objects of %u bytes; called from %p", cache->name,
                  live_objects_of(cache), cache->object_bytes, ASHLAR_CALLER());
     release_structure(cache);
-    ashlar_heap_settle(heap);
+    ashlar_runs_settle(&heap->runs);
     return ASHLAR_OK;
 }
 
@@ -316,7 +316,7 @@ COLD static void describe_cache(const struct ashlar_cache *cache, struct ashlar_
         info->slabs++;
         info->capacity += slab->capacity;
         info->live += slab->capacity - free_in_slab(slab);
-        info->slab_bytes += run_bytes(cache->heap, slab);
+        info->slab_bytes += run_bytes(&cache->heap->runs, slab);
     }
 }
 

@@ -12,12 +12,12 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/relaxed.h"
 #include "heap/freelist.h"
 #include "heap/internal.h"
-#include "heap/relaxed.h"
-#include "heap/run.h"
-#include "heap/shrink.h"
+#include "heap/marks.h"
 #include "heap/slab.h"
+#include "runs/shrink.h"
 #include <ashlar/port.h>
 
 /* This CPU's owner if nothing stands in the way of a fast path; the caller is pinned then. */
@@ -63,15 +63,15 @@ static inline uintptr_t rotated_granule(uintptr_t offset)
 /* By the owner, which is claimed. */
 static inline enum pushed push_own(struct ashlar_heap *heap, struct owner *owner, uintptr_t object, struct run **slab)
 {
-    uintptr_t granule = rotated_granule(object - heap->base);
-    if (__builtin_expect(granule >= load_relaxed(&heap->granules), 0)) {
+    uintptr_t granule = rotated_granule(object - heap->runs.base);
+    if (__builtin_expect(granule >= load_relaxed(&heap->runs.granules), 0)) {
         return PUSH_REFUSED;
     }
-    *slab = run_at(heap, load_relaxed(&heap->map[granule >> heap->unit_granule_shift]));
+    *slab = run_at(&heap->runs, load_relaxed(&heap->runs.map[granule >> heap->runs.unit_granule_shift]));
     if (__builtin_expect(load_relaxed(&(*slab)->fast) != owner || load_relaxed(&owner->mailbox) != 0, 0)) {
         return PUSH_REFUSED;
     }
-    return push_free(heap->bits, *slab, granule, object);
+    return push_free(heap->runs.bits, *slab, granule, object);
 }
 
 /* False: the slow path has to look. */
@@ -87,7 +87,7 @@ static inline bool give_fast(struct ashlar_heap *heap, uintptr_t object)
         bool released = ashlar_heap_emptied(heap, owner, slab);
         leave_fast(owner);
         if (released) {
-            ashlar_heap_settle(heap);
+            ashlar_runs_settle(&heap->runs);
         }
         return true;
     }

@@ -7,8 +7,8 @@
 #ifndef ASHLAR_HEAP_FREELIST_H
 #define ASHLAR_HEAP_FREELIST_H
 
+#include "base/relaxed.h"
 #include "heap/internal.h"
-#include "heap/relaxed.h"
 
 /* The first free object, or NULL: none is linked, or the link is broken (ashlar_heap_refill tells). */
 static inline void *pop_free(struct run *slab)

@@ -17,18 +17,18 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/relaxed.h"
 #include "heap/blocks.h"
 #include "heap/canary.h"
 #include "heap/fast.h"
 #include "heap/find.h"
 #include "heap/heap_explain.h"
 #include "heap/mailbox.h"
+#include "heap/marks.h"
 #include "heap/owner.h"
-#include "heap/relaxed.h"
-#include "heap/run.h"
-#include "heap/shrink.h"
 #include "heap/size.h"
 #include "heap/slab.h"
+#include "runs/shrink.h"
 
 COLD static void give_object(struct ashlar_heap *heap, struct run *slab, uintptr_t object, const void *caller)
 {
@@ -58,9 +58,9 @@ COLD static void give_block(struct ashlar_heap *heap, uintptr_t object, const vo
     if (ashlar_heap_is_nmi()) {
         given = ashlar_heap_push(heap, &heap->deferred, object);
     } else {
-        uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+        uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
         given = ashlar_heap_block_free_locked(heap, object);
-        ashlar_lock_give(&heap->lock, interrupts);
+        ashlar_lock_give(&heap->runs.lock, interrupts);
     }
     if (!given) {
         ashlar_heap_bad_pointer(heap, (void *)object, "free", caller);
@@ -79,7 +79,7 @@ COLD void ashlar_heap_give_slow(struct ashlar_heap *heap, void *object, const vo
         give_block(heap, (uintptr_t)object, caller);
     }
     ashlar_heap_drain_deferred(heap);
-    ashlar_heap_settle(heap);
+    ashlar_runs_settle(&heap->runs);
 }
 
 void ashlar_heap_give(struct ashlar_heap *heap, void *object, const void *caller)
@@ -103,7 +103,7 @@ COLD static bool size_suits(const struct ashlar_heap *heap, const struct run *ru
         return bytes <= have;
     }
     if (!is_slab(run)) {
-        return (have - bytes) >> heap->unit_shift == 0;
+        return (have - bytes) >> heap->runs.unit_shift == 0;
     }
     for (size_t align = GRANULE_BYTES; align <= ALIGN_MOST_BYTES; align *= 2u) {
         if (ashlar_heap_size_roundup(heap, (size_t)round_up(bytes, align)) == have) {

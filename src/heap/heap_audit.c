@@ -19,9 +19,9 @@
 #include "base/token.h"
 #include "heap/find.h"
 #include "heap/internal.h"
-#include "heap/run.h"
-#include "heap/runs.h"
+#include "heap/marks.h"
 #include "heap/slab.h"
+#include "runs/runs.h"
 
 #define REQUIRE(condition, text)                                                                                       \
     do {                                                                                                               \
@@ -39,9 +39,9 @@ struct heap_tally {
 COLD static size_t bits_set(const struct ashlar_heap *heap, uint32_t unit, uint32_t units)
 {
     size_t count = 0;
-    uint32_t words = 1u << (heap->unit_granule_shift - 5u);
+    uint32_t words = 1u << (heap->runs.unit_granule_shift - 5u);
     for (size_t i = (size_t)unit * words; i < (size_t)(unit + units) * words; i++) {
-        count += word_popcount(heap->bits[i].allocated);
+        count += word_popcount(heap->runs.bits[i].allocated);
     }
     return count;
 }
@@ -66,10 +66,10 @@ COLD static const char *audit_slab(struct ashlar_heap *heap, const struct run *s
     uint32_t free_objects = free_in_slab(slab);
     REQUIRE(slab->state != RUN_FULL || slab->word == FULL_WORD, "a slab with free objects is in no list");
     REQUIRE(slab->capacity != 0 && slab->fresh <= slab->capacity, "a slab's capacity is wrong");
-    REQUIRE((uint32_t)slab->capacity * slab->stride <= slab->units << heap->unit_shift,
+    REQUIRE((uint32_t)slab->capacity * slab->stride <= slab->units << heap->runs.unit_shift,
             "a slab is larger than its run");
     REQUIRE(slab->granules == (uint32_t)slab->capacity * slab->stride / GRANULE_BYTES, "a slab's granules are wrong");
-    REQUIRE(slab->base == run_address(heap, slab), "a slab's base is wrong");
+    REQUIRE(slab->base == run_address(&heap->runs, slab), "a slab's base is wrong");
     REQUIRE(free_objects <= slab->capacity && (uint32_t)slab->capacity - slab->fresh <= free_objects,
             "a slab's count is wrong");
     for (uint32_t i = 0; i < slab->capacity; i++) {
@@ -82,11 +82,11 @@ COLD static const char *audit_slab(struct ashlar_heap *heap, const struct run *s
 
 COLD static const char *audit_map_of(const struct ashlar_heap *heap, const struct run *run)
 {
-    uint32_t offset = run_offset(heap, run);
+    uint32_t offset = run_offset(&heap->runs, run);
     bool filled = run->state >= RUN_META;
-    REQUIRE(heap->map[run->first + run->units - 1u] == offset, "a run's last unit names another");
+    REQUIRE(heap->runs.map[run->first + run->units - 1u] == offset, "a run's last unit names another");
     for (uint32_t i = 1; i + 1u < run->units; i++) {
-        uint32_t entry = heap->map[run->first + i];
+        uint32_t entry = heap->runs.map[run->first + i];
         REQUIRE(!filled || entry == offset, "a unit inside of a run names another");
         REQUIRE(run->state != RUN_BARE || entry == 0, "a bare unit names a run");
     }
@@ -130,10 +130,10 @@ COLD static const char *audit_one_run(struct ashlar_heap *heap, const struct run
 COLD static const char *audit_all_runs(struct ashlar_heap *heap, struct heap_tally *tally)
 {
     uint32_t before = RUN_NONE;
-    for (uint32_t unit = 0; unit < heap->limit;) {
-        const struct run *run = run_at(heap, heap->map[unit]);
-        REQUIRE(heap->map[unit] != 0 && run->first == unit && run->units != 0, "the runs do not tile the range");
-        REQUIRE(run->units <= heap->limit - unit, "a run passes the limit");
+    for (uint32_t unit = 0; unit < heap->runs.limit;) {
+        const struct run *run = run_at(&heap->runs, heap->runs.map[unit]);
+        REQUIRE(heap->runs.map[unit] != 0 && run->first == unit && run->units != 0, "the runs do not tile the range");
+        REQUIRE(run->units <= heap->runs.limit - unit, "a run passes the limit");
         REQUIRE(run->state > RUN_EMPTY || run->state != before, "neighbours were not merged");
         const char *broken = audit_map_of(heap, run);
         broken = broken != NULL ? broken : audit_one_run(heap, run, tally);
@@ -151,10 +151,10 @@ COLD static const char *audit_run_pool(struct ashlar_heap *heap, const struct ru
         uint32_t before = 0;
         bool marked = (pool->mask[bin / 32u] >> (bin % 32u)) & 1u;
         REQUIRE(marked == (pool->heads[bin] != 0), "a bin's mask bit is wrong");
-        for (uint32_t at = pool->heads[bin]; at != 0; at = run_at(heap, at)->next) {
-            const struct run *run = run_at(heap, at);
+        for (uint32_t at = pool->heads[bin]; at != 0; at = run_at(&heap->runs, at)->next) {
+            const struct run *run = run_at(&heap->runs, at);
             REQUIRE(run->state == state && run->previous == before, "a bin of runs is not linked");
-            REQUIRE(ashlar_heap_bin_of_units(run->units) == bin, "a run is in the wrong bin");
+            REQUIRE(ashlar_runs_bin_of(run->units) == bin, "a run is in the wrong bin");
             REQUIRE(++tally->filed <= tally->runs, "a bin of runs has a cycle");
             before = at;
         }
@@ -175,7 +175,7 @@ COLD static const char *audit_bin(struct ashlar_heap *heap, const struct owner *
         REQUIRE((before == 0 || slab->previous == before) && slab->owner == owner->index,
                 "a bin of slabs is not linked");
         REQUIRE(++count <= bin->slabs, "a bin has more slabs than it counts");
-        before = run_offset(heap, slab);
+        before = run_offset(&heap->runs, slab);
         if (slab->state == RUN_KEPT) {
             REQUIRE(kept == 0, "a bin keeps two slabs");
             kept = before;
@@ -215,8 +215,8 @@ COLD static const char *audit_owners(struct ashlar_heap *heap)
         const char *broken = audit_owner(heap, &heap->owners[i], &listed, &slabs);
         REQUIRE(broken == NULL, broken);
     }
-    for (uint32_t i = 1; i < heap->runs_begun; i++) {
-        const struct run *slab = run_numbered(heap, i);
+    for (uint32_t i = 1; i < heap->runs.runs_begun; i++) {
+        const struct run *slab = run_numbered(&heap->runs, i);
         marked += slab->state == RUN_LISTED || slab->state == RUN_KEPT;
     }
     REQUIRE(slabs == heap->slab_count, "the bins have not as many slabs as there are");
@@ -229,14 +229,15 @@ COLD static const char *audit_heap_totals(const struct ashlar_heap *heap, const 
 {
     REQUIRE(tally->filed == tally->runs - tally->slabs - tally->large - heap->cache_count,
             "an empty or bare run is in no bin");
-    REQUIRE(tally->empty_units == heap->empty_units, "the empty units are not counted right");
-    REQUIRE(tally->backed_units == heap->backed_units, "the backed units are not counted right");
+    REQUIRE(tally->empty_units == heap->runs.empty_units, "the empty units are not counted right");
+    REQUIRE(tally->backed_units == heap->runs.backed_units, "the backed units are not counted right");
     REQUIRE(tally->slab_units == heap->slab_units && tally->slabs == heap->slab_count,
             "the slabs are not counted right");
     REQUIRE(tally->large_units == heap->large_units && tally->large == heap->large_count,
             "the large blocks are not counted right");
-    REQUIRE(heap->limit == 0 || tally->runs + heap->spare_count + 1u == heap->runs_begun, "a descriptor was lost");
-    REQUIRE(heap->granules == (uintptr_t)heap->limit << heap->unit_granule_shift,
+    REQUIRE(heap->runs.limit == 0 || tally->runs + heap->runs.spare_count + 1u == heap->runs.runs_begun,
+            "a descriptor was lost");
+    REQUIRE(heap->runs.granules == (uintptr_t)heap->runs.limit << heap->runs.unit_granule_shift,
             "the limit is not what was published");
     return NULL;
 }
@@ -245,8 +246,8 @@ COLD static const char *audit_once(struct ashlar_heap *heap)
 {
     struct heap_tally tally = {0, 0, 0, 0, 0, 0, 0, 0};
     const char *broken = audit_all_runs(heap, &tally);
-    broken = broken != NULL ? broken : audit_run_pool(heap, &heap->empty, RUN_EMPTY, &tally);
-    broken = broken != NULL ? broken : audit_run_pool(heap, &heap->bare, RUN_BARE, &tally);
+    broken = broken != NULL ? broken : audit_run_pool(heap, &heap->runs.empty, RUN_EMPTY, &tally);
+    broken = broken != NULL ? broken : audit_run_pool(heap, &heap->runs.bare, RUN_BARE, &tally);
     broken = broken != NULL ? broken : audit_owners(heap);
     return broken != NULL ? broken : audit_heap_totals(heap, &tally);
 }
@@ -254,8 +255,8 @@ COLD static const char *audit_once(struct ashlar_heap *heap)
 /* How often it was used off the fast paths, so far. False: it is being used. */
 COLD static bool count_uses(const struct ashlar_heap *heap, uintptr_t *uses)
 {
-    bool idle = atomic_load_u32(&heap->lock.held) == 0;
-    *uses = atomic_load(&heap->changes);
+    bool idle = atomic_load_u32(&heap->runs.lock.held) == 0;
+    *uses = atomic_load(&heap->runs.changes);
     for (uint32_t i = 0; i < 2u * heap->max_cpus; i++) {
         idle = idle && (atomic_load_u32(&heap->owners[i].state) & OWNER_BUSY) == 0;
         *uses += load_relaxed(&heap->owners[i].claims);
@@ -267,7 +268,7 @@ COLD const char *ashlar_heap_audit(struct ashlar_heap *heap)
 {
     const char *broken = ashlar_heap_audit_busy;
     uint32_t fast_cpus = heap->fast_cpus;
-    if (!ashlar_token_try(&heap->growing)) {
+    if (!ashlar_token_try(&heap->runs.growing)) {
         return broken;
     }
     (void)atomic_exchange_u32(&heap->fast_cpus, 0);
@@ -279,6 +280,6 @@ COLD const char *ashlar_heap_audit(struct ashlar_heap *heap)
         broken = idle ? broken : ashlar_heap_audit_busy;
     }
     atomic_store_u32(&heap->fast_cpus, fast_cpus);
-    ashlar_token_give(&heap->growing);
+    ashlar_token_give(&heap->runs.growing);
     return broken;
 }

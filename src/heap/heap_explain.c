@@ -11,8 +11,8 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "heap/find.h"
+#include "heap/marks.h"
 #include "heap/peek.h"
-#include "heap/run.h"
 
 COLD static bool is_in_object(const struct ashlar_heap_place *place)
 {
@@ -21,9 +21,9 @@ COLD static bool is_in_object(const struct ashlar_heap_place *place)
 
 COLD static void explain_liveness(const struct ashlar_heap *heap, struct ashlar_heap_place *place)
 {
-    uintptr_t granule = (place->base - heap->base) >> GRANULE_SHIFT;
+    uintptr_t granule = (place->base - heap->runs.base) >> GRANULE_SHIFT;
     struct granule_bits bits;
-    if (is_in_object(place) && ashlar_heap_peek(heap, &heap->bits[granule / 32u], &bits, sizeof bits) &&
+    if (is_in_object(place) && ashlar_heap_peek(heap, &heap->runs.bits[granule / 32u], &bits, sizeof bits) &&
         (bits.allocated >> granule % 32u & 1u) != 0) {
         place->live = 1;
         place->pending = (bits.marked >> granule % 32u & 1u) != 0;
@@ -53,8 +53,8 @@ static const uint8_t kinds_by_state[RUN_FULL] = {
 COLD static void explain_run(const struct ashlar_heap *heap, const struct run *run, uintptr_t address,
                              struct ashlar_heap_place *place)
 {
-    place->base = run_address(heap, run);
-    place->bytes = run_bytes(heap, run);
+    place->base = run_address(&heap->runs, run);
+    place->bytes = run_bytes(&heap->runs, run);
     if (!is_slab(run)) {
         place->kind = kinds_by_state[run->state];
     } else if (run->stride != 0) {
@@ -71,13 +71,13 @@ COLD void ashlar_heap_look(const struct ashlar_heap *heap, const void *address, 
     uintptr_t at = (uintptr_t)address;
     struct run run;
     memset(place, 0, sizeof *place);
-    if (at - heap->range_base >= heap->range_bytes) {
+    if (at - heap->runs.range_base >= heap->runs.range_bytes) {
         place->kind = ASHLAR_HEAP_PLACE_OUTSIDE;
-    } else if (at < heap->base) {
+    } else if (at < heap->runs.base) {
         place->kind = ASHLAR_HEAP_PLACE_METADATA;
     } else if (!ashlar_heap_peek_run(heap, at, &run)) {
         /* The inside of a run that is in no use, or nothing yet. */
-        place->kind = heap->source.pages != 0 ? ASHLAR_HEAP_PLACE_UNBACKED : ASHLAR_HEAP_PLACE_EMPTY;
+        place->kind = heap->runs.source.pages != 0 ? ASHLAR_HEAP_PLACE_UNBACKED : ASHLAR_HEAP_PLACE_EMPTY;
     } else {
         explain_run(heap, &run, at, place);
         place->offset = at - place->base;
@@ -88,8 +88,9 @@ COLD void ashlar_heap_look(const struct ashlar_heap *heap, const void *address, 
 
 COLD void ashlar_heap_explain(struct ashlar_heap *heap, const void *address, struct ashlar_heap_place *place)
 {
-    bool may_go = heap->source.pages != 0 && heap->source.peek == NULL;
-    if (may_go && (uintptr_t)address - heap->base < heap->range_base + heap->range_bytes - heap->base) {
+    bool may_go = heap->runs.source.pages != 0 && heap->runs.source.peek == NULL;
+    if (may_go &&
+        (uintptr_t)address - heap->runs.base < heap->runs.range_base + heap->runs.range_bytes - heap->runs.base) {
         memset(place, 0, sizeof *place);
         place->kind = ASHLAR_HEAP_PLACE_UNKNOWN;
     } else {
@@ -131,8 +132,8 @@ COLD static void place_to_text(const struct ashlar_heap *heap, const struct ashl
         ashlar_format(text, bytes, "behind the last object of a slab of %zu bytes each", place->bytes);
         break;
     case ASHLAR_HEAP_PLACE_OUTSIDE:
-        ashlar_format(text, bytes, "not in the heap's range %p, %zu bytes", (void *)heap->range_base,
-                      heap->range_bytes);
+        ashlar_format(text, bytes, "not in the heap's range %p, %zu bytes", (void *)heap->runs.range_base,
+                      heap->runs.range_bytes);
         break;
     case ASHLAR_HEAP_PLACE_METADATA:
     case ASHLAR_HEAP_PLACE_UNBACKED:

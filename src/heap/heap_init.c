@@ -18,8 +18,8 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "heap/internal.h"
-#include "heap/runs.h"
 #include "heap/slab.h"
+#include "runs/runs.h"
 
 #define KEEP_BYTES_USUAL ((size_t)256 << 10)
 #define GROW_BYTES_USUAL ((size_t)64 << 10)
@@ -67,17 +67,18 @@ COLD static struct ashlar_heap *lay_owners(void *storage, const struct ashlar_he
     heap->owners = (struct owner *)(void *)(behind + (0 - (uintptr_t)behind) % CACHE_LINE_BYTES);
     heap->fast_cpus = cpus;
     heap->max_cpus = cpus;
-    heap->unit_shift = unit_shift;
-    heap->unit_granule_shift = unit_shift - GRANULE_SHIFT;
-    heap->grow_units = units_or(options != NULL ? options->grow_bytes : 0, GROW_BYTES_USUAL, unit_shift);
-    heap->grow_align_bytes = growth_align_of(options);
-    heap->keep_units = units_or(options != NULL ? options->keep_bytes : 0, KEEP_BYTES_USUAL, unit_shift);
-    heap->keep_units = heap->keep_units > heap->grow_units ? heap->keep_units : heap->grow_units;
+    heap->runs.unit_shift = unit_shift;
+    heap->runs.unit_granule_shift = unit_shift - GRANULE_SHIFT;
+    heap->runs.grow_units = units_or(options != NULL ? options->grow_bytes : 0, GROW_BYTES_USUAL, unit_shift);
+    heap->runs.grow_align_bytes = growth_align_of(options);
+    heap->runs.keep_units = units_or(options != NULL ? options->keep_bytes : 0, KEEP_BYTES_USUAL, unit_shift);
+    heap->runs.keep_units =
+        heap->runs.keep_units > heap->runs.grow_units ? heap->runs.keep_units : heap->runs.grow_units;
     heap->kick = options != NULL ? options->kick : NULL;
     heap->kick_context = options != NULL ? options->kick_context : NULL;
-    heap->runs_begun = 1u; /* number 0 is nobody's */
-    heap->runs_backed = 1u;
-    ashlar_lock_init(&heap->lock, ASHLAR_RANK_HEAP, "heap");
+    heap->runs.runs_begun = 1u; /* number 0 is nobody's */
+    heap->runs.runs_backed = 1u;
+    ashlar_lock_init(&heap->runs.lock, ASHLAR_RANK_HEAP, "heap");
     for (uint32_t i = 0; i < 2u * cpus; i++) {
         heap->owners[i].index = i;
         ashlar_heap_bin_init(heap->owners[i].bin, CLASS_COUNT);
@@ -119,16 +120,16 @@ COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const s
     size_t bit_pages = pages_for(source->pages * (ASHLAR_PAGE_BYTES / GRANULE_BYTES / 4u));
     size_t metadata = map_pages + slab_pages + bit_pages;
     struct ashlar_heap *heap = lay_owners(storage, options, ASHLAR_PAGE_SHIFT);
-    heap->source = *source;
-    heap->range_base = source->base;
-    heap->range_bytes = source->pages * ASHLAR_PAGE_BYTES;
-    heap->map = (uint32_t *)source->base;
-    heap->runs = (char *)source->base + map_pages * ASHLAR_PAGE_BYTES;
-    heap->bits = (struct granule_bits *)(void *)(heap->runs + slab_pages * ASHLAR_PAGE_BYTES);
-    heap->payload_page = (uint32_t)metadata;
-    heap->base = source->base + metadata * ASHLAR_PAGE_BYTES;
-    heap->total = (uint32_t)(source->pages - metadata);
-    heap->runs_most = descriptors;
+    heap->runs.source = *source;
+    heap->runs.range_base = source->base;
+    heap->runs.range_bytes = source->pages * ASHLAR_PAGE_BYTES;
+    heap->runs.map = (uint32_t *)source->base;
+    heap->runs.descriptors = (char *)source->base + map_pages * ASHLAR_PAGE_BYTES;
+    heap->runs.bits = (struct granule_bits *)(void *)(heap->runs.descriptors + slab_pages * ASHLAR_PAGE_BYTES);
+    heap->runs.payload_page = (uint32_t)metadata;
+    heap->runs.base = source->base + metadata * ASHLAR_PAGE_BYTES;
+    heap->runs.total = (uint32_t)(source->pages - metadata);
+    heap->runs.runs_most = descriptors;
     *heap_out = heap;
     return ASHLAR_OK;
 }
@@ -176,21 +177,22 @@ COLD static uint32_t plain_units(uintptr_t begin, size_t bytes, uint32_t unit_sh
 
 COLD static void lay_plain_range(struct ashlar_heap *heap, uintptr_t begin, uint32_t units)
 {
-    size_t metadata = plain_metadata_bytes(units, heap->unit_shift);
+    size_t metadata = plain_metadata_bytes(units, heap->runs.unit_shift);
     memset((void *)begin, 0, metadata);
-    heap->map = (uint32_t *)begin;
-    heap->runs = (char *)round_up(begin + units * sizeof(uint32_t), GRANULE_BYTES);
-    heap->runs_most = plain_descriptors(units);
-    heap->runs_backed = heap->runs_most;
-    heap->bits = (struct granule_bits *)(void *)(heap->runs + heap->runs_most * sizeof(struct run));
-    heap->base = round_up(begin + metadata, (uintptr_t)1 << heap->unit_shift);
-    heap->total = units;
-    heap->limit = units;
-    heap->granules = (uintptr_t)units << heap->unit_granule_shift;
-    heap->backed_units = units;
-    heap->peak_bytes = heap->range_bytes;
-    struct run *run = ashlar_heap_describe_locked(heap, 0, units);
-    ashlar_heap_run_file_locked(heap, run, RUN_EMPTY);
+    heap->runs.map = (uint32_t *)begin;
+    heap->runs.descriptors = (char *)round_up(begin + units * sizeof(uint32_t), GRANULE_BYTES);
+    heap->runs.runs_most = plain_descriptors(units);
+    heap->runs.runs_backed = heap->runs.runs_most;
+    heap->runs.bits =
+        (struct granule_bits *)(void *)(heap->runs.descriptors + heap->runs.runs_most * sizeof(struct run));
+    heap->runs.base = round_up(begin + metadata, (uintptr_t)1 << heap->runs.unit_shift);
+    heap->runs.total = units;
+    heap->runs.limit = units;
+    heap->runs.granules = (uintptr_t)units << heap->runs.unit_granule_shift;
+    heap->runs.backed_units = units;
+    heap->runs.peak_bytes = heap->runs.range_bytes;
+    struct run *run = ashlar_runs_describe_locked(&heap->runs, 0, units);
+    ashlar_runs_file_locked(&heap->runs, run, RUN_EMPTY);
 }
 
 COLD ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const struct ashlar_heap_options *options,
@@ -210,10 +212,10 @@ COLD ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const
         return ASHLAR_NO_STORAGE;
     }
     struct ashlar_heap *heap = lay_owners((void *)begin, options, unit_shift);
-    heap->range_base = begin;
-    heap->range_bytes = room;
-    heap->told = true;             /* nothing grows, whatever the context */
-    heap->keep_units = units / 2u; /* nothing can be given back: what owners may keep is an eighth */
+    heap->runs.range_base = begin;
+    heap->runs.range_bytes = room;
+    heap->told = true;                  /* nothing grows, whatever the context */
+    heap->runs.keep_units = units / 2u; /* nothing can be given back: what owners may keep is an eighth */
     lay_plain_range(heap, begin + owners, units);
     *heap_out = heap;
     return ASHLAR_OK;

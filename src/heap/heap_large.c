@@ -6,22 +6,22 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/relaxed.h"
 #include "heap/blocks.h"
 #include "heap/inject.h"
+#include "heap/marks.h"
 #include "heap/others.h"
 #include "heap/owner.h"
-#include "heap/relaxed.h"
 #include "heap/room.h"
-#include "heap/run.h"
-#include "heap/runs.h"
-#include "heap/shrink.h"
 #include "heap/size.h"
+#include "runs/runs.h"
+#include "runs/shrink.h"
 
 COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
     unsigned turns = 0;
     uint32_t next_cpu = 0;
-    if (bytes > heap->range_bytes || align_bytes > heap->range_bytes || align_bytes > UINT32_MAX / 2u) {
+    if (bytes > heap->runs.range_bytes || align_bytes > heap->runs.range_bytes || align_bytes > UINT32_MAX / 2u) {
         return NULL;
     }
     uint32_t units = units_for(heap, bytes);
@@ -30,7 +30,7 @@ COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, 
         if (ashlar_heap_is_nmi()) {
             return NULL;
         }
-        run = ashlar_heap_run_take(heap, &heap->empty, units, (uint32_t)align_bytes);
+        run = ashlar_runs_take(&heap->runs, &heap->runs.empty, units, (uint32_t)align_bytes);
     } while (run == NULL && (ashlar_heap_make_room(heap, bytes, units, (uint32_t)align_bytes, flags, &turns) ||
                              ashlar_heap_ask_next(heap, flags, &next_cpu)));
     return run;
@@ -53,11 +53,11 @@ COLD void *ashlar_heap_take_large(struct ashlar_heap *heap, size_t bytes, size_t
     bool clean = run->clean != 0;
     ashlar_heap_block_lay(heap, run);
     if ((flags & ASHLAR_HEAP_ZERO) != 0 && !clean) {
-        memset((void *)run->base, 0, run_bytes(heap, run));
+        memset((void *)run->base, 0, run_bytes(&heap->runs, run));
     }
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     ashlar_heap_block_open_locked(heap, run);
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return (void *)run->base;
 }
 
@@ -68,7 +68,7 @@ COLD bool ashlar_heap_resize_large(struct ashlar_heap *heap, struct run *run, ui
     }
     bool done = ashlar_heap_block_resize(heap, run, units);
     if (done) {
-        ashlar_heap_settle(heap);
+        ashlar_runs_settle(&heap->runs);
     }
     return done;
 }

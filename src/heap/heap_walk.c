@@ -7,18 +7,18 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/relaxed.h"
 #include "heap/heap_explain.h"
 #include "heap/internal.h"
+#include "heap/marks.h"
 #include "heap/peek.h"
-#include "heap/relaxed.h"
-#include "heap/run.h"
 
 /* Next granule whose bit is set in [granule, end), or end. What cannot be read has none set. */
 COLD static uintptr_t next_allocated(const struct ashlar_heap *heap, uintptr_t granule, uintptr_t end)
 {
     while (granule < end) {
         struct granule_bits bits = {0, 0};
-        (void)ashlar_heap_peek(heap, &heap->bits[granule / 32u], &bits, sizeof bits);
+        (void)ashlar_heap_peek(heap, &heap->runs.bits[granule / 32u], &bits, sizeof bits);
         uint32_t word = bits.allocated >> granule % 32u;
         if (word != 0) {
             granule += u32_ctz(word);
@@ -33,14 +33,14 @@ COLD static uintptr_t next_allocated(const struct ashlar_heap *heap, uintptr_t g
 COLD static int walk_objects(struct ashlar_heap *heap, const struct run *run, ashlar_heap_visitor visit, void *context)
 {
     struct ashlar_heap_place place;
-    uintptr_t granule = (uintptr_t)run->first << heap->unit_granule_shift;
-    uintptr_t end = granule + (is_slab(run) ? (uintptr_t)run->units << heap->unit_granule_shift : 1u);
+    uintptr_t granule = (uintptr_t)run->first << heap->runs.unit_granule_shift;
+    uintptr_t end = granule + (is_slab(run) ? (uintptr_t)run->units << heap->runs.unit_granule_shift : 1u);
     for (;;) {
         granule = next_allocated(heap, granule, end);
         if (granule == end) {
             return 0;
         }
-        ashlar_heap_look(heap, (const void *)(heap->base + (granule << GRANULE_SHIFT)), &place);
+        ashlar_heap_look(heap, (const void *)(heap->runs.base + (granule << GRANULE_SHIFT)), &place);
         int stop = place.live && !place.pending ? visit(context, &place) : 0;
         if (stop != 0) {
             return stop;
@@ -54,7 +54,7 @@ COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, 
 {
     struct run run;
     uintptr_t unit = 0;
-    while (ashlar_heap_peek_run(heap, heap->base + (unit << heap->unit_shift), &run)) {
+    while (ashlar_heap_peek_run(heap, heap->runs.base + (unit << heap->runs.unit_shift), &run)) {
         if ((is_slab(&run) || run.state == RUN_LARGE) && walk_objects(heap, &run, visit, context) != 0) {
             return;
         }
@@ -64,36 +64,37 @@ COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, 
 
 COLD static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
 {
-    for (uint32_t i = 1; i < heap->runs_begun; i++) {
-        const struct run *slab = run_numbered(heap, i);
+    for (uint32_t i = 1; i < heap->runs.runs_begun; i++) {
+        const struct run *slab = run_numbered(&heap->runs, i);
         if (is_slab(slab)) {
             size_t live = slab->capacity - free_in_slab(slab);
             stats->live_objects += live;
             stats->live_bytes += live * slab->stride;
-            stats->kept_bytes += live == 0 ? run_bytes(heap, slab) : 0;
+            stats->kept_bytes += live == 0 ? run_bytes(&heap->runs, slab) : 0;
         }
     }
     stats->live_objects += heap->large_count;
-    stats->live_bytes += heap->large_units << heap->unit_shift;
+    stats->live_bytes += heap->large_units << heap->runs.unit_shift;
 }
 
 COLD void ashlar_heap_stats(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
 {
     memset(stats, 0, sizeof *stats);
-    size_t metadata_pages = (size_t)heap->map_pages + heap->run_pages + heap->bit_pages;
-    stats->range_bytes = heap->range_bytes;
-    stats->metadata_bytes = heap->source.pages != 0 ? metadata_pages * ASHLAR_PAGE_BYTES
-                                                    : heap->range_bytes - (heap->backed_units << heap->unit_shift);
-    stats->backed_bytes = stats->metadata_bytes + (heap->backed_units << heap->unit_shift);
-    stats->peak_bytes = heap->peak_bytes;
-    stats->empty_bytes = load_relaxed(&heap->empty_units) << heap->unit_shift;
-    stats->slab_bytes = heap->slab_units << heap->unit_shift;
-    stats->large_bytes = heap->large_units << heap->unit_shift;
+    size_t metadata_pages = (size_t)heap->runs.map_pages + heap->runs.run_pages + heap->runs.bit_pages;
+    stats->range_bytes = heap->runs.range_bytes;
+    stats->metadata_bytes = heap->runs.source.pages != 0
+                                ? metadata_pages * ASHLAR_PAGE_BYTES
+                                : heap->runs.range_bytes - (heap->runs.backed_units << heap->runs.unit_shift);
+    stats->backed_bytes = stats->metadata_bytes + (heap->runs.backed_units << heap->runs.unit_shift);
+    stats->peak_bytes = heap->runs.peak_bytes;
+    stats->empty_bytes = load_relaxed(&heap->runs.empty_units) << heap->runs.unit_shift;
+    stats->slab_bytes = heap->slab_units << heap->runs.unit_shift;
+    stats->large_bytes = heap->large_units << heap->runs.unit_shift;
     stats->slabs = heap->slab_count;
     stats->large_blocks = heap->large_count;
     stats->caches = heap->cache_count;
-    stats->grows = heap->grows;
-    stats->shrinks = heap->shrinks;
+    stats->grows = heap->runs.grows;
+    stats->shrinks = heap->runs.shrinks;
     stats->failures = load_relaxed(&heap->failures);
     stats->borrows = load_relaxed(&heap->borrows);
     count_live(heap, stats);

@@ -4,7 +4,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
-#include "heap/relaxed.h"
+#include "base/relaxed.h"
 
 COLD bool ashlar_heap_fail_now(struct ashlar_heap *heap)
 {

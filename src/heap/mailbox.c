@@ -25,12 +25,12 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/relaxed.h"
 #include "heap/blocks.h"
 #include "heap/find.h"
 #include "heap/heap_explain.h"
+#include "heap/marks.h"
 #include "heap/owner.h"
-#include "heap/relaxed.h"
-#include "heap/run.h"
 #include "heap/slab.h"
 #include <ashlar/port.h>
 
@@ -169,7 +169,7 @@ COLD void ashlar_heap_drain_deferred(struct ashlar_heap *heap)
     if (load_relaxed(&heap->deferred) == 0 || ashlar_heap_is_nmi()) {
         return;
     }
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     for (unsigned i = 0; i < STEPS_MOST; i++) {
         uintptr_t object = atomic_load(&heap->deferred);
         if (object == 0) {
@@ -179,5 +179,5 @@ COLD void ashlar_heap_drain_deferred(struct ashlar_heap *heap)
             ashlar_heap_block_free_locked(heap, object);
         }
     }
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
 }

@@ -17,8 +17,8 @@
 #include "base/wait.h"
 #include "heap/find.h"
 #include "heap/mailbox.h"
+#include "heap/marks.h"
 #include "heap/owner.h"
-#include "heap/run.h"
 #include "heap/slab.h"
 #include <ashlar/port.h>
 

@@ -17,8 +17,8 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/relaxed.h"
 #include "base/wait.h"
-#include "heap/relaxed.h"
 #include <ashlar/port.h>
 
 COLD void ashlar_heap_require_ready(const struct ashlar_heap *heap, const void *caller)

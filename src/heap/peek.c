@@ -12,12 +12,12 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "heap/run.h"
+#include "heap/marks.h"
 
 COLD bool ashlar_heap_peek(const struct ashlar_heap *heap, const void *from, void *to, size_t bytes)
 {
-    if (heap->source.peek != NULL) {
-        return heap->source.peek(heap->source.context, (uintptr_t)from, to, bytes) != 0;
+    if (heap->runs.source.peek != NULL) {
+        return heap->runs.source.peek(heap->runs.source.context, (uintptr_t)from, to, bytes) != 0;
     }
     memcpy(to, from, bytes);
     return true;
@@ -25,12 +25,12 @@ COLD bool ashlar_heap_peek(const struct ashlar_heap *heap, const void *from, voi
 
 COLD bool ashlar_heap_peek_run(const struct ashlar_heap *heap, uintptr_t address, struct run *run)
 {
-    uintptr_t granule = (address - heap->base) >> GRANULE_SHIFT;
-    if (address < heap->base || granule >= atomic_load(&heap->granules)) {
+    uintptr_t granule = (address - heap->runs.base) >> GRANULE_SHIFT;
+    if (address < heap->runs.base || granule >= atomic_load(&heap->runs.granules)) {
         return false;
     }
-    uint32_t unit = (uint32_t)(granule >> heap->unit_granule_shift);
+    uint32_t unit = (uint32_t)(granule >> heap->runs.unit_granule_shift);
     uint32_t offset;
-    return ashlar_heap_peek(heap, &heap->map[unit], &offset, sizeof offset) &&
-           ashlar_heap_peek(heap, run_at(heap, offset), run, sizeof *run) && unit - run->first < run->units;
+    return ashlar_heap_peek(heap, &heap->runs.map[unit], &offset, sizeof offset) &&
+           ashlar_heap_peek(heap, run_at(&heap->runs, offset), run, sizeof *run) && unit - run->first < run->units;
 }

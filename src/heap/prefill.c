@@ -13,12 +13,12 @@
 #include "base/lock.h"
 #include "heap/find.h"
 #include "heap/inject.h"
+#include "heap/marks.h"
 #include "heap/owner.h"
 #include "heap/room.h"
-#include "heap/run.h"
-#include "heap/shrink.h"
 #include "heap/size.h"
 #include "heap/slab.h"
+#include "runs/shrink.h"
 #include <ashlar/port.h>
 
 /* For one owner of the CPU: the threads', or the interrupts'. */
@@ -66,12 +66,13 @@ COLD static bool gather(struct prefill *prefill, unsigned which, size_t *lack)
     struct ashlar_heap *heap = prefill->heap;
     struct gathered *gathered = &prefill->gathered[which];
     while (*lack != 0) {
-        struct run *run = ashlar_heap_take_slab(heap, &prefill->want, *lack * prefill->want.stride >> heap->unit_shift);
+        struct run *run =
+            ashlar_heap_take_slab(heap, &prefill->want, *lack * prefill->want.stride >> heap->runs.unit_shift);
         if (run == NULL) {
             return false;
         }
         uint32_t objects = ashlar_heap_slab_capacity(heap, run, prefill->want.stride);
-        run->next = gathered->first != NULL ? run_offset(heap, gathered->first) : 0;
+        run->next = gathered->first != NULL ? run_offset(&heap->runs, gathered->first) : 0;
         gathered->first = run;
         gathered->objects += objects;
         *lack -= objects < *lack ? objects : *lack;
@@ -82,7 +83,7 @@ COLD static bool gather(struct prefill *prefill, unsigned which, size_t *lack)
 COLD static struct run *pop_gathered(struct ashlar_heap *heap, struct gathered *gathered)
 {
     struct run *run = gathered->first;
-    gathered->first = run->next != 0 ? run_at(heap, run->next) : NULL;
+    gathered->first = run->next != 0 ? run_at(&heap->runs, run->next) : NULL;
     return run;
 }
 
@@ -104,12 +105,12 @@ COLD static void give_gathered_back(struct prefill *prefill)
     for (unsigned which = 0; which < 2u; which++) {
         while (prefill->gathered[which].first != NULL) {
             struct run *run = pop_gathered(heap, &prefill->gathered[which]);
-            uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+            uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
             ashlar_heap_slab_release_locked(heap, run);
-            ashlar_lock_give(&heap->lock, interrupts);
+            ashlar_lock_give(&heap->runs.lock, interrupts);
         }
     }
-    ashlar_heap_settle(heap);
+    ashlar_runs_settle(&heap->runs);
 }
 
 /* False: one of the two lacks some, as this is another CPU, or others took objects. */
@@ -147,7 +148,7 @@ COLD ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, s
     if (!ashlar_may_change()) {
         return ASHLAR_MAY_NOT_WAIT;
     }
-    if (count > heap->range_bytes / GRANULE_BYTES) {
+    if (count > heap->runs.range_bytes / GRANULE_BYTES) {
         return ASHLAR_NO_FRAMES;
     }
     struct prefill prefill = {heap, ashlar_heap_want(NULL, bytes != 0 ? bytes : 1u), count, {{NULL, 0}, {NULL, 0}}};

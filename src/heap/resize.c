@@ -11,9 +11,9 @@
 #include "heap/find.h"
 #include "heap/heap_explain.h"
 #include "heap/heap_large.h"
+#include "heap/marks.h"
 #include "heap/move.h"
 #include "heap/owner.h"
-#include "heap/run.h"
 #include "heap/size.h"
 #include "heap/slab.h"
 #include <stdbool.h>
@@ -37,9 +37,9 @@ COLD static bool resize_in_place(struct ashlar_heap *heap, struct run *run, uint
 {
     size_t rounded = ashlar_heap_size_roundup(heap, bytes);
     bool done = rounded == ashlar_heap_object_bytes(heap, run);
-    if (!done && bytes > SMALL_MOST_BYTES && rounded != 0 && rounded <= heap->range_bytes && run->state == RUN_LARGE &&
-        (run->base & (natural_align((uint32_t)rounded) - 1u)) == 0) {
-        done = ashlar_heap_resize_large(heap, run, (uint32_t)(rounded >> heap->unit_shift));
+    if (!done && bytes > SMALL_MOST_BYTES && rounded != 0 && rounded <= heap->runs.range_bytes &&
+        run->state == RUN_LARGE && (run->base & (natural_align((uint32_t)rounded) - 1u)) == 0) {
+        done = ashlar_heap_resize_large(heap, run, (uint32_t)(rounded >> heap->runs.unit_shift));
     }
     if (done && rounded > GRANULE_BYTES && is_lent(heap, object)) {
         ashlar_heap_set_mark(heap, object + GRANULE_BYTES, false);
@@ -66,10 +66,11 @@ COLD static void *move_object(struct ashlar_heap *heap, void *object, size_t hav
  * NULL: nothing changed. */
 COLD static void *move_large_block(struct ashlar_heap *heap, struct run *run, size_t have, size_t bytes)
 {
-    if (run->state != RUN_LARGE || bytes <= have || bytes <= SMALL_MOST_BYTES || bytes > heap->range_bytes) {
+    if (run->state != RUN_LARGE || bytes <= have || bytes <= SMALL_MOST_BYTES || bytes > heap->runs.range_bytes) {
         return NULL;
     }
-    return ashlar_heap_move_large(heap, run, (uint32_t)(ashlar_heap_size_roundup(heap, bytes) >> heap->unit_shift));
+    return ashlar_heap_move_large(heap, run,
+                                  (uint32_t)(ashlar_heap_size_roundup(heap, bytes) >> heap->runs.unit_shift));
 }
 
 COLD void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags, const void *caller)

@@ -11,14 +11,14 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/relaxed.h"
 #include "base/token.h"
 #include "base/wait.h"
-#include "heap/grow.h"
 #include "heap/mailbox.h"
 #include "heap/owner.h"
-#include "heap/relaxed.h"
 #include "heap/slab.h"
-#include "heap/supply.h"
+#include "runs/grow.h"
+#include "runs/supply.h"
 #include <ashlar/port.h>
 
 #define TURNS_MOST 8u
@@ -75,13 +75,14 @@ COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t
     if (ashlar_heap_is_nmi()) {
         return false;
     }
-    if (drain_own(heap) || (ashlar_heap_may_grow(heap, flags) && ashlar_heap_grow(heap, units, align_bytes))) {
+    if (drain_own(heap) || (((flags & ASHLAR_HEAP_NO_GROW) == 0 && ashlar_runs_may_change(&heap->runs)) &&
+                            ashlar_runs_grow(&heap->runs, units, align_bytes))) {
         return true;
     }
     if (*turns == TURNS_MOST) {
         return false;
     }
-    size_t before = load_relaxed(&heap->empty_units);
+    size_t before = load_relaxed(&heap->runs.empty_units);
     ashlar_heap_release_own(heap);
     while (load_relaxed(&heap->deferred) != 0) {
         ashlar_heap_drain_deferred(heap);
@@ -89,13 +90,13 @@ COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t
     bool reclaimed = ashlar_port_context() == ASHLAR_CONTEXT_THREAD && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
                      ask_reclaimers(heap, bytes);
     *turns = reclaimed ? *turns + 1u : TURNS_MOST;
-    return reclaimed || load_relaxed(&heap->empty_units) != before;
+    return reclaimed || load_relaxed(&heap->runs.empty_units) != before;
 }
 
 COLD ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim, void *context)
 {
     ashlar_status status = ASHLAR_NO_STORAGE;
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     uint32_t count = heap->reclaimer_count;
     if (count < RECLAIMERS) {
         heap->reclaimer[count].call = reclaim;
@@ -103,6 +104,6 @@ COLD ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap
         atomic_store_u32(&heap->reclaimer_count, count + 1u);
         status = ASHLAR_OK;
     }
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return status;
 }

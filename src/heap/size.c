@@ -40,5 +40,5 @@ COLD size_t ashlar_heap_size_roundup(const struct ashlar_heap *heap, size_t byte
     if (bytes > ~(size_t)0 / 2u) {
         return 0;
     }
-    return (size_t)round_up(bytes, (uintptr_t)1 << heap->unit_shift);
+    return (size_t)round_up(bytes, (uintptr_t)1 << heap->runs.unit_shift);
 }

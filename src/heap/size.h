@@ -40,7 +40,7 @@ static inline uint32_t natural_align(uint32_t bytes)
 
 static inline uint32_t units_for(const struct ashlar_heap *heap, size_t bytes)
 {
-    return (uint32_t)((bytes + ((size_t)1 << heap->unit_shift) - 1u) >> heap->unit_shift);
+    return (uint32_t)((bytes + ((size_t)1 << heap->runs.unit_shift) - 1u) >> heap->runs.unit_shift);
 }
 
 #endif

@@ -28,10 +28,10 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/relaxed.h"
 #include "heap/freelist.h"
 #include "heap/owner.h"
-#include "heap/relaxed.h"
-#include "heap/runs.h"
+#include "runs/runs.h"
 
 #define SLAB_MOST_BYTES 65536u /* offsets in a slab have 16 bits */
 
@@ -50,11 +50,11 @@ COLD void ashlar_heap_bin_init(struct bin *bins, size_t count)
 static void list_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
 {
     struct run *first = bin->current;
-    uint32_t offset = run_offset(heap, slab);
+    uint32_t offset = run_offset(&heap->runs, slab);
     slab->next = 0;
     if (first != &ashlar_heap_nobody) {
         slab->previous = first->previous;
-        run_at(heap, first->previous)->next = offset;
+        run_at(&heap->runs, first->previous)->next = offset;
         first->previous = offset;
     } else {
         slab->previous = offset;
@@ -70,10 +70,10 @@ static void unlist_slab(struct ashlar_heap *heap, struct bin *bin, struct run *s
     if (bin->current == slab) {
         bin->current = next_in_bin(heap, slab);
     } else {
-        run_at(heap, slab->previous)->next = slab->next;
+        run_at(&heap->runs, slab->previous)->next = slab->next;
     }
     if (slab->next != 0) {
-        run_at(heap, slab->next)->previous = slab->previous;
+        run_at(&heap->runs, slab->next)->previous = slab->previous;
     } else if (bin->current != &ashlar_heap_nobody) {
         bin->current->previous = slab->previous;
     }
@@ -101,19 +101,19 @@ COLD static void chain_kept_locked(struct ashlar_heap *heap, struct owner *owner
     link->next = owner->kept_slabs;
     link->previous = 0;
     if (link->next != 0) {
-        kept_link_of(heap, run_at(heap, link->next))->previous = run_offset(heap, slab);
+        kept_link_of(heap, run_at(&heap->runs, link->next))->previous = run_offset(&heap->runs, slab);
     }
-    owner->kept_slabs = run_offset(heap, slab);
+    owner->kept_slabs = run_offset(&heap->runs, slab);
 }
 
 COLD static void unchain_kept_locked(struct ashlar_heap *heap, struct owner *owner, const struct run *slab)
 {
     const struct kept_link *link = kept_link_of(heap, slab);
     if (link->next != 0) {
-        kept_link_of(heap, run_at(heap, link->next))->previous = link->previous;
+        kept_link_of(heap, run_at(&heap->runs, link->next))->previous = link->previous;
     }
     if (link->previous != 0) {
-        kept_link_of(heap, run_at(heap, link->previous))->next = link->next;
+        kept_link_of(heap, run_at(&heap->runs, link->previous))->next = link->next;
     } else {
         owner->kept_slabs = link->next;
     }
@@ -121,13 +121,13 @@ COLD static void unchain_kept_locked(struct ashlar_heap *heap, struct owner *own
 
 COLD static void keep_slab(struct ashlar_heap *heap, struct owner *owner, struct bin *bin, struct run *slab)
 {
-    bin->kept = run_offset(heap, slab);
+    bin->kept = run_offset(&heap->runs, slab);
     atomic_fetch_add(&owner->kept_units, slab->units);
     store_relaxed(&slab->state, RUN_KEPT);
     if (slab->cache != NULL) {
-        uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+        uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
         chain_kept_locked(heap, owner, slab);
-        ashlar_lock_give(&heap->lock, interrupts);
+        ashlar_lock_give(&heap->runs.lock, interrupts);
     }
 }
 
@@ -151,9 +151,9 @@ COLD static bool unkeep_slab(struct ashlar_heap *heap, struct owner *owner, stru
     if (ashlar_heap_is_nmi()) {
         return false;
     }
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     unkeep_slab_locked(heap, owner, bin, slab);
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return true;
 }
 
@@ -234,7 +234,7 @@ COLD static uint32_t slab_units(const struct ashlar_heap *heap, uint32_t stride,
     units = units > least ? units : least;
     uint32_t most = least > SLAB_MOST_UNITS ? least : SLAB_MOST_UNITS;
     for (; units < most; units++) {
-        uint32_t bytes = units << heap->unit_shift;
+        uint32_t bytes = units << heap->runs.unit_shift;
         if (bytes % stride <= bytes / 8u) {
             break;
         }
@@ -244,15 +244,15 @@ COLD static uint32_t slab_units(const struct ashlar_heap *heap, uint32_t stride,
 
 COLD uint32_t ashlar_heap_slab_capacity(const struct ashlar_heap *heap, const struct run *slab, uint32_t stride)
 {
-    uint32_t bytes = slab->units << heap->unit_shift;
+    uint32_t bytes = slab->units << heap->runs.unit_shift;
     return (bytes < SLAB_MOST_BYTES ? bytes : SLAB_MOST_BYTES) / stride;
 }
 
 COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct run *slab, const struct want *want)
 {
     uint32_t capacity = ashlar_heap_slab_capacity(heap, slab, want->stride);
-    slab->base = run_address(heap, slab);
-    slab->bits = run_bits(heap, slab);
+    slab->base = run_address(&heap->runs, slab);
+    slab->bits = run_bits(&heap->runs, slab);
     slab->cache = want->cache;
     slab->granules = (uint16_t)(capacity * want->stride / GRANULE_BYTES);
     slab->fresh = 0;
@@ -262,7 +262,7 @@ COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct 
     slab->class = want->class & 0x7fu;
     slab->lends = 0;
     store_relaxed(&slab->word, LIST_END); /* all are free */
-    ashlar_heap_map_run(heap, slab, run_offset(heap, slab));
+    ashlar_runs_map(&heap->runs, slab, run_offset(&heap->runs, slab));
 }
 
 COLD struct run *ashlar_heap_take_slab(struct ashlar_heap *heap, const struct want *want, size_t slabs)
@@ -272,16 +272,16 @@ COLD struct run *ashlar_heap_take_slab(struct ashlar_heap *heap, const struct wa
     }
     uint32_t least = slab_units(heap, want->stride, 0);
     uint32_t units = slab_units(heap, want->stride, slabs < SLAB_MOST_UNITS ? (uint32_t)slabs : SLAB_MOST_UNITS);
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
-    struct run *slab = ashlar_heap_run_take_locked(heap, &heap->empty, units, want->align);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
+    struct run *slab = ashlar_runs_take_locked(&heap->runs, &heap->runs.empty, units, want->align);
     if (slab == NULL && units > least) {
-        slab = ashlar_heap_run_take_locked(heap, &heap->empty, least, want->align);
+        slab = ashlar_runs_take_locked(&heap->runs, &heap->runs.empty, least, want->align);
     }
     if (slab != NULL) {
         heap->slab_units += slab->units;
         heap->slab_count++;
     }
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return slab;
 }
 
@@ -312,7 +312,7 @@ COLD void ashlar_heap_slab_release_locked(struct ashlar_heap *heap, struct run *
     store_relaxed(&slab->fast, NULL);
     store_relaxed(&slab->state, RUN_MOVING);
     slab->clean = 0;
-    ashlar_heap_run_file_locked(heap, slab, RUN_EMPTY);
+    ashlar_runs_file_locked(&heap->runs, slab, RUN_EMPTY);
 }
 
 COLD static void release_slab_locked(struct ashlar_heap *heap, struct bin *bin, struct run *slab)
@@ -331,7 +331,7 @@ __attribute__((noinline)) bool ashlar_heap_emptied(struct ashlar_heap *heap, str
             return false;
         }
     }
-    if (bin->kept == 0 && load_relaxed(&owner->kept_units) + slab->units <= heap->keep_units / 4u &&
+    if (bin->kept == 0 && load_relaxed(&owner->kept_units) + slab->units <= heap->runs.keep_units / 4u &&
         (slab->cache == NULL || !ashlar_heap_is_nmi())) {
         keep_slab(heap, owner, bin, slab);
         return false;
@@ -339,9 +339,9 @@ __attribute__((noinline)) bool ashlar_heap_emptied(struct ashlar_heap *heap, str
     if (ashlar_heap_is_nmi()) {
         return false;
     }
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     release_slab_locked(heap, bin, slab);
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return true;
 }
 
@@ -359,8 +359,8 @@ COLD void ashlar_heap_lend(struct ashlar_heap *heap, struct run *run, uintptr_t 
 /* A bit first, so that of two frees one finds it gone; then the marks, while the slab is there. */
 COLD void ashlar_heap_give_claimed(struct ashlar_heap *heap, struct owner *owner, struct run *slab, uintptr_t object)
 {
-    uintptr_t granule = (object - heap->base) >> GRANULE_SHIFT;
-    enum pushed pushed = push_free(heap->bits, slab, granule, object);
+    uintptr_t granule = (object - heap->runs.base) >> GRANULE_SHIFT;
+    enum pushed pushed = push_free(heap->runs.bits, slab, granule, object);
     if (is_pending(heap, object)) {
         ashlar_heap_set_mark(heap, object, false);
     }
@@ -387,12 +387,12 @@ COLD static void release_kept_locked(struct ashlar_heap *heap, struct owner *own
 
 COLD static bool release_kept_slab(struct ashlar_heap *heap, struct owner *owner, const uint32_t *kept)
 {
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     bool is_there = *kept != 0;
     if (is_there) {
-        release_kept_locked(heap, owner, run_at(heap, *kept));
+        release_kept_locked(heap, owner, run_at(&heap->runs, *kept));
     }
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return is_there;
 }
 
@@ -413,7 +413,7 @@ COLD void ashlar_heap_release_kept(struct ashlar_heap *heap, struct owner *owner
 
 COLD bool ashlar_heap_release_first(struct ashlar_heap *heap, struct owner *owner, struct bin *bin)
 {
-    uintptr_t interrupts = ashlar_lock_take(&heap->lock);
+    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     struct run *slab = bin->current;
     bool released = slab != &ashlar_heap_nobody && free_in_slab(slab) == slab->capacity;
     if (released && slab->state == RUN_KEPT) {
@@ -422,6 +422,6 @@ COLD bool ashlar_heap_release_first(struct ashlar_heap *heap, struct owner *owne
     if (released) {
         release_slab_locked(heap, bin, slab);
     }
-    ashlar_lock_give(&heap->lock, interrupts);
+    ashlar_lock_give(&heap->runs.lock, interrupts);
     return released;
 }

@@ -5,7 +5,7 @@
 
 #include "heap/find.h"
 #include "heap/internal.h"
-#include "heap/run.h"
+#include "heap/marks.h"
 #include "heap/size.h"
 #include <stdbool.h>
 
@@ -46,7 +46,7 @@ static inline struct bin *bin_for(struct owner *owner, struct ashlar_cache *cach
 /* The next one of its bin's list; nobody at the end. */
 static inline struct run *next_in_bin(const struct ashlar_heap *heap, const struct run *slab)
 {
-    return slab->next != 0 ? run_at(heap, slab->next) : &ashlar_heap_nobody;
+    return slab->next != 0 ? run_at(&heap->runs, slab->next) : &ashlar_heap_nobody;
 }
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/relaxed.h"
 #include "heap/fast.h"
 #include "heap/find.h"
 #include "heap/heap_large.h"
@@ -23,7 +24,6 @@
 #include "heap/mailbox.h"
 #include "heap/others.h"
 #include "heap/owner.h"
-#include "heap/relaxed.h"
 #include "heap/room.h"
 #include "heap/size.h"
 #include "heap/slab.h"
@@ -59,7 +59,7 @@ COLD static void *take_claimed(struct ashlar_heap *heap, struct owner *owner, co
     struct bin *bin = bin_for(owner, want->cache, want->class);
     ashlar_heap_drain(heap, owner);
     void *object = ashlar_heap_refill(heap, owner, bin);
-    if (object == NULL && want->cache == NULL && heap->unit_shift == UNIT_SHIFT_LEAST) {
+    if (object == NULL && want->cache == NULL && heap->runs.unit_shift == UNIT_SHIFT_LEAST) {
         object = borrow_claimed(heap, owner, want, want->stride * THRIFTY_TIMES);
     }
     if (object == NULL && ashlar_heap_add_slab(heap, owner, want)) {
@@ -152,7 +152,7 @@ COLD void *ashlar_heap_calloc(struct ashlar_heap *heap, size_t count, size_t byt
 COLD void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_bytes, size_t bytes, unsigned flags)
 {
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
-    if (!is_power_of_two(align_bytes) || align_bytes > heap->range_bytes || bytes > heap->range_bytes) {
+    if (!is_power_of_two(align_bytes) || align_bytes > heap->runs.range_bytes || bytes > heap->runs.range_bytes) {
         return NULL;
     }
     size_t rounded = (size_t)round_up(bytes != 0 ? bytes : 1u, align_bytes);

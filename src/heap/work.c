@@ -6,20 +6,20 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
-#include "heap/grow.h"
+#include "base/relaxed.h"
 #include "heap/mailbox.h"
 #include "heap/owner.h"
-#include "heap/relaxed.h"
 #include "heap/room.h"
-#include "heap/shrink.h"
 #include "heap/slab.h"
-#include "heap/supply.h"
+#include "runs/grow.h"
+#include "runs/shrink.h"
+#include "runs/supply.h"
 #include <ashlar/port.h>
 
 /* Somebody shrinks the heap: what this CPU keeps empty goes back as well. */
 COLD static void take_part_in_shrink(struct ashlar_heap *heap)
 {
-    if (!ashlar_heap_may_grow(heap, 0)) {
+    if (!ashlar_runs_may_change(&heap->runs)) {
         return;
     }
     uintptr_t *seen = &heap->owners[ashlar_port_pin()].shrunk;
@@ -29,7 +29,7 @@ COLD static void take_part_in_shrink(struct ashlar_heap *heap)
     ashlar_port_unpin();
     if (due) {
         ashlar_heap_release_own(heap);
-        (void)ashlar_heap_purge(heap, load_relaxed(&heap->shrink_units));
+        (void)ashlar_runs_purge(&heap->runs, load_relaxed(&heap->shrink_units));
     }
 }
 
@@ -44,12 +44,12 @@ COLD int ashlar_heap_work(struct ashlar_heap *heap)
     }
     more |= ashlar_heap_drain_second(heap);
     ashlar_heap_drain_deferred(heap);
-    if (load_relaxed(&heap->starved) != 0 && ashlar_heap_may_grow(heap, 0)) {
+    if (load_relaxed(&heap->starved) != 0 && ashlar_runs_may_change(&heap->runs)) {
         store_relaxed(&heap->starved, 0);
-        ashlar_heap_grow(heap, (uint32_t)heap->grow_units, GRANULE_BYTES);
+        ashlar_runs_grow(&heap->runs, (uint32_t)heap->runs.grow_units, GRANULE_BYTES);
     }
     take_part_in_shrink(heap);
-    ashlar_heap_settle(heap);
+    ashlar_runs_settle(&heap->runs);
     return more || load_relaxed(&heap->deferred) != 0;
 }
 
@@ -57,18 +57,18 @@ COLD size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
 {
     size_t given = 0;
     size_t more;
-    if (!ashlar_heap_may_grow(heap, 0)) {
+    if (!ashlar_runs_may_change(&heap->runs)) {
         return 0;
     }
-    store_relaxed(&heap->shrink_units, target_bytes >> heap->unit_shift);
+    store_relaxed(&heap->shrink_units, target_bytes >> heap->runs.unit_shift);
     atomic_fetch_add(&heap->shrink_count, 1u);
     ashlar_heap_release_own(heap);
     ashlar_heap_drain_deferred(heap);
     do {
-        more = ashlar_heap_purge(heap, target_bytes >> heap->unit_shift);
+        more = ashlar_runs_purge(&heap->runs, target_bytes >> heap->runs.unit_shift);
         given += more;
     } while (more != 0);
-    return given << heap->unit_shift;
+    return given << heap->runs.unit_shift;
 }
 
 COLD void ashlar_heap_drain_cpu(struct ashlar_heap *heap, unsigned cpu)
@@ -87,5 +87,5 @@ COLD void ashlar_heap_drain_cpu(struct ashlar_heap *heap, unsigned cpu)
         ashlar_heap_unclaim(owner);
     }
     ashlar_heap_drain_deferred(heap);
-    ashlar_heap_settle(heap);
+    ashlar_runs_settle(&heap->runs);
 }

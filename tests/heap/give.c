@@ -65,9 +65,9 @@ static void test_bad_pointers(void)
     like(SIM_FATAL(ashlar_heap_free(heap, local)), "wild pointer: not in the heap's range", "[fault 66] the stack");
     like(SIM_FATAL(ashlar_heap_free(heap, global)), "wild pointer: not in the heap's range", "[fault 66] a global");
     like(SIM_FATAL(ashlar_heap_free(heap, (void *)(uintptr_t)4096)), "wild pointer", "[fault 66] a small number");
-    like(SIM_FATAL(ashlar_heap_free(heap, (void *)(heap->base + 64 * 4096u * 40u))), "in empty pages of the heap",
+    like(SIM_FATAL(ashlar_heap_free(heap, (void *)(heap->runs.base + 64 * 4096u * 40u))), "in empty pages of the heap",
          "[fault 66] what nothing is behind");
-    like(SIM_FATAL(ashlar_heap_free(heap, (void *)heap->range_base)), "the heap's own bookkeeping",
+    like(SIM_FATAL(ashlar_heap_free(heap, (void *)heap->runs.range_base)), "the heap's own bookkeeping",
          "[fault 66] the heap's bookkeeping");
     like(SIM_FATAL(ashlar_heap_free(heap, tail + 4 * 1008)), "behind the last object of a slab",
          "[fault 66] behind a slab's last object");

@@ -44,14 +44,14 @@ static void test_metadata(void)
     void *object = ashlar_heap_alloc(heap, 10, 0);
     size_t first = stats_of(heap).metadata_bytes;
     is_u(take_objects(heap, blocks, COUNT, 65536), COUNT, "4 MiB more");
-    is_u(heap->bit_pages, 17, "a page of bits for each 256 KiB");
+    is_u(heap->runs.bit_pages, 17, "a page of bits for each 256 KiB");
     give_objects(heap, blocks, COUNT);
     (void)ashlar_heap_shrink(heap, 0);
-    is_u(heap->bit_pages, 1, "bits of what is bare go back");
+    is_u(heap->runs.bit_pages, 1, "bits of what is bare go back");
     ok(stats_of(heap).metadata_bytes <= first + 6 * 4096, "map and descriptors stay");
     ashlar_heap_free(heap, object);
     (void)ashlar_heap_shrink(heap, 0);
-    is_u(heap->bit_pages, 0, "the last page of bits, too");
+    is_u(heap->runs.bit_pages, 0, "the last page of bits, too");
     is_u(take_objects(heap, blocks, COUNT, 65536), COUNT, "and all of it comes again");
     give_objects(heap, blocks, COUNT);
     end("sound after bits went and came");
@@ -63,8 +63,8 @@ static void test_metadata_in_steps(void)
     static void *many[4096];
     begin(70000, ASHLAR_HEAP_SOURCE_ZEROED);
     is_u(take_objects(heap, many, 4096, 65536), 4096, "256 MiB in blocks");
-    size_t pieces = test.commits - stats_of(heap).grows - heap->bit_pages;
-    size_t pages = heap->map_pages + heap->run_pages;
+    size_t pieces = test.commits - stats_of(heap).grows - heap->runs.bit_pages;
+    size_t pages = heap->runs.map_pages + heap->runs.run_pages;
     ok(pieces <= 10, "[fault 149] map and descriptors came in %zu pieces", pieces);
     ok(pages >= 65536u / 1024u + 4096u / 73u && pages < 256, "[fault 149] %zu pages in all", pages);
     give_objects(heap, many, 4096);
@@ -73,10 +73,10 @@ static void test_metadata_in_steps(void)
     end("sound after a spike");
     begin(70000, ASHLAR_HEAP_SOURCE_ZEROED);
     many[0] = take_one(heap, (size_t)4 << 20);
-    size_t pages_before = heap->map_pages;
+    size_t pages_before = heap->runs.map_pages;
     test.fail_in = 1;
     many[1] = ashlar_heap_alloc(heap, (size_t)8 << 20, 0);
-    ok(many[1] != NULL && heap->map_pages > pages_before && heap->map_pages <= pages_before + 3u,
+    ok(many[1] != NULL && heap->runs.map_pages > pages_before && heap->runs.map_pages <= pages_before + 3u,
        "[fault 149] where there is no memory for more, the least will do");
     give_objects(heap, many, 2);
     end("sound after the least");
@@ -151,7 +151,7 @@ static int give_relief(void *context)
 {
     struct test_source *short_one = context;
     relief_calls++;
-    relief_was_held = relief_was_held || ashlar_token_is_taken(&heap->growing) || short_one->inside != 0 ||
+    relief_was_held = relief_was_held || ashlar_token_is_taken(&heap->runs.growing) || short_one->inside != 0 ||
                       sim_pins() != 0 || ashlar_lock_held_name() != NULL;
     if (relief_calls > 3) {
         return 0; /* nothing is left to be given */
@@ -165,8 +165,8 @@ static void test_relief(void)
     relief_calls = 0;
     relief_was_held = false;
     begin(4096, 0);
-    heap->source.relieve = give_relief;
-    heap->source.context = &test;
+    heap->runs.source.relieve = give_relief;
+    heap->runs.source.context = &test;
     test.limit = 4; /* pages: bookkeeping, and one more */
     void *object = ashlar_heap_alloc(heap, 60000, 0);
     ok(object != NULL, "an allocation that the source refused is there after relief");

@@ -5,8 +5,8 @@
 #include "source.h"
 
 #include "heap/find.h"
-#include "heap/run.h"
-#include "heap/runs.h"
+#include "heap/marks.h"
+#include "runs/runs.h"
 #include "heap/size.h"
 #include <ashlar/heap.h>
 
@@ -25,7 +25,7 @@ static struct run *run_in(const struct run_pool *pool)
 {
     for (unsigned bin = RUN_BINS; bin-- != 0;) {
         if (pool->heads[bin] != 0) {
-            return run_at(heap, pool->heads[bin]);
+            return run_at(&heap->runs, pool->heads[bin]);
         }
     }
     return &ashlar_heap_nobody;
@@ -48,8 +48,8 @@ static void build(void)
     slab = slab_of(object);
     full_slab = slab_of(full[0]);
     block = slab_of(large);
-    empty = run_in(&heap->empty);
-    bare = run_in(&heap->bare);
+    empty = run_in(&heap->runs.empty);
+    bare = run_in(&heap->runs.bare);
 }
 
 /* place takes another value for one audit. */
@@ -78,7 +78,7 @@ static void test_slabs(void)
     DAMAGE(slab->state, RUN_FULL, "a slab with free objects is in no list");
     DAMAGE(slab->state, RUN_MOVING, ashlar_heap_audit_busy);
     DAMAGE(full_slab->state, RUN_NONE, "a run is in no state");
-    DAMAGE(heap->lock.held, 1, ashlar_heap_audit_busy);
+    DAMAGE(heap->runs.lock.held, 1, ashlar_heap_audit_busy);
     DAMAGE(*link, 8, "a free list leaves its slab");
     DAMAGE(*link, object - (char *)slab->base, "a live object is in a free list");
 }
@@ -86,23 +86,23 @@ static void test_slabs(void)
 static void test_runs(void)
 {
     DAMAGE(empty->units, empty->units - 1, "a run's last unit names another");
-    DAMAGE(heap->map[slab->first], 0, "the runs do not tile the range");
-    DAMAGE(heap->map[block->first + 1], 0, "a unit inside of a run names another");
-    DAMAGE(heap->map[block->first + block->units - 1], 0, "a run's last unit names another");
-    DAMAGE(heap->map[bare->first + 1], 64, "a bare unit names a run");
+    DAMAGE(heap->runs.map[slab->first], 0, "the runs do not tile the range");
+    DAMAGE(heap->runs.map[block->first + 1], 0, "a unit inside of a run names another");
+    DAMAGE(heap->runs.map[block->first + block->units - 1], 0, "a run's last unit names another");
+    DAMAGE(heap->runs.map[bare->first + 1], 64, "a bare unit names a run");
     DAMAGE(bare->units, bare->units + 1, "a run passes the limit");
     DAMAGE(empty->state, RUN_BARE, "neighbours were not merged");
     DAMAGE(block->bits->allocated, 0, "a large block's bits are wrong");
     DAMAGE(block->bits->allocated, 3, "a large block's bits are wrong");
-    uint32_t *bits = &heap->bits[empty->first * 8u].allocated;
+    uint32_t *bits = &heap->runs.bits[empty->first * 8u].allocated;
     DAMAGE(*bits, 4, "an allocated bit is set in an empty run");
-    bits = &heap->bits[cache->run->first * 8u].allocated;
+    bits = &heap->runs.bits[cache->run->first * 8u].allocated;
     DAMAGE(*bits, 4, "an allocated bit is set in bookkeeping");
-    DAMAGE(heap->empty.mask[0], heap->empty.mask[0] ^ 2u, "a bin's mask bit is wrong");
+    DAMAGE(heap->runs.empty.mask[0], heap->runs.empty.mask[0] ^ 2u, "a bin's mask bit is wrong");
     DAMAGE(bare->previous, 64, "a bin of runs is not linked");
-    uint32_t bin = ashlar_heap_bin_of_units(bare->units);
-    DAMAGE(heap->bare.heads[bin], 0, "a bin's mask bit is wrong");
-    DAMAGE(bare->next, run_offset(heap, bare), "a bin of runs is not linked");
+    uint32_t bin = ashlar_runs_bin_of(bare->units);
+    DAMAGE(heap->runs.bare.heads[bin], 0, "a bin's mask bit is wrong");
+    DAMAGE(bare->next, run_offset(&heap->runs, bare), "a bin of runs is not linked");
 }
 
 static void test_bins(void)
@@ -114,7 +114,7 @@ static void test_bins(void)
     DAMAGE(bin->slabs, 0, "a bin has more slabs than it counts");
     DAMAGE(bin->slabs, 2, "the bins have not as many slabs as there are");
     DAMAGE(slab->previous, 0, "a bin's first slab does not name the last");
-    DAMAGE(slab->next, run_offset(heap, slab), "a bin has more slabs than it counts");
+    DAMAGE(slab->next, run_offset(&heap->runs, slab), "a bin has more slabs than it counts");
     DAMAGE(slab->owner, 1, "a bin of slabs is not linked");
     DAMAGE(kept->kept, 0, "a bin keeps another slab than it says");
     DAMAGE(owner->kept_units, 5, "an owner's kept units are wrong");
@@ -126,15 +126,15 @@ static void test_bins(void)
 
 static void test_totals(void)
 {
-    DAMAGE(heap->empty_units, heap->empty_units + 1, "the empty units are not counted right");
-    DAMAGE(heap->backed_units, heap->backed_units + 1, "the backed units are not counted right");
+    DAMAGE(heap->runs.empty_units, heap->runs.empty_units + 1, "the empty units are not counted right");
+    DAMAGE(heap->runs.backed_units, heap->runs.backed_units + 1, "the backed units are not counted right");
     DAMAGE(heap->slab_units, heap->slab_units + 1, "the slabs are not counted right");
     DAMAGE(heap->large_units, heap->large_units + 1, "the large blocks are not counted right");
     DAMAGE(heap->large_count, heap->large_count + 1, "the large blocks are not counted right");
-    DAMAGE(heap->runs_begun, heap->runs_begun + 1, "a descriptor was lost");
-    DAMAGE(heap->spare_count, heap->spare_count + 1, "a descriptor was lost");
-    DAMAGE(heap->granules, heap->granules - 16, "the limit is not what was published");
-    DAMAGE(heap->growing.taken, 1, ashlar_heap_audit_busy);
+    DAMAGE(heap->runs.runs_begun, heap->runs.runs_begun + 1, "a descriptor was lost");
+    DAMAGE(heap->runs.spare_count, heap->runs.spare_count + 1, "a descriptor was lost");
+    DAMAGE(heap->runs.granules, heap->runs.granules - 16, "the limit is not what was published");
+    DAMAGE(heap->runs.growing.taken, 1, ashlar_heap_audit_busy);
     DAMAGE(heap->cache_count, 2, "an empty or bare run is in no bin");
 }
 

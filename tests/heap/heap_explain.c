@@ -50,12 +50,12 @@ static void test_explain(void)
     like(text_of(object), "0 bytes into free object", "a free object");
     is_u(kind_of(&place), ASHLAR_HEAP_PLACE_OUTSIDE, "the stack");
     like(text_of(&place), "not in the heap's range", "in words");
-    is_u(kind_of((void *)heap->map), ASHLAR_HEAP_PLACE_METADATA, "the map");
+    is_u(kind_of((void *)heap->runs.map), ASHLAR_HEAP_PLACE_METADATA, "the map");
     is_u(kind_of(cache), ASHLAR_HEAP_PLACE_METADATA, "a cache's own structure");
     is_u(kind_of(inode + 4000 - (uintptr_t)inode % 4096 + 95), ASHLAR_HEAP_PLACE_SLACK, "behind the last object");
-    is_u(kind_of((void *)(heap->base + ((uintptr_t)heap->limit << 12) - 4096)), ASHLAR_HEAP_PLACE_UNBACKED,
+    is_u(kind_of((void *)(heap->runs.base + ((uintptr_t)heap->runs.limit << 12) - 4096)), ASHLAR_HEAP_PLACE_UNBACKED,
          "within the limit, without memory");
-    is_u(kind_of((void *)(heap->base + ((uintptr_t)heap->limit << 12) + 4096)), ASHLAR_HEAP_PLACE_UNBACKED,
+    is_u(kind_of((void *)(heap->runs.base + ((uintptr_t)heap->runs.limit << 12) + 4096)), ASHLAR_HEAP_PLACE_UNBACKED,
          "beyond the limit");
     ashlar_heap_free(heap, large);
     is_u(kind_of(large), ASHLAR_HEAP_PLACE_EMPTY, "what is free and backed");

@@ -11,7 +11,7 @@ static void begin(bool moves)
 {
     sim_set_cpu(0);
     heap = source_heap(&test, 8192, 1, 4 << 20, 0);
-    heap->source.move = moves ? source_move : NULL;
+    heap->runs.source.move = moves ? source_move : NULL;
 }
 
 static void end(const char *what)

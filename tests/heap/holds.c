@@ -83,8 +83,8 @@ static int move(void *context, size_t to, size_t from, size_t pages)
 static void start(void)
 {
     heap = source_heap(&test, (size_t)128 << 8, 2, 48 * MIB, ASHLAR_HEAP_SOURCE_ZEROED);
-    heap->source.commit = commit;
-    heap->source.decommit = decommit;
+    heap->runs.source.commit = commit;
+    heap->runs.source.decommit = decommit;
     sim_set_cpu(0);
 }
 
@@ -92,16 +92,16 @@ static void test_blocks(void)
 {
     void *block = NULL;
     start();
-    heap->keep_units = 1;
+    heap->runs.keep_units = 1;
     HOLDS("a block of 24 MiB", block = ashlar_heap_alloc(heap, 24 * MIB, 0));
     HOLDS("its free", ashlar_heap_free(heap, block));
-    heap->keep_units = MANY;
+    heap->runs.keep_units = MANY;
     ashlar_heap_free(heap, take_one(heap, 30 * MIB));
     block = take_one(heap, 100000);
     HOLDS("its growth in place by 24 MiB", block = ashlar_heap_realloc(heap, block, 24 * MIB, 0));
     HOLDS("its shrinking", block = ashlar_heap_realloc(heap, block, 100000, 0));
     HOLDS("shrinking the heap", (void)ashlar_heap_shrink(heap, 0));
-    heap->source.move = move;
+    heap->runs.source.move = move;
     block = ashlar_heap_realloc(heap, block, 24 * MIB, 0);
     void *behind = take_one(heap, 100000);
     size_t moves = test.moves;

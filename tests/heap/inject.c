@@ -29,7 +29,7 @@ static struct state state_now(void)
 {
     struct ashlar_heap_stats stats = stats_of(heap);
     struct state state = {stats.live_objects, stats.live_bytes,
-                          stats.backed_bytes - stats.metadata_bytes + heap->bit_pages * 4096u, stats.slabs,
+                          stats.backed_bytes - stats.metadata_bytes + heap->runs.bit_pages * 4096u, stats.slabs,
                           stats.large_blocks};
     return state;
 }
@@ -97,7 +97,7 @@ static void scenario(void)
 static void begin(bool moves)
 {
     heap = source_heap(&test, 4096, 1, 64 << 10, 0);
-    heap->source.move = moves ? source_move : NULL;
+    heap->runs.source.move = moves ? source_move : NULL;
     refused = 0;
 }
 

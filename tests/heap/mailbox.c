@@ -2,7 +2,7 @@
 /* mailbox.c - objects that others freed: on their way, in bounded shares, before anything of their owner's; and
  * damaged ones.
  */
-#include "heap/run.h"
+#include "heap/marks.h"
 
 #include "fixture.h"
 

@@ -462,7 +462,7 @@ static void start(void)
         heap = source_heap(&test, layout->pages, layout->cpus, layout->keep_bytes, layout->flags);
         test.limit = layout->limit;
         test.source.move = layout->moves ? source_move : NULL;
-        heap->source.move = test.source.move;
+        heap->runs.source.move = test.source.move;
     } else {
         struct ashlar_heap_options options = {.max_cpus = layout->cpus};
         range = malloc(layout->range_bytes + 64);
@@ -472,8 +472,8 @@ static void start(void)
             exit(1);
         }
     }
-    taken_base = heap->base;
-    taken_granules = (size_t)heap->total << heap->unit_granule_shift;
+    taken_base = heap->runs.base;
+    taken_granules = (size_t)heap->runs.total << heap->runs.unit_granule_shift;
     taken = calloc(taken_granules, 1);
 }
 

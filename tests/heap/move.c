@@ -11,7 +11,7 @@ static void begin(size_t keep_bytes, unsigned flags)
 {
     sim_set_cpu(0);
     heap = source_heap(&test, 8192, 1, keep_bytes, flags);
-    heap->source.move = source_move;
+    heap->runs.source.move = source_move;
 }
 
 static void end(const char *what)
@@ -60,7 +60,7 @@ static int refuse_to_move(void *context, size_t to, size_t from, size_t pages)
 static void test_no_move(void)
 {
     begin((size_t)64 << 10, 0);
-    heap->source.move = refuse_to_move;
+    heap->runs.source.move = refuse_to_move;
     unsigned char *large = ashlar_heap_alloc(heap, 100000, 0);
     void *behind = ashlar_heap_alloc(heap, 100000, 0);
     if (!ok(large != NULL && behind != NULL, "two large blocks")) {

@@ -217,7 +217,7 @@ static void test_kept(void)
     size_t kept = heap->owners[0].kept_units;
     ok(kept >= 50 && heap->owners[0].kept_slabs != 0, "a CPU keeps two slabs, one of a cache");
     sim_set_cpu(1);
-    void *block = ashlar_heap_alloc(heap, (heap->empty_units + 20u) << heap->unit_shift, 0);
+    void *block = ashlar_heap_alloc(heap, (heap->runs.empty_units + 20u) << heap->runs.unit_shift, 0);
     ok(block != NULL, "[fault 143] another one gets them");
     is_u(heap->owners[0].kept_units + heap->owners[0].kept_slabs, 0, "none is kept");
     ashlar_heap_free(heap, block);

@@ -6,7 +6,7 @@
 #include "threads.h"
 
 #include "heap/peek.h"
-#include "heap/run.h"
+#include "heap/marks.h"
 #include <ashlar/heap.h>
 
 #define ROUNDS 60u
@@ -100,7 +100,7 @@ static void test_each_peek(void)
     struct ashlar_cache *cache = make_cache(heap, "inode", 1000, 0, 0);
     char *object = ashlar_cache_alloc(cache, 0);
     struct ashlar_heap_place place;
-    heap->source.peek = refuse_nth;
+    heap->runs.source.peek = refuse_nth;
     refused = 0;
     peeks = 0;
     place = place_of(heap, object);
@@ -113,7 +113,7 @@ static void test_each_peek(void)
         bool whole = place.kind == ASHLAR_HEAP_PLACE_OBJECT && place.live && place.cache != NULL && place.bytes == 1000;
         ok(!whole || refused == all, "[fault 131] peek %u says no, and the heap believes it", refused);
     }
-    heap->source.peek = source_peek;
+    heap->runs.source.peek = source_peek;
     ashlar_heap_free(heap, object);
     ok(ashlar_cache_destroy(cache) == ASHLAR_OK, "the cache goes");
 }
@@ -122,7 +122,7 @@ static void test_each_peek(void)
 static void test_torn(void)
 {
     char *object = take_one(heap, 64);
-    struct run *run = run_at(heap, heap->map[((uintptr_t)object - heap->base) >> 12]);
+    struct run *run = run_at(&heap->runs, heap->runs.map[((uintptr_t)object - heap->runs.base) >> 12]);
     const struct run good = *run;
     struct ashlar_heap_place place;
     run->stride = 0;
@@ -146,14 +146,14 @@ static void test_without_peek(void)
 {
     char text[120];
     char *object = take_one(heap, 64);
-    heap->source.peek = NULL;
+    heap->runs.source.peek = NULL;
     is_u(place_of(heap, object).kind, ASHLAR_HEAP_PLACE_UNKNOWN, "[fault 131] without a peek nothing is looked at");
     ashlar_heap_explain_text(heap, object, text, sizeof text);
     is_str(text, "in the heap", "in words");
-    is_u(place_of(heap, heap->map).kind, ASHLAR_HEAP_PLACE_METADATA, "the bookkeeping is known by its place");
+    is_u(place_of(heap, heap->runs.map).kind, ASHLAR_HEAP_PLACE_METADATA, "the bookkeeping is known by its place");
     like(SIM_FATAL(ashlar_heap_free(heap, object + 16)), "interior pointer: 16 bytes into live object",
          "a bad free is told of in full");
-    heap->source.peek = source_peek;
+    heap->runs.source.peek = source_peek;
     ashlar_heap_free(heap, object);
 }
 

@@ -58,7 +58,7 @@ static void test_watermark(void)
 static void count_pieces(size_t *wholly, size_t *partly)
 {
     *wholly = *partly = 0;
-    for (uintptr_t piece = round_up(heap->base, PIECE); piece + PIECE <= test.source.base + test.source.pages * 4096u;
+    for (uintptr_t piece = round_up(heap->runs.base, PIECE); piece + PIECE <= test.source.base + test.source.pages * 4096u;
          piece += PIECE) {
         size_t backed = 0;
         for (size_t page = 0; page < PIECE / 4096u; page++) {
@@ -113,7 +113,7 @@ static void test_pieces_run_out(void)
     while (ashlar_heap_alloc(heap, 65536, 0) != NULL) {
         got++;
     }
-    size_t units = heap->total;
+    size_t units = heap->runs.total;
     ok(got * 16u + 48u >= units, "%zu blocks of 64 KiB in %zu pages", got, units);
     is_str(source_audit(heap, &test), NULL, "sound");
     source_free(&test);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* slab.c - slabs: growing with use, kept when empty, emptied by an NMI; and free objects that were written to. */
 #include "heap/find.h"
-#include "heap/run.h"
+#include "heap/marks.h"
 #include "heap/size.h"
 
 #include "fixture.h"
@@ -47,7 +47,7 @@ static void test_kept(void)
     for (size_t bytes = 4096; bytes <= 32768; bytes += 4096) {
         ashlar_heap_free(heap, ashlar_heap_alloc(heap, bytes, 0));
     }
-    ok(heap->owners[0].kept_units <= heap->keep_units / 4,
+    ok(heap->owners[0].kept_units <= heap->runs.keep_units / 4,
        "all that is kept is at most a quarter of what the heap keeps");
     end("sound after keeping");
 }
@@ -65,7 +65,7 @@ static void test_full_slabs(void)
     ashlar_heap_free(heap, objects[0]);
     ok(bin->current == first && free_in_slab(first) == 1, "with a free object it goes before one that has none left");
     ashlar_heap_free(heap, objects[64]);
-    ok(bin->current == first && first->next == run_offset(heap, second), "but not before one that has some");
+    ok(bin->current == first && first->next == run_offset(&heap->runs, second), "but not before one that has some");
     is_str(source_audit(heap, &test), NULL, "sound");
     ok(ashlar_heap_alloc(heap, 64, 0) == objects[0] && ashlar_heap_alloc(heap, 64, 0) == objects[64],
        "they are filled in that order");

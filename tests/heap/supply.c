@@ -36,9 +36,9 @@ static int move(void *context, size_t to, size_t from, size_t pages)
 static void start(unsigned which)
 {
     begin();
-    heap->source.commit = commit;
-    heap->source.decommit = decommit;
-    heap->source.move = move;
+    heap->runs.source.commit = commit;
+    heap->runs.source.decommit = decommit;
+    heap->runs.source.move = move;
     mode = which;
 }
 

@@ -168,8 +168,8 @@ static void begin(uint64_t seed, bool is_short)
     memset(&run, 0, sizeof run);
     run.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     heap = source_heap(&test, RANGE_PAGES, CPUS, (size_t)64 << 10, 0);
-    heap->source.commit = slow_commit;
-    heap->source.decommit = slow_decommit;
+    heap->runs.source.commit = slow_commit;
+    heap->runs.source.decommit = slow_decommit;
     if (is_short) {
         (void)!ashlar_heap_on_shortage(heap, give_hoard, NULL);
         while (run.hoarded < HOARD) {

@@ -2,8 +2,8 @@
 /* relaxed.h - words that one CPU writes, and others peek at: no order, but never half a value. Inline for the fast
  * paths.
  */
-#ifndef ASHLAR_HEAP_RELAXED_H
-#define ASHLAR_HEAP_RELAXED_H
+#ifndef ASHLAR_BASE_RELAXED_H
+#define ASHLAR_BASE_RELAXED_H
 
 #include "base/atomic.h"
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
 /* bare.h - addresses with nothing behind them, and the memory behind their allocated bits. */
-#ifndef ASHLAR_HEAP_BARE_H
-#define ASHLAR_HEAP_BARE_H
+#ifndef ASHLAR_RUNS_BARE_H
+#define ASHLAR_RUNS_BARE_H
 
-#include "heap/internal.h"
+#include "runs/range.h"
 #include <stdbool.h>
 
 /* Pages of bits that change hands with a run. */
@@ -14,11 +14,11 @@ struct bit_zones {
 
 /* With descriptors for what comes of it, and a map. By the holder of the token. NULL: no addresses, or no memory for
  * bookkeeping. */
-struct run *ashlar_heap_take_bare(struct ashlar_heap *heap, uint32_t units, uint32_t align_bytes);
+struct run *ashlar_runs_take_bare(struct ashlar_runs *runs, uint32_t units, uint32_t align_bytes);
 
 /* Those that are all bare if this run is. */
-struct bit_zones ashlar_heap_zones_of(struct ashlar_heap *heap, const struct run *run);
-bool ashlar_heap_back_zones(struct ashlar_heap *heap, struct bit_zones zones);
-void ashlar_heap_unback_zones(struct ashlar_heap *heap, struct bit_zones zones);
+struct bit_zones ashlar_runs_zones_of(struct ashlar_runs *runs, const struct run *run);
+bool ashlar_runs_back_zones(struct ashlar_runs *runs, struct bit_zones zones);
+void ashlar_runs_unback_zones(struct ashlar_runs *runs, struct bit_zones zones);
 
 #endif
