@@ -297,6 +297,17 @@ static void unmap(struct owner *owner, const struct area *area)
     look_around(owner, area, first, count);
 }
 
+/* Is any of these pages part of a large one? Such a page does not become executable. */
+static bool any_large(struct owner *owner, ashlar_vpn first, size_t count)
+{
+    struct ashlar_mapping mapping;
+    bool large = false;
+    for (size_t i = 0; i < count && !large; i++) {
+        large = ashlar_space_query(space_of(owner), first + i, &mapping) == ASHLAR_OK && mapping.page_pages > 1;
+    }
+    return large;
+}
+
 static void protect(struct owner *owner, const struct area *area)
 {
     size_t first, count;
@@ -304,10 +315,16 @@ static void protect(struct owner *owner, const struct area *area)
     pick_part(area, &first, &count);
     struct page *page = pages_of(owner, area) + first;
     model.doing = "protect";
+    bool refused = (flags & ASHLAR_MAP_EXEC) != 0 && any_large(owner, area->first + first, count);
+    bool whole = all(page, count, true);
     bool fails = maybe_fail();
     ashlar_status status = ashlar_space_protect(space_of(owner), area->first + first, count, flags);
     no_fail();
-    expect(status, all(page, count, true) ? ASHLAR_OK : ASHLAR_ABSENT, fails);
+    if (refused && (whole || status != ASHLAR_ABSENT)) {
+        expect(status, ASHLAR_REFUSED, fails);
+    } else {
+        expect(status, whole ? ASHLAR_OK : ASHLAR_ABSENT, fails);
+    }
     for (size_t i = 0; status == ASHLAR_OK && i < count; i++) {
         page[i].flags = (page[i].flags & ~(ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC)) | flags;
     }
