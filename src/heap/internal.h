@@ -8,7 +8,7 @@
 #define ASHLAR_HEAP_INTERNAL_H
 
 #include "base/atomic.h"
-#include "runs/range.h"
+#include "runs/parts.h"
 #include <ashlar/heap.h>
 #include <ashlar/private.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #ifndef ASHLAR_RUNS_BARE_H
 #define ASHLAR_RUNS_BARE_H
 
-#include "runs/range.h"
+#include "runs/parts.h"
 #include <stdbool.h>
 
 /* Pages of bits that change hands with a run. */

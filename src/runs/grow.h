@@ -3,7 +3,7 @@
 #ifndef ASHLAR_RUNS_GROW_H
 #define ASHLAR_RUNS_GROW_H
 
-#include "runs/range.h"
+#include "runs/parts.h"
 #include <stdbool.h>
 
 /* Thread context, nothing held. False: no memory, no addresses. */

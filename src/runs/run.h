@@ -4,7 +4,7 @@
 #define ASHLAR_RUNS_RUN_H
 
 #include "base/relaxed.h"
-#include "runs/range.h"
+#include "runs/parts.h"
 
 static inline struct run *run_at(const struct ashlar_runs *runs, uint32_t offset)
 {

@@ -3,7 +3,7 @@
 #ifndef ASHLAR_RUNS_RUNS_H
 #define ASHLAR_RUNS_RUNS_H
 
-#include "runs/range.h"
+#include "runs/parts.h"
 
 /* Under the lock. */
 uint32_t ashlar_runs_bin_of(uint32_t units);

@@ -3,7 +3,7 @@
 #ifndef ASHLAR_RUNS_SHRINK_H
 #define ASHLAR_RUNS_SHRINK_H
 
-#include "runs/range.h"
+#include "runs/parts.h"
 
 /* Until at most keep_units are empty, or 32 runs went back. Returns units given back. */
 size_t ashlar_runs_purge(struct ashlar_runs *runs, size_t keep_units);

@@ -3,7 +3,7 @@
 #ifndef ASHLAR_RUNS_SUPPLY_H
 #define ASHLAR_RUNS_SUPPLY_H
 
-#include "runs/range.h"
+#include "runs/parts.h"
 #include <stdbool.h>
 
 /* May pages be asked for, or given back, in this context? Fatal where the source itself asks. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* range.h - one range of addresses in runs of units: the structure that a heap is built around.
+/* parts.h - one range of addresses in runs of units: the structure that a heap is built around.
  *
  * The fields are read by the floor above as well: a heap finds an object's run by its fast paths. Fields of a run that the
  * comment gives to a slab, or to an owner, are the heap's: they stand here so that a run has one descriptor.
@@ -7,8 +7,8 @@
  * Letters: I: written at init only. L: under the lock. T: by the holder of the growth token. O: by the heap's owner alone,
  * while it is claimed; others may peek. A: atomic.
  */
-#ifndef ASHLAR_RUNS_RANGE_H
-#define ASHLAR_RUNS_RANGE_H
+#ifndef ASHLAR_RUNS_PARTS_H
+#define ASHLAR_RUNS_PARTS_H
 
 #include <ashlar/private.h>
 #include <ashlar/source.h>
