@@ -11,8 +11,8 @@
  *   cpu                       base space heap
  *   pin                       space kva heap boot
  *   unpin                     space kva heap boot
- *   irq_save, irq_restore     base space
- *   context                   base space heap
+ *   irq_save, irq_restore     base space kva boot
+ *   context                   base space kva runs heap
  *   relax                     base space heap
  *   flush_page, flush_all     space
  *   get_root                  space boot
@@ -21,7 +21,7 @@
  *   pointer                   space kva boot
  *   fatal, log                base
  *
- *   the heap alone (base, heap): 9 hooks; frames alone (base, memmap, frames): 7
+ *   the heap alone (base, runs, heap): 9 hooks; frames alone (base, memmap, frames): 7
  */
 #ifndef ASHLAR_PORT_H
 #define ASHLAR_PORT_H

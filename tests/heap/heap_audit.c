@@ -6,8 +6,8 @@
 
 #include "heap/find.h"
 #include "heap/marks.h"
-#include "runs/runs.h"
 #include "heap/size.h"
+#include "runs/runs.h"
 #include <ashlar/heap.h>
 
 static struct ashlar_heap *heap;

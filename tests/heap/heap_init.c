@@ -111,7 +111,8 @@ static void test_alignments(void)
         size_t sum = heap != NULL ? fill(heap, 64, &count) : 0;
         sound = sound && sum > 65536 / 2 && ashlar_heap_audit(heap) == NULL && empty(heap, count);
         const unsigned char *end = memory + (4096 - (uintptr_t)memory % 4096) + 65536;
-        sound = sound && heap->runs.base + ((uintptr_t)heap->runs.total << heap->runs.unit_shift) <= (uintptr_t)end && *end == 0x99;
+        sound = sound && heap->runs.base + ((uintptr_t)heap->runs.total << heap->runs.unit_shift) <= (uintptr_t)end &&
+                *end == 0x99;
         free(memory);
     }
     ok(sound, "a range may begin anywhere, and nothing behind it is written to");

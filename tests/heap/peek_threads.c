@@ -5,8 +5,8 @@
 #include "source.h"
 #include "threads.h"
 
-#include "heap/peek.h"
 #include "heap/marks.h"
+#include "heap/peek.h"
 #include <ashlar/heap.h>
 
 #define ROUNDS 60u

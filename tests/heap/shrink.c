@@ -58,8 +58,8 @@ static void test_watermark(void)
 static void count_pieces(size_t *wholly, size_t *partly)
 {
     *wholly = *partly = 0;
-    for (uintptr_t piece = round_up(heap->runs.base, PIECE); piece + PIECE <= test.source.base + test.source.pages * 4096u;
-         piece += PIECE) {
+    for (uintptr_t piece = round_up(heap->runs.base, PIECE);
+         piece + PIECE <= test.source.base + test.source.pages * 4096u; piece += PIECE) {
         size_t backed = 0;
         for (size_t page = 0; page < PIECE / 4096u; page++) {
             backed += test.backed[(piece - test.source.base) / 4096u + page];

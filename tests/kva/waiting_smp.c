@@ -71,7 +71,7 @@ static void join_once(void)
     uintptr_t interrupts = ashlar_port_irq_save();
     if (cpu != 0 && !run.joined[cpu]) {
         run.joined[cpu] = true;
-        ashlar_space_cpu_join();
+        ashlar_space_cpu_join(cpu);
         sim_mmu_take_part(cpu, true);
     }
     ashlar_port_irq_restore(interrupts);
