@@ -152,19 +152,14 @@ COLD void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address
 }
 
 /* Of the first byte of what a caller takes for a live object; further in, an object's is an interior pointer. */
-static const char wild_pointer[] = "wild pointer", not_live[] = "not live (double free?)";
-
-static const char *const blame_by_kind[] = {
-    [ASHLAR_HEAP_PLACE_OUTSIDE] = wild_pointer, [ASHLAR_HEAP_PLACE_METADATA] = wild_pointer,
-    [ASHLAR_HEAP_PLACE_UNBACKED] = not_live,    [ASHLAR_HEAP_PLACE_EMPTY] = not_live,
-    [ASHLAR_HEAP_PLACE_OBJECT] = not_live,      [ASHLAR_HEAP_PLACE_SLACK] = wild_pointer,
-    [ASHLAR_HEAP_PLACE_LARGE] = not_live,
-};
-
 COLD static const char *blame_for(const struct ashlar_heap_place *place)
 {
-    bool inside = place->offset != 0 && is_in_object(place);
-    return inside ? "interior pointer" : blame_by_kind[place->kind];
+    if (place->offset != 0 && is_in_object(place)) {
+        return "interior pointer";
+    }
+    bool wild = place->kind == ASHLAR_HEAP_PLACE_OUTSIDE || place->kind == ASHLAR_HEAP_PLACE_METADATA ||
+                place->kind == ASHLAR_HEAP_PLACE_SLACK;
+    return wild ? "wild pointer" : "not live (double free?)";
 }
 
 COLD void ashlar_heap_bad_pointer(struct ashlar_heap *heap, const void *object, const char *verb, const void *caller)

@@ -91,7 +91,7 @@ static void set_slab_aside(struct ashlar_heap *heap, struct bin *bin, struct run
 
 COLD static struct kept_link *kept_link_of(const struct ashlar_heap *heap, const struct run *slab)
 {
-    struct kept_link *links = (struct kept_link *)(void *)&slab->cache->bin[2u * heap->max_cpus];
+    struct kept_link *links = (struct kept_link *)(void *)&slab->cache->bin[(size_t)2 * heap->max_cpus];
     return &links[slab->owner];
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* x86_window.c - the windows of port/x86, of which each CPU has as many as the port was built for: a CPU beyond is named before
  * anything is written. What follows after that check needs a privileged instruction, and is tested on the machine. */
+/* NOLINTNEXTLINE(bugprone-suspicious-include): the port is built for the kernel alone; here for the host. */
 #include "../../port/x86/window.c"
 
 #include "sim.h"

@@ -34,7 +34,7 @@ for mode in $MODES; do
             'panic: page fault: execution of what may not be executed, at 0xff.*kernel data'
     fi
     panics destroy "[fault 58] destroying the space in use" 'panic: .*space'
-    panics doublerange "[fault 46] a range given twice" 'panic: space: .*0x'
+    panics doublerange "[fault 46] a range given twice" 'panic: kva: .*0x'
     panics doublegive "[fault 20] a frame given twice" 'panic: .*frame'
     panics doublefree "[fault 61] double free" 'panic: .*free'
     panics doublefree=later "[fault 62] double free, later" 'panic: .*free'
