@@ -41,7 +41,12 @@ extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses *
 #define ASHLAR_PAT_LOW 0x00070406u
 #define ASHLAR_PAT_HIGH 0x00070401u
 
-/* What a mapping allows. Reading is always allowed; write-back is the caching type where none is named. */
+/* What a mapping allows. Write-back is the caching type where none is named.
+ *
+ * In the kernel half reading is always allowed, and USER refused. In a user half a page with USER is the user's: READ,
+ * WRITE and EXEC are his, and either of the latter brings READ with it; with none of them the page is there, and keeps
+ * its frame, but nobody may touch it. A page without USER is the kernel's alone, WRITE and EXEC are the kernel's, and READ
+ * says nothing. What the CPU cannot refuse (EXEC without NX) is remembered, and told, all the same. */
 #define ASHLAR_MAP_WRITE 0x01u
 #define ASHLAR_MAP_EXEC 0x02u
 #define ASHLAR_MAP_USER 0x04u
@@ -51,9 +56,10 @@ extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses *
 #define ASHLAR_MAP_CACHE_UC 0x20u
 #define ASHLAR_MAP_CACHE_WC 0x30u
 #define ASHLAR_MAP_CACHE_MASK 0x30u
-#define ASHLAR_MAP_LARGE                                                                                               \
-    0x40u /* in large pages wherever size and alignment allow; ignored where pages come singly, with EXEC,
-                                * and under ASHLAR_FEATURE_ONE_PAGE_SIZE */
+#define ASHLAR_MAP_READ 0x40u
+/* In large pages wherever size and alignment allow; ignored where pages come singly, with EXEC, and under
+ * ASHLAR_FEATURE_ONE_PAGE_SIZE. */
+#define ASHLAR_MAP_LARGE 0x80u
 
 /* "two-level", "PAE", "4-level", "5-level". */
 const char *ashlar_paging_name(const struct ashlar_paging *paging);

@@ -120,6 +120,8 @@ unsigned ashlar_space_slot_shift(void);
 struct ashlar_space {
     struct ashlar_link link; /* in the list of spaces */
     struct ashlar_lock lock;
+    struct ashlar_token changing; /* of whoever changes its mappings */
+    unsigned flags;               /* ASHLAR_SPACE_... */
     ashlar_phys root;
     size_t table_frames;                                 /* user tables, the root not counted */
     size_t mapped_pages;                                 /* user pages mapped, of 4 KiB */
@@ -133,8 +135,12 @@ struct ashlar_space {
 ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space)
     ASHLAR_NAMED_BY_CPUS("ashlar_space_create");
 
+/* The same, with flags, for good: pages may be writable and executable at once. ASHLAR_BAD_ARGUMENT: unknown bits. */
+#define ASHLAR_SPACE_WRITE_EXEC 1u
+ASHLAR_MUST_USE ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned flags);
+
 /* Gives back the tables. Fatal if a CPU runs in it, or if something is still
- * mapped. Never walks the kernel half. */
+ * mapped (ashlar_space_empty). Never walks the kernel half. */
 void ashlar_space_destroy(struct ashlar_space *space);
 
 /* Load its root on this CPU; NULL: the kernel's reference root. Called with
@@ -193,13 +199,18 @@ struct ashlar_spot {
     int window; /* to be closed */
 };
 
+/* Most pages of a cursor on a user space: whole operations go in pieces, and have no such bound. */
+#define ASHLAR_CURSOR_PAGES 512u
+
 /* The fields are the floor's own. A cursor on a user space holds its lock, with
- * interrupts off, from begin to end; one on the kernel half keeps its CPU. */
+ * interrupts off, from begin to end, and nobody else changes the space meanwhile;
+ * one on the kernel half keeps its CPU. */
 struct ashlar_cursor {
     struct ashlar_space *space;
     ashlar_vpn next; /* first page not yet worked on */
     size_t pages;    /* left */
     uintptr_t interrupts;
+    int is_changer;    /* it has the space's token */
     ashlar_pfn spares; /* reserved tables, chained through their first word */
     size_t spare_count;
     struct ashlar_spot spot;
@@ -208,14 +219,16 @@ struct ashlar_cursor {
 
 /* Reserves every table that the change can need; splits large pages at the
  * edges of the range. The only step that fails:
- * ASHLAR_BAD_ARGUMENT (zero pages, wraps, not canonical), ASHLAR_REFUSED (user
+ * ASHLAR_BAD_ARGUMENT (zero pages, wraps, not canonical, more than
+ * ASHLAR_CURSOR_PAGES of a user space), ASHLAR_REFUSED (user
  * pages in the kernel half, kernel pages outside of it), ASHLAR_EXISTS,
- * ASHLAR_ABSENT, ASHLAR_NO_FRAMES. On failure there is no cursor to end. */
+ * ASHLAR_ABSENT, ASHLAR_NO_FRAMES; ASHLAR_MAY_NOT_WAIT: another thread changes
+ * the space, and this is no place to wait for it. On failure there is no cursor to end. */
 ASHLAR_MUST_USE ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space,
                                                   ashlar_vpn first, size_t pages, ashlar_intent intent);
 
-/* Each of these works on the next pages and moves on. flags: ASHLAR_MAP_... ;
- * checked by ashlar_map_flags_status beforehand. */
+/* Each of these works on the next pages and moves on. Fatal: more pages than are left, or a part of a large page that
+ * begin has not split. flags: ASHLAR_MAP_..., checked by ashlar_map_flags_status beforehand. */
 void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, size_t pages, unsigned flags);
 /* Consecutive frames; in large pages wherever size and alignment allow and flags has ASHLAR_MAP_LARGE. */
 void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags);
@@ -224,15 +237,19 @@ size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ash
 /* New permissions; frames and caching type stay. */
 void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags, struct ashlar_gather *gather);
 /* Hidden pages become absent; their frames go to frames[], which has room for
- * `pages` of them (a large page gives as many as it has). Returns how many. */
+ * `pages` of them: a large page gives as many as it has. Returns how many. */
 size_t ashlar_cursor_collect(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages);
 void ashlar_cursor_end(struct ashlar_cursor *cursor);
 
 /* --- whole operations ---------------------------------------------------- */
 
 /* ASHLAR_REFUSED for writable and executable at once (whether or not the
- * format has NX) or user pages that are global; ASHLAR_BAD_ARGUMENT for unknown bits. */
+ * format has NX; a space with ASHLAR_SPACE_WRITE_EXEC takes them) or user pages
+ * that are global; ASHLAR_BAD_ARGUMENT for unknown bits. */
 ASHLAR_MUST_USE ashlar_status ashlar_map_flags_status(unsigned flags);
+
+/* Of any length. In a user space they go in pieces: interrupts are on in between, and who looks meanwhile finds a part
+ * done; but nobody else changes the space, and a call that fails has changed nothing. */
 
 /* Map frames[0..pages) at first, in this user space (NULL: the kernel half, in
  * a range that the caller holds). The frames stay the caller's. Errors as for
@@ -249,12 +266,23 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_unmap(struct ashlar_space *space, ash
 ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages,
                                                    unsigned flags);
 
+/* Frames that are nobody's by now: the visitor's. pages: 1, or those of a large page, which is told as one block. It holds
+ * no lock and may call what it likes, but for what changes this space: that would wait for itself. */
+typedef void (*ashlar_frames_visitor)(void *context, ashlar_vpn page, ashlar_pfn frame, size_t pages);
+/* Unmap whatever is there, holes and all; the frames go to visit, in order of address, or to the pool (NULL). Errors as
+ * for a cursor, ASHLAR_NO_FRAMES only for a large page at an edge; ASHLAR_REFUSED for the kernel half. Thread context. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_clear(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                                 ashlar_frames_visitor visit, void *context);
+/* The same of the whole user half: never fails where waiting is allowed. */
+ASHLAR_MUST_USE ashlar_status ashlar_space_empty(struct ashlar_space *space, ashlar_frames_visitor visit,
+                                                 void *context);
+
 struct ashlar_mapping {
     ashlar_pfn frame;  /* of this page, within a large page as well */
     size_t page_pages; /* 1, or the pages of the large page that maps it */
-    unsigned flags;    /* ASHLAR_MAP_... */
+    unsigned flags;    /* ASHLAR_MAP_..., as they were asked for; with WRITE and EXEC of a user's page also READ */
 };
-/* ASHLAR_ABSENT. Any context. */
+/* ASHLAR_ABSENT. Any context; of a user space not in an NMI, nor by who holds its lock. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page,
                                                  struct ashlar_mapping *mapping);
 
@@ -305,13 +333,15 @@ struct ashlar_space_stats {
 };
 void ashlar_space_stats(struct ashlar_space_stats *stats);
 
-/* Runs of equal mappings of a user space, or of the kernel half. */
+/* Runs of equal mappings of a user space, or of the kernel half. visit holds no lock, and may call back; what changes
+ * meanwhile is told of as it was or as it is. The space must stay. */
 typedef int (*ashlar_mapping_visitor)(void *context, ashlar_vpn first, size_t pages,
                                       const struct ashlar_mapping *mapping);
 void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visitor visit, void *context);
 
 /* NULL, or the first broken invariant: the linear array against the tables,
- * every root's kernel slots against the reference (A and D apart). O(kernel space). */
+ * every root's kernel slots against the reference (A and D apart); or "space: busy ..." where somebody changes a space, or
+ * grows the kernel half, meanwhile. O(kernel space). */
 const char *ashlar_space_audit(void);
 
 ASHLAR_END_DECLS

@@ -134,7 +134,8 @@ static struct {
 static bool map_unmap(size_t ignored)
 {
     (void)ignored;
-    return ashlar_space_map(one.space, one.page, 1, &one.frame, ASHLAR_MAP_WRITE) == ASHLAR_OK &&
+    unsigned flags = ASHLAR_MAP_WRITE | (one.space != NULL ? ASHLAR_MAP_USER : 0u);
+    return ashlar_space_map(one.space, one.page, 1, &one.frame, flags) == ASHLAR_OK &&
            ashlar_space_unmap(one.space, one.page, 1, &one.frame) == ASHLAR_OK;
 }
 
@@ -207,9 +208,9 @@ static bool user_page(unsigned cpu_count)
     if (ashlar_space_create(&user.space) != ASHLAR_OK) {
         return false;
     }
-    bool good = run_user_page(cpu_count, true) &&
-                ashlar_frames_take(kernel_memory.frames, 0, &neighbour) == ASHLAR_OK &&
-                ashlar_space_map(&user.space, USER_PAGE + 1, 1, &neighbour, ASHLAR_MAP_WRITE) == ASHLAR_OK;
+    bool good =
+        run_user_page(cpu_count, true) && ashlar_frames_take(kernel_memory.frames, 0, &neighbour) == ASHLAR_OK &&
+        ashlar_space_map(&user.space, USER_PAGE + 1, 1, &neighbour, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER) == ASHLAR_OK;
     good =
         good && run_user_page(cpu_count, false) && ashlar_space_unmap(&user.space, USER_PAGE + 1, 1, NULL) == ASHLAR_OK;
     ashlar_space_destroy(&user.space);

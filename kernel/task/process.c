@@ -2,7 +2,8 @@
 /* process.c - what shows that address spaces are kept apart, and share the kernel.
  *
  * Each process maps one page at the same user address and fills it with a
- * pattern of its own. After every switch to it, it reads the page: if a switch
+ * pattern of its own. Processes run in ring 0: so the page is the kernel's alone,
+ * without ASHLAR_MAP_USER, and is touched under SMAP like any other of its pages. After every switch to it, it reads the page: if a switch
  * kept a translation of another space, or loaded the wrong root, the pattern is
  * another one's. And it does what it is asked to, so that things can be seen from
  * inside of it.
@@ -11,7 +12,6 @@
 
 #include "memory/image.h"
 #include "memory/memory.h"
-#include "x86/cpu.h"
 #include <ashlar/heap.h>
 #include <ashlar/port.h>
 
@@ -29,21 +29,17 @@ static volatile uint32_t *private_page(void)
 
 static void fill_page(const struct process *process)
 {
-    x86_user_access_begin();
     for (uint32_t i = 0; i < PAGE_WORDS; i++) {
         private_page()[i] = process->pattern + i;
     }
-    x86_user_access_end();
 }
 
 static void check_page(struct process *process)
 {
     uint32_t wrong = 0;
-    x86_user_access_begin();
     for (uint32_t i = 0; i < PAGE_WORDS; i++) {
         wrong += private_page()[i] != process->pattern + i;
     }
-    x86_user_access_end();
     process->mismatches += wrong;
     process->checks++;
     process->cpus |= UINT32_C(1) << ashlar_port_pin();

@@ -138,7 +138,8 @@ static void try_map(unsigned me, ashlar_vpn page)
         return;
     }
     memory_write_frame(shared.pocket[me], GOOD);
-    ashlar_status status = ashlar_space_map(&shared.space, page, 1, &shared.pocket[me], ASHLAR_MAP_WRITE);
+    ashlar_status status =
+        ashlar_space_map(&shared.space, page, 1, &shared.pocket[me], ASHLAR_MAP_WRITE | ASHLAR_MAP_USER);
     if (status == ASHLAR_OK) {
         shared.pocket[me] = ASHLAR_PFN_NONE;
         return;
@@ -166,7 +167,7 @@ static void try_unmap(unsigned me, ashlar_vpn page)
 static void try_read(ashlar_vpn page)
 {
     uint32_t value;
-    x86_user_access_begin(); /* pages of a user half are the user's */
+    x86_user_access_begin(); /* it is the user's, and this is the kernel */
     bool there = probe_read(address_of_page(page), &value);
     x86_user_access_end();
     if (!there) {

@@ -120,12 +120,12 @@ void ashlar_run_set_linear(const struct ashlar_paging *paging, void *table, unsi
 COLD static uint64_t split_bits(const struct ashlar_paging *paging, unsigned level, uint64_t large)
 {
     bool pat = ((uint32_t)large & paging->pat_large) != 0;
-    uint64_t bits = large & ~paging->frame_mask & ~(uint64_t)(paging->large | paging->pat_marked);
+    uint64_t bits = large & ~paging->frame_mask & ~(uint64_t)paging->large;
     bits |= (uint32_t)paging->accessed | paging->dirty;
     if (level - 1u == 1) {
         return bits | (pat ? paging->pat_small : 0u);
     }
-    return bits | paging->large | (pat ? (uint32_t)paging->pat_large | paging->pat_marked : 0u);
+    return bits | paging->large | (pat ? paging->pat_large : 0u);
 }
 
 COLD void ashlar_split_fill(const struct ashlar_paging *paging, unsigned level, uint64_t large, void *table)
@@ -245,12 +245,11 @@ LOOP void store_empty(bool wide, volatile uint32_t *low)
     }
 }
 
-/* In a large page the lowest bit of the frame number may be the caching type's: it is marked then. */
 LOOP unsigned collect_loop(bool wide, const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count,
                            ashlar_pfn *frames)
 {
     const struct tested bits = tested_bits(paging);
-    const uint32_t usual = bits.hidden | bits.present | paging->pat_marked;
+    const uint32_t usual = bits.hidden | bits.present;
     const uint64_t mask = paging->frame_mask;
     const ashlar_pfn *first = frames;
     const size_t stride = wide ? 2 : 1;
@@ -267,10 +266,7 @@ LOOP unsigned collect_loop(bool wide, const struct ashlar_paging *paging, volati
     for (; count != 0; count--, low += stride) {
         uintptr_t word = load_word(wide, low);
         if (((uint32_t)word & usual) != bits.hidden) {
-            if (((uint32_t)word & (bits.hidden | bits.present)) != bits.hidden) {
-                continue;
-            }
-            word &= ~(uintptr_t)paging->pat_large;
+            continue;
         }
         ashlar_pfn frame = frame_of(wide, low, word, mask);
         store_empty(wide, low);

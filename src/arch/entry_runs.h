@@ -22,7 +22,8 @@ void ashlar_run_set_linear(const struct ashlar_paging *paging, void *table, unsi
 /* Present to hidden; others stay as they are. Returns how many were present. */
 unsigned ashlar_run_hide(const struct ashlar_paging *paging, void *table, unsigned index, unsigned count);
 
-/* Hidden to empty, their frames to frames[], in order; others stay as they are. Returns how many. */
+/* Hidden to empty, their frames to frames[], in order; others stay as they are. Returns how many. Above level 1 the lowest
+ * bit of a frame may be the caching type's: the caller rounds down. */
 unsigned ashlar_run_collect(const struct ashlar_paging *paging, void *table, unsigned index, unsigned count,
                             ashlar_pfn *frames);
 

@@ -14,7 +14,7 @@
  *
  * The caching type is an index into the CPU's page attribute table, made of
  * three bits of the entry; the third has another place in large pages, where
- * it is also the lowest bit that could be the frame number's. The table after
+ * it is also the lowest bit that could be the frame number's: whoever collects a large page rounds down. The table after
  * reset holds WB, WT, UC-, UC, and the same again; ASHLAR_PAT_* put
  * write-combining into its entry 4. Entry 2, UC-, is write-combining where the
  * MTRRs say so, and stands for it where the table cannot be changed.
@@ -98,7 +98,7 @@ COLD static uint32_t encode_caching(const struct ashlar_paging *paging, unsigned
     uint32_t bits = (index & 1u) != 0 ? paging->write_through : 0u;
     bits |= (index & 2u) != 0 ? paging->cache_disable : 0u;
     if ((index & 4u) != 0) {
-        bits |= pat_bit(paging, level) | (level == 1 ? 0u : paging->pat_marked);
+        bits |= pat_bit(paging, level);
     }
     return bits;
 }
@@ -130,15 +130,32 @@ COLD uint64_t ashlar_entry_leaf_bits(const struct ashlar_paging *paging, unsigne
     return bits | (no_execute ? p->no_execute : 0u);
 }
 
+/* Here no access takes the user bit away, and what the CPU does not refuse is said. */
+COLD uint64_t ashlar_entry_user_bits(const struct ashlar_paging *paging, unsigned features, unsigned level,
+                                     unsigned flags)
+{
+    const struct ashlar_paging *p = paging_fold(paging);
+    const unsigned access = ASHLAR_MAP_READ | ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC;
+    uint64_t bits = ashlar_entry_leaf_bits(p, features, level, flags);
+    if ((flags & (access | ASHLAR_MAP_USER)) == ASHLAR_MAP_USER) {
+        return (bits & ~(uint64_t)p->user) | p->no_access;
+    }
+    bool is_said = (flags & ASHLAR_MAP_EXEC) == 0 && (bits & p->no_execute) == 0;
+    return bits | (is_said ? p->said_no_execute : 0u);
+}
+
 COLD unsigned ashlar_entry_flags(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     uint32_t low = (uint32_t)entry;
     unsigned flags = decode_caching(p, level, low);
     flags |= (low & p->writable) != 0 ? ASHLAR_MAP_WRITE : 0u;
-    flags |= (low & p->user) != 0 ? ASHLAR_MAP_USER : 0u;
+    flags |= (low & p->user) != 0 ? ASHLAR_MAP_USER | ASHLAR_MAP_READ : 0u;
     flags |= (low & p->global) != 0 ? ASHLAR_MAP_GLOBAL : 0u;
-    return flags | ((entry & p->no_execute) == 0 ? ASHLAR_MAP_EXEC : 0u);
+    if ((low & (p->no_access | p->user)) == p->no_access) {
+        flags |= ASHLAR_MAP_USER;
+    }
+    return flags | ((entry & (p->no_execute | p->said_no_execute)) == 0 ? ASHLAR_MAP_EXEC : 0u);
 }
 
 /* --- links ----------------------------------------------------------------------- */

@@ -171,18 +171,28 @@ static inline ashlar_pfn ashlar_entry_frame(const struct ashlar_paging *paging, 
 /* The first frame of a page, present or hidden. */
 ashlar_pfn ashlar_entry_leaf_frame(const struct ashlar_paging *paging, unsigned level, uint64_t entry);
 
-/* What a leaf, present or hidden, allows by itself: ASHLAR_MAP_... EXEC wherever the CPU would execute: always, where
- * the format has no NX or the CPU does not. */
+/* What a leaf, present or hidden, allows by itself: ASHLAR_MAP_... For pages of the kernel half EXEC wherever the CPU
+ * would execute: always, where the format has no NX or the CPU does not. For pages of a user half what was asked for, and
+ * READ with whatever implies it. */
 unsigned ashlar_entry_flags(const struct ashlar_paging *paging, unsigned level, uint64_t entry);
 
 /* All bits of a leaf but its frame. Leaves of the kernel are born accessed and dirty: the MMU never writes them. */
 uint64_t ashlar_entry_leaf_bits(const struct ashlar_paging *paging, unsigned features, unsigned level, unsigned flags);
+
+/* The same for pages of a user half. */
+uint64_t ashlar_entry_user_bits(const struct ashlar_paging *paging, unsigned features, unsigned level, unsigned flags);
 
 /* The bits that permissions change: writable, user, no-execute. */
 static inline uint64_t ashlar_entry_permission_bits(const struct ashlar_paging *paging)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     return p->no_execute | p->writable | p->user;
+}
+
+/* In a user half also what is only said. */
+static inline uint64_t ashlar_entry_user_permission_bits(const struct ashlar_paging *paging)
+{
+    return ashlar_entry_permission_bits(paging) | paging_fold(paging)->no_access;
 }
 
 /* The bits that the MMU writes by itself. */
@@ -192,10 +202,17 @@ static inline uint64_t ashlar_entry_mmu_bits(const struct ashlar_paging *paging)
     return (uint64_t)p->accessed | p->dirty;
 }
 
-/* The owner's mark on a large page, which the CPU ignores: a table is kept for its split. */
+/* The owner's mark on a large page of the kernel half, which the CPU ignores: a table is kept for its split. */
 static inline uint32_t ashlar_entry_deposit_bit(const struct ashlar_paging *paging)
 {
     return paging_fold(paging)->deposited;
+}
+
+/* Has it the mark? In a user half the bit says something else, with another one. */
+static inline bool ashlar_entry_is_deposited(const struct ashlar_paging *paging, uint64_t entry)
+{
+    const struct ashlar_paging *p = paging_fold(paging);
+    return ((uint32_t)entry & p->no_access) == p->deposited;
 }
 
 /* A link to a table, for an entry of this level. flags: 0 or ASHLAR_MAP_USER. Writable and executable always: the

@@ -46,9 +46,10 @@ struct ashlar_paging {
     uint16_t root_user; /* user as wanted, in the root; 0: it has no permissions */
 
     /* Bits that the CPU ignores. */
-    uint16_t hidden;     /* absent, the frame number kept */
-    uint16_t pat_marked; /* bit pat_large is no part of the frame number: tells a run, which knows no level */
-    uint16_t deposited;  /* a large page for whose split a table is kept */
+    uint16_t hidden;          /* absent, the frame number kept */
+    uint16_t deposited;       /* in the kernel half: a large page for whose split a table is kept */
+    uint16_t said_no_execute; /* in a user half: not to be executed, whatever the CPU can refuse */
+    uint16_t no_access; /* in a user half, without the user bit: the user's, and nobody may touch it. Both bits above */
 
     ashlar_vpn page_mask;   /* all page numbers lie within */
     ashlar_vpn sign_page;   /* this bit of a page number is repeated in all higher bits of an address; 0: in none */
@@ -63,7 +64,7 @@ struct ashlar_paging {
 #define PAGING_X86_BITS                                                                                                \
     .present = 0x001, .writable = 0x002, .user = 0x004, .write_through = 0x008, .cache_disable = 0x010,                \
     .accessed = 0x020, .dirty = 0x040, .large = 0x080, .global = 0x100, .pat_small = 0x080, .pat_large = 0x1000,       \
-    .link = 0x023, .hidden = 0x200, .pat_marked = 0x400, .deposited = 0x800
+    .link = 0x023, .hidden = 0x200, .said_no_execute = 0x400, .deposited = 0x800, .no_access = 0xc00
 
 #define PAGING_ROW_TWO_LEVEL                                                                                           \
     {                                                                                                                  \

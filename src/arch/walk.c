@@ -49,11 +49,12 @@ COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, a
 COLD void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
 {
     const struct ashlar_paging *p = paging_fold(paging);
-    found->flags = PERMISSIONS | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK;
+    found->flags = PERMISSIONS | ASHLAR_MAP_READ | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK;
     descend(p, root, page, found);
     found->page_pages = (size_t)1 << ashlar_entry_shift(p, found->level);
     if (ashlar_entry_is_leaf(p, found->level, found->entry)) {
         found->flags &= ashlar_entry_flags(p, found->level, found->entry);
+        found->flags &= (found->flags & ASHLAR_MAP_USER) != 0 ? ~0u : ~ASHLAR_MAP_READ; /* READ is the user's */
         found->frame = ashlar_entry_leaf_frame(p, found->level, found->entry) + (page & (found->page_pages - 1u));
     } else {
         found->flags = 0;

@@ -73,7 +73,7 @@ COLD static void move_piece(ashlar_vpn to, ashlar_vpn from, size_t pages, unsign
     while (cursor.pages != 0) {
         ashlar_pfn frames[MOVE_BATCH];
         struct collected found;
-        to += ashlar_cursor_collect_step(&cursor, frames, MOVE_BATCH, &found);
+        to += ashlar_cursor_collect_step(&cursor, frames, MOVE_BATCH, cursor.pages, &found);
         set_moved(to - found.frames - found.large_pages, frames, found.frames, flags);
         for (size_t left = found.large_pages; left != 0; left--, found.large_first++) {
             set_moved(to - left, &found.large_first, 1, flags);
@@ -86,7 +86,7 @@ COLD ashlar_status ashlar_kva_move(ashlar_vpn to, ashlar_vpn from, size_t pages,
 {
     ashlar_status status = ashlar_flags_status(NULL, flags);
     status = status == ASHLAR_OK ? link_tables(to, pages) : status;
-    status = status == ASHLAR_OK ? ashlar_pages_withdraw(NULL, from, pages) : status;
+    status = status == ASHLAR_OK ? ashlar_pages_withdraw(from, pages) : status;
     while (status == ASHLAR_OK && pages != 0) {
         size_t piece = MOVE_PIECE - (from & (MOVE_PIECE - 1u));
         piece = piece < pages ? piece : pages;
@@ -100,8 +100,8 @@ COLD ashlar_status ashlar_kva_move(ashlar_vpn to, ashlar_vpn from, size_t pages,
 
 COLD void ashlar_kva_decommit(ashlar_vpn first, size_t pages)
 {
-    ashlar_status status = ashlar_pages_withdraw(NULL, first, pages);
+    ashlar_status status = ashlar_pages_withdraw(first, pages);
     ASHLAR_CHECK(status == ASHLAR_OK, "kva: decommit of %zu pages at %p: %s, by %p", pages,
                  (void *)ashlar_kva_address(first), ashlar_status_text(status), ASHLAR_CALLER());
-    (void)ashlar_pages_collect(NULL, first, pages);
+    (void)ashlar_pages_collect(first, pages);
 }

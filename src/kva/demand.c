@@ -137,7 +137,7 @@ COLD void ashlar_demand_give(const struct ashlar_range_info *range)
     ashlar_port_unpin();
     ashlar_gather_finish(&gather);
     ashlar_alone_exit();
-    size_t taken = ashlar_pages_collect(NULL, range->first, pages);
+    size_t taken = ashlar_pages_collect(range->first, pages);
     ashlar_port_pin();
     ashlar_leaves_clear(range->first, range->pages);
     ashlar_port_unpin();

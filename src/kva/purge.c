@@ -140,7 +140,7 @@ COLD static void release_batch(struct arena *arena, struct purge *purge)
 /* It never stays ready, and its guard has no note. */
 COLD static void release_large_range(struct arena *arena, const struct ashlar_range_info *range)
 {
-    (void)ashlar_pages_collect(NULL, range->first, ashlar_range_pages(range));
+    (void)ashlar_pages_collect(range->first, ashlar_range_pages(range));
     ashlar_arena_give(arena, range->first, ASHLAR_CALLER());
 }
 

@@ -30,25 +30,15 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "frames/obtain.h"
+#include "space/changer.h"
 #include "space/growth.h"
 #include "space/half.h"
+#include "space/plan.h"
 #include "space/policy.h"
-#include "space/reach.h"
+#include "space/seek.h"
 #include "space/tables.h"
 
 /* --- begin ------------------------------------------------------------------- */
-
-static ashlar_status range_status(const struct ashlar_space *space, ashlar_vpn first, size_t pages)
-{
-    const struct ashlar_space_layout *layout = &ashlar_half.layout;
-    if (!ashlar_paging_range_is_valid(ashlar_half.paging, first, pages)) {
-        return ASHLAR_BAD_ARGUMENT;
-    }
-    if (space == NULL) {
-        return first >= layout->kernel_first ? ASHLAR_OK : ASHLAR_REFUSED;
-    }
-    return first + pages - 1u < ashlar_user_pages() ? ASHLAR_OK : ASHLAR_REFUSED;
-}
 
 static void enter_half(struct ashlar_cursor *cursor)
 {
@@ -68,117 +58,6 @@ static void leave_half(struct ashlar_cursor *cursor)
     }
 }
 
-/* Tables below an empty entry of this level that mapping so many pages from page on needs: at each level those spanned,
- * less those whose whole extent is one large page. */
-COLD static size_t missing_tables(unsigned level, ashlar_vpn page, size_t pages, unsigned large_level)
-{
-    size_t tables = 0;
-    for (unsigned below = level - 1u; below != 0; below--) {
-        unsigned shift = ashlar_entry_shift(ashlar_half.paging, below + 1u);
-        ashlar_vpn first_whole = (page + (((size_t)1 << shift) - 1u)) >> shift;
-        ashlar_vpn end_whole = (page + pages) >> shift;
-        tables += ((page + pages - 1u) >> shift) - (page >> shift) + 1u;
-        if (below < large_level && end_whole > first_whole) {
-            tables -= end_whole - first_whole;
-        }
-    }
-    return tables;
-}
-
-/* What begin has to get and to do. */
-struct plan {
-    size_t tables;
-    size_t splits; /* at least one, if not 0 */
-};
-
-/* What one entry, or the run of level-1 entries from it on, means for a cursor that maps. */
-static ashlar_status plan_map_at(const struct ashlar_spot *spot, ashlar_vpn page, size_t pages, unsigned large_level,
-                                 struct plan *plan)
-{
-    const struct ashlar_paging *paging = ashlar_half.paging;
-    if (spot->level == 1) {
-        unsigned count = (unsigned)pages;
-        return ashlar_run_first_nonempty(paging, spot->table, spot->index, count) == count ? ASHLAR_OK : ASHLAR_EXISTS;
-    }
-    if (spot->entry != 0) {
-        return ASHLAR_EXISTS;
-    }
-    plan->tables += missing_tables(spot->level, page, pages, large_level);
-    return ASHLAR_OK;
-}
-
-/* Does the cursor's range cover only a part of the large page at this spot? */
-COLD static bool cuts_large_page(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page)
-{
-    size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, spot->level);
-    ashlar_vpn start = round_down(page, whole);
-    return spot->level != 1 && (start < cursor->next || start + whole > cursor->next + cursor->pages);
-}
-
-/* A split at both edges takes a table for each level below, twice at most; none where one is kept for it. */
-static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page,
-                                    size_t pages, unsigned large_level, struct plan *plan)
-{
-    const struct ashlar_paging *paging = ashlar_half.paging;
-    if (spot->level == 1) {
-        unsigned count = (unsigned)pages;
-        return ashlar_run_first_absent(paging, spot->table, spot->index, count) == count ? ASHLAR_OK : ASHLAR_ABSENT;
-    }
-    if (!ashlar_entry_is_present(spot->entry)) {
-        return ASHLAR_ABSENT;
-    }
-    if (large_level == 0) {
-        return ASHLAR_REFUSED;
-    }
-    if (cuts_large_page(cursor, spot, page)) {
-        plan->splits++;
-        plan->tables += ashlar_spot_is_deposited(spot) ? 0 : 2u * (spot->level - 1u);
-    }
-    return ASHLAR_OK;
-}
-
-/* The open table, moved on to the cursor's next page; found anew where another decides. */
-static struct ashlar_spot *seek_spot(struct ashlar_cursor *cursor, ashlar_vpn page)
-{
-    struct ashlar_spot *spot = &cursor->spot;
-    unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
-    if (spot->table != NULL && spot->level == 1 && (page ^ cursor->spot_page) >> shift == 0) {
-        spot->index = (unsigned)(page & (((size_t)1 << shift) - 1u));
-        return spot;
-    }
-    ashlar_spot_close(spot);
-    ashlar_spot_find(cursor->space, page, 1, spot);
-    cursor->spot_page = page;
-    return spot;
-}
-
-/* Look at the whole range: does it fit the intent, and what can it need? */
-static ashlar_status plan_range(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level,
-                                struct plan *plan)
-{
-    ashlar_vpn page = cursor->next;
-    size_t left = cursor->pages;
-    ashlar_status status = ASHLAR_OK;
-    while (left != 0 && status == ASHLAR_OK) {
-        const struct ashlar_spot *spot = seek_spot(cursor, page);
-        size_t step = ashlar_spot_pages(spot, page, left);
-        status = intent == ASHLAR_INTENT_MAP ? plan_map_at(spot, page, step, large_level, plan)
-                                             : plan_change_at(cursor, spot, page, step, large_level, plan);
-        page += step;
-        left -= step;
-    }
-    return status;
-}
-
-/* Split the large page at this edge of the range, down to where the edge lies. Reserved beforehand: nothing fails. */
-COLD static void split_edge(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_gather *gather)
-{
-    while (cuts_large_page(cursor, seek_spot(cursor, page), page)) {
-        ashlar_tables_split(cursor, page, &cursor->spot, gather);
-        ashlar_spot_close(&cursor->spot);
-    }
-}
-
 static ashlar_status prepare_cursor(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level,
                                     struct ashlar_gather *gather)
 {
@@ -186,14 +65,13 @@ static ashlar_status prepare_cursor(struct ashlar_cursor *cursor, ashlar_intent 
     if (intent == ASHLAR_INTENT_COLLECT) {
         return ASHLAR_OK;
     }
-    ashlar_status status = plan_range(cursor, intent, large_level, &plan);
+    ashlar_status status = ashlar_plan_range(cursor, intent, large_level, &plan);
     if (status != ASHLAR_OK || (plan.tables | plan.splits) == 0) {
         return status;
     }
     status = ashlar_tables_reserve(cursor, plan.tables);
     if (status == ASHLAR_OK && plan.splits != 0) {
-        split_edge(cursor, cursor->next, gather);
-        split_edge(cursor, cursor->next + cursor->pages - 1u, gather);
+        ashlar_plan_split(cursor, gather);
         ashlar_tables_release(cursor);
     }
     return status;
@@ -205,10 +83,27 @@ static inline void place_cursor(struct ashlar_cursor *cursor, struct ashlar_spac
     cursor->space = space;
     cursor->next = first;
     cursor->pages = pages;
+    cursor->is_changer = 0;
     cursor->spares = ASHLAR_PFN_NONE;
     cursor->spare_count = 0;
     cursor->spot.table = NULL;
     cursor->spot.window = 0;
+}
+
+void ashlar_cursor_place(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages)
+{
+    place_cursor(cursor, space, first, pages);
+}
+
+void ashlar_cursor_resume(struct ashlar_cursor *cursor)
+{
+    enter_half(cursor);
+}
+
+void ashlar_cursor_pause(struct ashlar_cursor *cursor)
+{
+    ashlar_spot_close(&cursor->spot);
+    leave_half(cursor);
 }
 
 void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages)
@@ -217,33 +112,46 @@ void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *spac
     enter_half(cursor);
 }
 
+/* Open, with all that the change needs; or let go of everything. */
+static ashlar_status open_cursor(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level)
+{
+    for (;;) {
+        struct ashlar_gather gather;
+        ashlar_gather_init(&gather, cursor->space);
+        enter_half(cursor);
+        ashlar_status status = prepare_cursor(cursor, intent, large_level, &gather);
+        if (status == ASHLAR_OK && gather.runs == 0) {
+            return ASHLAR_OK;
+        }
+        ashlar_cursor_pause(cursor);
+        if (status != ASHLAR_OK) {
+            return status;
+        }
+        ashlar_gather_finish(&gather); /* split pages, forgotten as large ones; planned again: the half was open */
+    }
+}
+
 ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                 size_t pages, ashlar_intent intent, unsigned large_level)
 {
-    ashlar_status status = range_status(space, first, pages);
+    ashlar_status status = ashlar_range_status(space, first, pages);
     if (status == ASHLAR_OK && BUILT_GROWTH && space == NULL && intent == ASHLAR_INTENT_MAP &&
         ashlar_half.sharing->step != SHARING_ALL) {
         status = ashlar_kernel_grow(first, pages);
+    }
+    if (status == ASHLAR_OK && space != NULL) {
+        status = ashlar_changer_take(space);
     }
     if (status != ASHLAR_OK) {
         return status;
     }
     place_cursor(cursor, space, first, pages);
-    for (;;) {
-        struct ashlar_gather gather;
-        ashlar_gather_init(&gather, space);
-        enter_half(cursor);
-        status = prepare_cursor(cursor, intent, large_level, &gather);
-        if (status == ASHLAR_OK && gather.runs == 0) {
-            return ASHLAR_OK;
-        }
-        ashlar_spot_close(&cursor->spot);
-        leave_half(cursor);
-        if (status != ASHLAR_OK) {
-            return status;
-        }
-        ashlar_gather_finish(&gather); /* split pages, forgotten as large ones; plan_range again: the lock was open */
+    cursor->is_changer = space != NULL;
+    status = open_cursor(cursor, intent, large_level);
+    if (status != ASHLAR_OK) {
+        ashlar_changer_give(space);
     }
+    return status;
 }
 
 ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
@@ -257,6 +165,9 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
 ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                   size_t pages, ashlar_intent intent)
 {
+    if (space != NULL && pages > ASHLAR_CURSOR_PAGES) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
     return ashlar_cursor_open(cursor, space, first, pages, intent, 1);
 }
 
@@ -265,6 +176,28 @@ void ashlar_cursor_end(struct ashlar_cursor *cursor)
     ashlar_spot_close(&cursor->spot);
     ashlar_tables_release(cursor);
     leave_half(cursor);
+    if (cursor->is_changer) {
+        ashlar_changer_give(cursor->space);
+    }
+}
+
+/* --- steps --------------------------------------------------------------------- */
+
+/* What a caller asks for is within what it began. */
+static inline void check_pages(const struct ashlar_cursor *cursor, size_t pages, const void *caller)
+{
+    ASHLAR_CHECK(pages <= cursor->pages, "space: a cursor with %zu pages left is asked for %zu, at %p, by %p",
+                 cursor->pages, pages, (void *)ashlar_page_address(cursor->next), caller);
+}
+
+/* A large page changes as a whole, or was split by begin. limit: the caller's, for this step. */
+static inline void check_large_page(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, size_t limit,
+                                    const void *caller)
+{
+    size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, spot->level);
+    ASHLAR_CHECK(spot->entry == 0 || ((cursor->next & (whole - 1u)) == 0 && whole <= limit),
+                 "space: a cursor is asked for %zu pages of a large page of %zu, at %p, by %p", limit, whole,
+                 (void *)ashlar_page_address(cursor->next), caller);
 }
 
 /* --- map ---------------------------------------------------------------------- */
@@ -286,18 +219,23 @@ static void advance_cursor(struct ashlar_cursor *cursor, size_t pages)
 /* The spot of the next page at this level or below, tables linked down to it. */
 static struct ashlar_spot *seek_linked_spot(struct ashlar_cursor *cursor, unsigned level)
 {
-    while (seek_spot(cursor, cursor->next)->level > level) {
+    while (ashlar_cursor_seek(cursor, cursor->next)->level > level) {
         ashlar_tables_link(cursor, cursor->next, &cursor->spot);
         ashlar_spot_close(&cursor->spot);
     }
     return &cursor->spot;
 }
 
+/* The kernel half's are global. */
 static uint64_t bits_of_leaf(const struct ashlar_cursor *cursor, unsigned level, unsigned flags)
 {
-    unsigned whose = cursor->space != NULL ? ASHLAR_MAP_USER : ASHLAR_MAP_GLOBAL;
-    return level == 1 ? ashlar_half.leaf_bits[(flags | whose) & LEAF_FLAGS]
-                      : ashlar_entry_leaf_bits(ashlar_half.paging, ashlar_half.options.features, level, flags | whose);
+    flags |= cursor->space != NULL ? 0u : ASHLAR_MAP_GLOBAL;
+    if (level == 1) {
+        return ashlar_half.leaf_bits[flags & LEAF_FLAGS];
+    }
+    return cursor->space != NULL
+               ? ashlar_entry_user_bits(ashlar_half.paging, ashlar_half.options.features, level, flags)
+               : ashlar_entry_leaf_bits(ashlar_half.paging, ashlar_half.options.features, level, flags);
 }
 
 /* There is no pool yet while the kernel half is laid. */
@@ -311,6 +249,7 @@ static void note_each_frame(ashlar_pfn first, size_t frames, void (*note)(struct
 void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, size_t pages, unsigned flags)
 {
     uint64_t bits = bits_of_leaf(cursor, 1, flags);
+    check_pages(cursor, pages, ASHLAR_CALLER());
     while (pages != 0) {
         struct ashlar_spot *spot = seek_linked_spot(cursor, 1);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
@@ -357,23 +296,31 @@ COLD unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned fl
     return level;
 }
 
-COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags)
+COLD size_t ashlar_cursor_map_linear_step(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages,
+                                          unsigned large_level, unsigned flags)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned found = ashlar_cursor_seek(cursor, cursor->next)->level;
+    unsigned level = ashlar_level_for(paging, cursor->next, first, pages, found < large_level ? found : large_level);
+    struct ashlar_spot *spot = seek_linked_spot(cursor, level);
+    size_t step = ashlar_spot_pages(spot, cursor->next, pages);
+    step = spot->level == 1 && cursor->space != NULL && step > PIECE_PAGES ? PIECE_PAGES : step;
+    ashlar_run_set_linear(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u, first,
+                          bits_of_leaf(cursor, level, flags));
+    if (ASHLAR_DEBUG) {
+        note_each_frame(first, step, ashlar_frames_note_mapped);
+    }
+    count_mapped(cursor, step, 0);
+    advance_cursor(cursor, step);
+    return step;
+}
+
+COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags)
+{
     unsigned large_level = ashlar_large_level(cursor->next, first, flags);
+    check_pages(cursor, pages, ASHLAR_CALLER());
     while (pages != 0) {
-        unsigned found = seek_spot(cursor, cursor->next)->level;
-        unsigned level =
-            ashlar_level_for(paging, cursor->next, first, pages, found < large_level ? found : large_level);
-        struct ashlar_spot *spot = seek_linked_spot(cursor, level);
-        size_t step = ashlar_spot_pages(spot, cursor->next, pages);
-        ashlar_run_set_linear(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u, first,
-                              bits_of_leaf(cursor, level, flags));
-        if (ASHLAR_DEBUG) {
-            note_each_frame(first, step, ashlar_frames_note_mapped);
-        }
-        count_mapped(cursor, step, 0);
-        advance_cursor(cursor, step);
+        size_t step = ashlar_cursor_map_linear_step(cursor, first, pages, large_level, flags);
         first += step;
         pages -= step;
     }
@@ -411,16 +358,30 @@ COLD void ashlar_cursor_note(struct ashlar_cursor *cursor, uintptr_t note)
 
 /* --- change -------------------------------------------------------------------- */
 
+/* Pages of the next step: of one table, at most limit; or of a large page or a hole, which the caller has checked. */
+static size_t next_step(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, size_t limit)
+{
+    return ashlar_spot_pages(spot, cursor->next, spot->level == 1 && limit < cursor->pages ? limit : cursor->pages);
+}
+
+/* Of entries of level 1, or of the one above it. */
+static unsigned step_entries(const struct ashlar_spot *spot, size_t step)
+{
+    return spot->level == 1 ? (unsigned)step : 1u;
+}
+
 size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather)
 {
     size_t hidden = 0;
+    check_pages(cursor, pages, ASHLAR_CALLER());
     while (pages != 0) {
-        struct ashlar_spot *spot = seek_spot(cursor, cursor->next);
+        struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
         if (spot->level == 1) {
             hidden += ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, (unsigned)step);
-        } else if (ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, 1) != 0) {
-            hidden += step;
+        } else {
+            check_large_page(cursor, spot, pages, ASHLAR_CALLER());
+            hidden += ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, 1) != 0 ? step : 0;
         }
         ashlar_gather_add(gather, cursor->next, step);
         advance_cursor(cursor, step);
@@ -429,37 +390,81 @@ size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ash
     return hidden;
 }
 
-COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags,
+COLD void ashlar_cursor_hide_step(struct ashlar_cursor *cursor, size_t limit, struct ashlar_gather *gather)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
+    size_t step = next_step(cursor, spot, limit);
+    unsigned entries = step_entries(spot, step);
+    bool is_part = spot->level != 1 && ashlar_plan_cuts(cursor, spot, cursor->next);
+    if (!is_part && ashlar_run_first_nonempty(paging, spot->table, spot->index, entries) != entries) {
+        (void)ashlar_run_hide(paging, spot->table, spot->index, entries);
+        ashlar_gather_add(gather, cursor->next, step);
+    }
+    advance_cursor(cursor, step);
+}
+
+COLD static size_t protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
                                 struct ashlar_gather *gather)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
+    struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
+    size_t step = next_step(cursor, spot, limit);
+    uint64_t mask =
+        cursor->space != NULL ? ashlar_entry_user_permission_bits(paging) : ashlar_entry_permission_bits(paging);
+    uint64_t set = bits_of_leaf(cursor, spot->level, flags) & mask;
+    ashlar_run_change(paging, spot->table, spot->index, step_entries(spot, step), mask & ~set, set);
+    ashlar_gather_add(gather, cursor->next, step);
+    advance_cursor(cursor, step);
+    return step;
+}
+
+COLD void ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
+                                     struct ashlar_gather *gather)
+{
+    (void)protect_step(cursor, limit, flags, gather);
+}
+
+COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags,
+                                struct ashlar_gather *gather)
+{
+    check_pages(cursor, pages, ASHLAR_CALLER());
     while (pages != 0) {
-        struct ashlar_spot *spot = seek_spot(cursor, cursor->next);
-        size_t step = ashlar_spot_pages(spot, cursor->next, pages);
-        uint64_t set = bits_of_leaf(cursor, spot->level, flags) & ashlar_entry_permission_bits(paging);
-        ashlar_run_change(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u,
-                          ashlar_entry_permission_bits(paging) & ~set, set);
-        ashlar_gather_add(gather, cursor->next, step);
-        advance_cursor(cursor, step);
-        pages -= step;
+        const struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
+        if (spot->level != 1) {
+            check_large_page(cursor, spot, pages, ASHLAR_CALLER());
+        }
+        pages -= protect_step(cursor, pages, flags, gather);
     }
 }
 
-size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages, struct collected *out)
+/* A large page gives its frames as the block that they are. */
+static void collect_large_page(struct ashlar_cursor *cursor, struct ashlar_spot *spot, size_t step,
+                               struct collected *out)
 {
-    const struct ashlar_paging *paging = ashlar_half.paging;
-    struct ashlar_spot *spot = seek_spot(cursor, cursor->next);
-    size_t step = ashlar_spot_pages(spot, cursor->next, cursor->pages);
+    if (ashlar_plan_cuts(cursor, spot, cursor->next) ||
+        ashlar_run_collect(ashlar_half.paging, spot->table, spot->index, 1, &out->large_first) == 0) {
+        return;
+    }
+    out->large_first &= ~(ashlar_pfn)(step - 1u); /* its caching type may have left a bit */
+    out->large_pages = step;
+    if (ashlar_spot_is_deposited(spot)) {
+        ashlar_tables_give_deposit();
+    }
+}
+
+size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t room, size_t limit,
+                                  struct collected *out)
+{
+    struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
+    size_t step = ashlar_spot_pages(spot, cursor->next, spot->level == 1 && room < limit ? room : limit);
+    out->large_first = 0;
     out->large_pages = 0;
     out->frames = 0;
     if (spot->level == 1) {
-        step = step < pages ? step : pages;
-        out->frames = ashlar_run_collect(paging, spot->table, spot->index, (unsigned)step, frames);
-    } else if (ashlar_run_collect(paging, spot->table, spot->index, 1, &out->large_first) != 0) {
-        out->large_pages = step;
-        if (ashlar_spot_is_deposited(spot)) {
-            ashlar_tables_give_deposit();
-        }
+        out->frames = ashlar_run_collect(ashlar_half.paging, spot->table, spot->index, (unsigned)step, frames);
+    } else {
+        collect_large_page(cursor, spot, step, out);
     }
     for (size_t i = 0; ASHLAR_DEBUG && i < out->frames; i++) {
         note_each_frame(frames[i], 1, ashlar_frames_note_unmapped);
@@ -475,9 +480,14 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
 size_t ashlar_cursor_collect(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages)
 {
     size_t count = 0;
+    check_pages(cursor, pages, ASHLAR_CALLER());
     while (pages != 0) {
         struct collected found;
-        pages -= ashlar_cursor_collect_step(cursor, frames + count, pages, &found);
+        const struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
+        if (spot->level != 1) {
+            check_large_page(cursor, spot, pages, ASHLAR_CALLER());
+        }
+        pages -= ashlar_cursor_collect_step(cursor, frames + count, pages, pages, &found);
         count += found.frames;
         for (size_t i = 0; i < found.large_pages; i++) {
             frames[count++] = found.large_first + i;

@@ -15,12 +15,31 @@ ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_spac
                                 size_t pages, ashlar_intent intent, unsigned large_level);
 ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                  size_t pages, ashlar_intent intent, unsigned large_level);
-/* As ashlar_cursor_begin to collect: nothing is checked or reserved, nothing fails, nobody is asked for memory. */
+/* As ashlar_cursor_begin to collect: nothing is checked or reserved, nothing fails, nobody is asked for memory. Of a user
+ * space by its changer. */
 void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages);
-/* The highest level of page with which these frames can be mapped there. In the kernel half it may be the root's: but its
- * entries there are tables, made before anything is mapped, and where a table is the pages are smaller. */
+
+/* The same in pieces, by the space's changer: between pause and resume the lock is open, no table is, and interrupts are as
+ * they were. A cursor is placed so, closed. */
+void ashlar_cursor_place(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages);
+void ashlar_cursor_resume(struct ashlar_cursor *cursor);
+void ashlar_cursor_pause(struct ashlar_cursor *cursor);
+
+/* Pages of a user half that are worked on with the lock held: 20,000 instructions, at the worst that entries can be. */
+#define PIECE_PAGES 256u
+
+/* One step is one large page, one hole, or small pages of one table, at most `limit` of them. */
+/* Whatever is present becomes hidden; what was hidden by others is gathered, too. */
+void ashlar_cursor_hide_step(struct ashlar_cursor *cursor, size_t limit, struct ashlar_gather *gather);
+void ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
+                                struct ashlar_gather *gather);
+/* Returns its pages: PIECE_PAGES small ones at most. */
+size_t ashlar_cursor_map_linear_step(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned large_level,
+                                     unsigned flags);
 /* May pages with these flags be large? Not where a split, or a page of two sizes, would not be safe (tables.c). */
 bool ashlar_large_is_allowed(unsigned flags);
+/* The highest level of page with which these frames can be mapped there. In the kernel half it may be the root's: but its
+ * entries there are tables, made before anything is mapped, and where a table is the pages are smaller. */
 unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags);
 /* A large page of level 2, marked. The cursor is on the kernel half, began with a table for it, and stands where nothing
  * is linked at that level. */
@@ -35,8 +54,9 @@ struct collected {
     ashlar_pfn large_first;
     size_t large_pages; /* or one large page */
 };
-/* Collect from at most one table; returns the pages that were passed. */
-size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages,
+/* Collect from at most one table, `limit` pages and `room` small ones at most; returns the pages that were passed. A large
+ * page that the cursor covers only in part stays hidden. */
+size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t room, size_t limit,
                                   struct collected *out);
 
 #endif

@@ -37,6 +37,20 @@ ashlar_phys ashlar_space_root(const struct ashlar_space *space)
     return space != NULL ? space->root : ashlar_half.root;
 }
 
+uintptr_t ashlar_half_enter(struct ashlar_space *space)
+{
+    return space != NULL ? ashlar_lock_take(&space->lock) : ashlar_port_irq_save();
+}
+
+void ashlar_half_leave(struct ashlar_space *space, uintptr_t interrupts)
+{
+    if (space != NULL) {
+        ashlar_lock_give(&space->lock, interrupts);
+    } else {
+        ashlar_port_irq_restore(interrupts);
+    }
+}
+
 size_t ashlar_user_pages(void)
 {
     unsigned shift = ashlar_slot_shift(ashlar_half.paging);

@@ -12,6 +12,11 @@ static inline uintptr_t ashlar_page_address(ashlar_vpn page)
     return ashlar_paging_address(ashlar_half.paging, page);
 }
 
+/* Where tables of a user half (NULL: the kernel's) are read by others than its changer: no table is given back meanwhile.
+ * Locks: SPACE, none for the kernel half. */
+uintptr_t ashlar_half_enter(struct ashlar_space *space);
+void ashlar_half_leave(struct ashlar_space *space, uintptr_t interrupts);
+
 /* Pages of the user half: all below the kernel's first top-level slot, and below the canonical hole. */
 size_t ashlar_user_pages(void);
 

@@ -63,7 +63,8 @@ struct half_cpu {
 #define LEAF_TABLES (sizeof(uintptr_t) > 4u ? 64u : 1u)
 
 /* Flags that make a difference to a page of level 1. */
-#define LEAF_FLAGS (ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK)
+#define LEAF_FLAGS                                                                                                     \
+    (ASHLAR_MAP_READ | ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK)
 
 struct ashlar_half {
     const struct ashlar_paging *paging;   /* b */
@@ -75,7 +76,7 @@ struct ashlar_half {
     ashlar_pfn frame_limit;               /* b: no frame from here on can be mapped */
     uint64_t root_keep;                   /* b: 0 without ASIDs */
     bool flushes_globals_whole;           /* b: a flush of single pages leaves global ones (asid.c) */
-    uint64_t leaf_bits[LEAF_FLAGS + 1u];  /* b: of entries of level 1, by what they allow */
+    uint64_t leaf_bits[LEAF_FLAGS + 1u];  /* b: of entries of level 1, by what they allow; the kernel half's: with GLOBAL */
     char *array;                          /* b: the linear array; NULL where all RAM is mapped */
     char *directory;                      /* b: level-2 tables of the kernel half behind the array */
     ashlar_vpn directory_page;            /* b: where they are shown */

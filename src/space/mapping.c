@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: 0BSD */
 /* mapping.c - whole operations on mappings: map, unmap, protect, query.
  *
- * Each is a cursor with what belongs around it. Unmapping takes three steps
- * (hide, flush, collect), and the frames are nobody's until the flush is done;
- * see cursor.c.
+ * In the kernel half each is a cursor with what belongs around it. Unmapping takes
+ * three steps (hide, flush, collect), and the frames are nobody's until the flush
+ * is done; see cursor.c. In a user half the same goes in pieces: changes.c.
  */
 #include "space/mapping.h"
 
 #include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "frames/obtain.h"
+#include "space/changes.h"
 #include "space/cursor.h"
-#include "space/internal.h"
+#include "space/half.h"
 #include "space/reach.h"
-#include "space/tables.h"
 
 #define COLLECT_BATCH 16u
 
 ashlar_status ashlar_map_flags_status(unsigned flags)
 {
-    const unsigned known = ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER | ASHLAR_MAP_GLOBAL |
+    const unsigned known = ASHLAR_MAP_READ | ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER | ASHLAR_MAP_GLOBAL |
                            ASHLAR_MAP_CACHE_MASK | ASHLAR_MAP_LARGE;
     if ((flags & ~known) != 0) {
         return ASHLAR_BAD_ARGUMENT;
@@ -39,7 +40,8 @@ ashlar_status ashlar_flags_status(const struct ashlar_space *space, unsigned fla
     if (space == NULL ? (flags & ASHLAR_MAP_USER) != 0 : (flags & ASHLAR_MAP_GLOBAL) != 0) {
         return ASHLAR_REFUSED;
     }
-    return ashlar_map_flags_status(flags);
+    bool both = space != NULL && (space->flags & ASHLAR_SPACE_WRITE_EXEC) != 0;
+    return ashlar_map_flags_status(both ? flags & ~ASHLAR_MAP_EXEC : flags);
 }
 
 static bool frame_is_addressable(ashlar_pfn frame)
@@ -47,23 +49,32 @@ static bool frame_is_addressable(ashlar_pfn frame)
     return frame < ashlar_half.frame_limit;
 }
 
+static ashlar_status map_kernel(ashlar_vpn first, size_t pages, const ashlar_pfn *frames, unsigned flags)
+{
+    struct ashlar_cursor cursor;
+    ashlar_status status = ashlar_cursor_begin(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP);
+    if (status == ASHLAR_OK) {
+        ashlar_cursor_map(&cursor, frames, pages, flags);
+        ashlar_cursor_end(&cursor);
+    }
+    return status;
+}
+
 ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, size_t pages, const ashlar_pfn *frames,
                                unsigned flags)
 {
-    struct ashlar_cursor cursor;
     ashlar_status status = ashlar_flags_status(space, flags);
     for (size_t i = 0; i < pages && status == ASHLAR_OK; i++) {
         status = frame_is_addressable(frames[i]) ? ASHLAR_OK : ASHLAR_BAD_ARGUMENT;
     }
-    if (status == ASHLAR_OK) {
-        status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_MAP);
-    }
     if (status != ASHLAR_OK) {
         return status;
     }
-    ashlar_cursor_map(&cursor, frames, pages, flags);
-    ashlar_cursor_end(&cursor);
-    return ASHLAR_OK;
+    if (space == NULL) {
+        return map_kernel(first, pages, frames, flags);
+    }
+    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_user_map(space, first, pages, frames, flags));
+    return status;
 }
 
 COLD ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t pages, ashlar_pfn frame,
@@ -77,33 +88,42 @@ COLD ashlar_status ashlar_linear_status(const struct ashlar_space *space, size_t
     return status;
 }
 
+COLD static ashlar_status map_kernel_linear(ashlar_vpn first, size_t pages, ashlar_pfn frame, unsigned flags)
+{
+    struct ashlar_cursor cursor;
+    ashlar_status status =
+        ashlar_cursor_open(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, ashlar_large_level(first, frame, flags));
+    if (status == ASHLAR_OK) {
+        ashlar_cursor_map_linear(&cursor, frame, pages, flags);
+        ashlar_cursor_end(&cursor);
+    }
+    return status;
+}
+
 COLD ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn frame,
                                            unsigned flags)
 {
-    struct ashlar_cursor cursor;
     ashlar_status status = ashlar_linear_status(space, pages, frame, flags);
-    if (status == ASHLAR_OK) {
-        status = ashlar_cursor_open(&cursor, space, first, pages, ASHLAR_INTENT_MAP,
-                                    ashlar_large_level(first, frame, flags));
-    }
     if (status != ASHLAR_OK) {
         return status;
     }
-    ashlar_cursor_map_linear(&cursor, frame, pages, flags);
-    ashlar_cursor_end(&cursor);
-    return ASHLAR_OK;
+    if (space == NULL) {
+        return map_kernel_linear(first, pages, frame, flags);
+    }
+    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_user_map_linear(space, first, pages, frame, flags));
+    return status;
 }
 
 /* --- unmap --------------------------------------------------------------------- */
 
-static inline ashlar_status withdraw_pages(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+static inline ashlar_status withdraw_pages(ashlar_vpn first, size_t pages)
 {
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
     (void)ashlar_alone_enter();
-    ashlar_status status = ashlar_cursor_begin(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE);
+    ashlar_status status = ashlar_cursor_begin(&cursor, NULL, first, pages, ASHLAR_INTENT_CHANGE);
     if (status == ASHLAR_OK) {
-        ashlar_gather_init(&gather, space);
+        ashlar_gather_init(&gather, NULL);
         (void)ashlar_cursor_hide(&cursor, pages, &gather);
         ashlar_cursor_end(&cursor);
         ashlar_gather_finish(&gather);
@@ -112,20 +132,20 @@ static inline ashlar_status withdraw_pages(struct ashlar_space *space, ashlar_vp
     return status;
 }
 
-ashlar_status ashlar_pages_withdraw(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+ashlar_status ashlar_pages_withdraw(ashlar_vpn first, size_t pages)
 {
-    return withdraw_pages(space, first, pages);
+    return withdraw_pages(first, pages);
 }
 
-COLD size_t ashlar_pages_collect(struct ashlar_space *space, ashlar_vpn first, size_t pages)
+COLD size_t ashlar_pages_collect(ashlar_vpn first, size_t pages)
 {
     struct ashlar_cursor cursor;
     size_t given = 0;
-    ashlar_cursor_enter(&cursor, space, first, pages);
+    ashlar_cursor_enter(&cursor, NULL, first, pages);
     while (cursor.pages != 0) {
         ashlar_pfn frames[COLLECT_BATCH];
         struct collected found;
-        (void)ashlar_cursor_collect_step(&cursor, frames, COLLECT_BATCH, &found);
+        (void)ashlar_cursor_collect_step(&cursor, frames, COLLECT_BATCH, cursor.pages, &found);
         if (found.frames != 0) {
             ashlar_frames_give_bulk(ashlar_half.pool, frames, found.frames);
         }
@@ -138,45 +158,65 @@ COLD size_t ashlar_pages_collect(struct ashlar_space *space, ashlar_vpn first, s
     return given;
 }
 
-COLD static void collect_to_caller(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
+COLD static void collect_kernel(ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
     struct ashlar_cursor cursor;
-    ashlar_cursor_enter(&cursor, space, first, pages);
+    ashlar_cursor_enter(&cursor, NULL, first, pages);
     (void)ashlar_cursor_collect(&cursor, frames, pages);
     ashlar_cursor_end(&cursor);
 }
 
-ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
+static ashlar_status unmap_kernel(ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
-    ashlar_status status = withdraw_pages(space, first, pages);
+    ashlar_status status = withdraw_pages(first, pages);
     if (status != ASHLAR_OK) {
         return status;
     }
     if (frames != NULL) {
-        collect_to_caller(space, first, pages, frames);
+        collect_kernel(first, pages, frames);
     } else {
-        (void)ashlar_pages_collect(space, first, pages);
-    }
-    if (space != NULL) {
-        ashlar_tables_prune(space, first, pages);
+        (void)ashlar_pages_collect(first, pages);
     }
     return ASHLAR_OK;
 }
 
+ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
+{
+    ashlar_status status;
+    if (space == NULL) {
+        return unmap_kernel(first, pages, frames);
+    }
+    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_user_unmap(space, first, pages, frames));
+    return status;
+}
+
+COLD ashlar_status ashlar_space_clear(struct ashlar_space *space, ashlar_vpn first, size_t pages,
+                                      ashlar_frames_visitor visit, void *context)
+{
+    ashlar_status status;
+    if (space == NULL) {
+        return ASHLAR_REFUSED;
+    }
+    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_user_clear(space, first, pages, visit, context));
+    return status;
+}
+
+COLD ashlar_status ashlar_space_empty(struct ashlar_space *space, ashlar_frames_visitor visit, void *context)
+{
+    return ashlar_space_clear(space, 0, ashlar_user_pages(), visit, context);
+}
+
 /* --- protect and query ------------------------------------------------------------ */
 
-COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages, unsigned flags)
+COLD static ashlar_status protect_kernel(ashlar_vpn first, size_t pages, unsigned flags)
 {
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
-    ashlar_status status = ashlar_flags_status(space, flags);
-    if (status != ASHLAR_OK) {
-        return status;
-    }
     (void)ashlar_alone_enter();
-    status = ashlar_cursor_open(&cursor, space, first, pages, ASHLAR_INTENT_CHANGE, (flags & ASHLAR_MAP_EXEC) == 0);
+    ashlar_status status =
+        ashlar_cursor_open(&cursor, NULL, first, pages, ASHLAR_INTENT_CHANGE, (flags & ASHLAR_MAP_EXEC) == 0);
     if (status == ASHLAR_OK) {
-        ashlar_gather_init(&gather, space);
+        ashlar_gather_init(&gather, NULL);
         ashlar_cursor_protect(&cursor, pages, flags, &gather);
         ashlar_cursor_end(&cursor);
         ashlar_gather_finish(&gather);
@@ -185,16 +225,30 @@ COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn f
     return status;
 }
 
+COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages, unsigned flags)
+{
+    ashlar_status status = ashlar_flags_status(space, flags);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    if (space == NULL) {
+        return protect_kernel(first, pages, flags);
+    }
+    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_user_protect(space, first, pages, flags));
+    return status;
+}
+
+/* A user half's tables may be taken away by another CPU, under the lock. */
 COLD ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page, struct ashlar_mapping *mapping)
 {
     struct ashlar_spot spot;
     if (!ashlar_paging_range_is_valid(ashlar_half.paging, page, 1)) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    uintptr_t interrupts = ashlar_port_irq_save();
+    uintptr_t interrupts = ashlar_half_enter(space);
     ashlar_spot_find(space, page, 1, &spot);
     ashlar_spot_close(&spot);
-    ashlar_port_irq_restore(interrupts);
+    ashlar_half_leave(space, interrupts);
     if (!ashlar_entry_is_present(spot.entry)) {
         return ASHLAR_ABSENT;
     }

@@ -5,10 +5,10 @@
 
 #include <ashlar/space.h>
 
-/* Out of reach of every CPU, the frame numbers kept in the entries. Fails as a cursor that changes. */
-ashlar_status ashlar_pages_withdraw(struct ashlar_space *space, ashlar_vpn first, size_t pages);
+/* In the kernel half. Out of reach of every CPU, the frame numbers kept in the entries. Fails as a cursor that changes. */
+ashlar_status ashlar_pages_withdraw(ashlar_vpn first, size_t pages);
 /* Then: the frames of hidden pages go to the pool; returns how many. Other entries stay as they are. */
-size_t ashlar_pages_collect(struct ashlar_space *space, ashlar_vpn first, size_t pages);
+size_t ashlar_pages_collect(ashlar_vpn first, size_t pages);
 /* ashlar_map_flags_status, and whether they go with this space (NULL: the kernel half). */
 ashlar_status ashlar_flags_status(const struct ashlar_space *space, unsigned flags);
 /* May these frames be mapped so? */

@@ -11,7 +11,7 @@
 #include <ashlar/port.h>
 
 /* The entry that decides about a page, in a table of this level or of one above where nothing is linked further down.
- * The caller is pinned, and holds the lock of a user space. */
+ * The caller is pinned, and holds the lock of a user space or its changer's token: no table is given back meanwhile. */
 void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot);
 static inline void ashlar_spot_close(struct ashlar_spot *spot)
 {
@@ -40,7 +40,7 @@ void ashlar_spot_describe(const struct ashlar_spot *spot, ashlar_vpn page, struc
 /* A large page of the kernel for whose split a table is kept. Not for entries of level 1. */
 static inline bool ashlar_spot_is_deposited(const struct ashlar_spot *spot)
 {
-    return ((uint32_t)spot->entry & ashlar_entry_deposit_bit(ashlar_half.paging)) != 0;
+    return ashlar_entry_is_deposited(ashlar_half.paging, spot->entry);
 }
 
 /* Entries of level 1 side by side, in an open table. */

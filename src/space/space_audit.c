@@ -7,7 +7,8 @@
  * slots are those of the reference, accessed and dirty apart. In every user
  * space: tables and mapped pages are as many as were counted.
  *
- * Nobody may change mappings meanwhile.
+ * Nobody may change the kernel half meanwhile. Of each user half the audit is
+ * the changer; where somebody else is, the answer is "busy".
  *
  * Cost: O(kernel space / page, and the tables of every space).
  */
@@ -17,6 +18,8 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/list.h"
+#include "base/lock.h"
+#include "base/token.h"
 #include "space/policy.h"
 #include "space/reach.h"
 
@@ -150,6 +153,7 @@ COLD static int add_mapped_pages(void *context, ashlar_vpn first, size_t pages, 
     return 0;
 }
 
+/* By its changer: its tables stay as they are. */
 COLD static const char *audit_space(struct ashlar_space *space)
 {
     size_t mapped = 0;
@@ -163,14 +167,41 @@ COLD static const char *audit_space(struct ashlar_space *space)
     return mapped == space->mapped_pages ? NULL : "space: other user pages are mapped than those that were counted";
 }
 
+#define BUSY "space: busy: an address space, or the kernel half, is changed during the audit"
+
+/* The next one of the list, with its token, so that it stays there; NULL at the end, or if somebody changes it. */
+COLD static struct ashlar_space *next_space(const struct ashlar_link *link, bool *busy)
+{
+    struct ashlar_space *space = NULL;
+    uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
+    if (link->next != &ashlar_half.spaces) {
+        space = list_member(link->next, struct ashlar_space, link);
+        *busy = !ashlar_token_try(&space->changing);
+    }
+    ashlar_lock_give(&ashlar_half.lock, interrupts);
+    return *busy ? NULL : space;
+}
+
+/* Nobody pushes entries into roots meanwhile: that leaves marks in the list. */
 COLD static const char *audit_spaces(void)
 {
     size_t count = 0;
     const char *broken = NULL;
-    for (struct ashlar_link *link = ashlar_half.spaces.next; link != &ashlar_half.spaces && broken == NULL;
-         link = link->next) {
-        broken = audit_space(list_member(link, struct ashlar_space, link));
+    bool busy = false;
+    if (!ashlar_token_try(&ashlar_half.growing)) {
+        return BUSY;
+    }
+    struct ashlar_space *space = next_space(&ashlar_half.spaces, &busy);
+    while (space != NULL) {
+        broken = broken != NULL ? broken : audit_space(space);
+        struct ashlar_space *next = next_space(&space->link, &busy);
+        ashlar_token_give(&space->changing);
+        space = next;
         count++;
+    }
+    ashlar_token_give(&ashlar_half.growing);
+    if (broken == NULL && busy) {
+        broken = BUSY;
     }
     if (broken == NULL && count != ashlar_half.space_count) {
         broken = "space: the list has other address spaces than those that were counted";

@@ -14,15 +14,24 @@
 #include "base/mem.h"
 #include "frames/obtain.h"
 #include "space/asid.h"
+#include "space/changer.h"
 #include "space/roots.h"
 #include "space/tables.h"
 
 COLD ashlar_status ashlar_space_create(struct ashlar_space *space)
 {
+    return ashlar_space_create_with(space, 0);
+}
+
+COLD ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned flags)
+{
     ashlar_pfn frame;
     const struct ashlar_frames_request request = {0, ashlar_paging_root_limit(ashlar_half.paging),
                                                   ASHLAR_FRAMES_ANY_NODE, 0};
     ashlar_status status;
+    if ((flags & ~ASHLAR_SPACE_WRITE_EXEC) != 0) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
     FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_frames_take_request(ashlar_half.pool, &request, &frame));
     if (status != ASHLAR_OK) {
         return status;
@@ -30,6 +39,7 @@ COLD ashlar_status ashlar_space_create(struct ashlar_space *space)
     memset(space, 0, sizeof *space);
     ashlar_lock_init(&space->lock, ASHLAR_RANK_SPACE, "address space");
     space->root = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT;
+    space->flags = flags;
     if (ashlar_asids_are_used()) {
         ashlar_asid_renew(space); /* one of before may have been here */
     }
@@ -65,9 +75,12 @@ COLD void ashlar_space_destroy(struct ashlar_space *space)
         ASHLAR_CHECK(cpus == 0, "space: destroyed while CPU %u runs in it (root 0x%llx), by %p",
                      i * 32u + (cpus != 0 ? u32_ctz(cpus) : 0), (unsigned long long)space->root, ASHLAR_CALLER());
     }
+    ASHLAR_CHECK(ashlar_changer_take(space) == ASHLAR_OK, "space: destroyed while it is changed (root 0x%llx), by %p",
+                 (unsigned long long)space->root, ASHLAR_CALLER());
     if (space->table_frames != 0) {
         ashlar_tables_prune(space, 0, ashlar_user_pages());
     }
+    ashlar_changer_give(space);
     ASHLAR_CHECK(space->table_frames == 0, "space: destroyed with page %p still mapped (root 0x%llx), by %p",
                  (void *)ashlar_page_address(first_user_page(space)), (unsigned long long)space->root, ASHLAR_CALLER());
     ashlar_roots_leave(space);

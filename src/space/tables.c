@@ -2,7 +2,8 @@
 /* tables.c - page tables: reserved, linked, split, pruned.
  *
  * A cursor reserves tables before it changes anything: zeroed frames, chained
- * through their first word. None of them is known to an MMU until it is linked,
+ * through their first word. Those of a user half leave the pool's reserve alone,
+ * which is kept for the way out of a shortage. None of them is known to an MMU until it is linked,
  * and then the chain's word is zero again; so one that is left over goes back
  * to the pool at once.
  *
@@ -37,8 +38,9 @@
  * translation of either size may be used) and the guidance on machine check
  * errors on page size change, 2019.
  *
- * Tables of a user half go when they are empty: unlinked under the lock, a
- * batch at a time, flushed without it, and only then given back. An entry that
+ * Tables of a user half go when they are empty, by whoever has the changer's
+ * token: unlinked under the lock, a few at a time, flushed without it, a batch at
+ * a time, and only then given back. An entry that
  * names a table is flushed even if the table is empty, since the CPU may cache
  * the path to it (Intel SDM vol. 3, 4.10.4.1).
  */
@@ -123,8 +125,9 @@ COLD static bool take_batch(ashlar_pfn *frame)
 
 COLD static ashlar_status take_table(const struct ashlar_cursor *cursor, ashlar_pfn *frame)
 {
-    struct ashlar_frames_request request = {0, ashlar_paging_table_limit(ashlar_half.paging), ASHLAR_FRAMES_ANY_NODE,
-                                            ASHLAR_FRAMES_MAY_USE_RESERVE};
+    const struct ashlar_frames_request request = {0, ashlar_paging_table_limit(ashlar_half.paging),
+                                                  ASHLAR_FRAMES_ANY_NODE,
+                                                  cursor->space == NULL ? ASHLAR_FRAMES_MAY_USE_RESERVE : 0u};
     if (cursor->space == NULL && (draw_from_reserve(frame) || take_batch(frame))) {
         return ASHLAR_OK;
     }
@@ -138,10 +141,12 @@ COLD static ashlar_status add_spare_table(struct ashlar_cursor *cursor)
     ashlar_pfn frame;
     ashlar_status status = take_table(cursor, &frame);
     if (status == ASHLAR_OK) {
+        ashlar_port_pin();
         void *table = ashlar_port_open_frame(frame);
         memset(table, 0, ASHLAR_PAGE_BYTES);
         ashlar_port_close_frame(table);
         push_table(&cursor->spares, &cursor->spare_count, frame);
+        ashlar_port_unpin();
     }
     return status;
 }
@@ -154,7 +159,10 @@ COLD static ashlar_pfn pop_spare_table(struct ashlar_cursor *cursor)
 COLD void ashlar_tables_give_spares(struct ashlar_cursor *cursor)
 {
     while (cursor->spare_count != 0) {
-        ashlar_frames_give(ashlar_half.pool, pop_spare_table(cursor), 0);
+        ashlar_port_pin();
+        ashlar_pfn table = pop_spare_table(cursor);
+        ashlar_port_unpin();
+        ashlar_frames_give(ashlar_half.pool, table, 0);
     }
 }
 
@@ -241,7 +249,8 @@ COLD void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, str
     unsigned shift = ashlar_entry_shift(paging, spot->level);
     ashlar_pfn frame = ashlar_spot_is_deposited(spot) ? draw_deposit() : pop_spare_table(cursor);
     void *table = ashlar_port_open_frame(frame);
-    ashlar_split_fill(paging, spot->level, spot->entry & ~(uint64_t)ashlar_entry_deposit_bit(paging), table);
+    uint64_t mark = ashlar_spot_is_deposited(spot) ? ashlar_entry_deposit_bit(paging) : 0;
+    ashlar_split_fill(paging, spot->level, spot->entry & ~mark, table);
     ashlar_port_close_frame(table);
     if (cursor->space == NULL) {
         ashlar_array_show(spot->level - 1u, page, frame);
@@ -259,6 +268,9 @@ COLD void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, str
 /* --- pruning ------------------------------------------------------------------- */
 
 #define PRUNE_BATCH 16u
+/* With the lock held: so many entries are looked at, and for a table that is looked through as many as it counts for. */
+#define PRUNE_LOOKS 48u
+#define TABLE_LOOKS 16u
 
 struct prune {
     struct ashlar_space *space;
@@ -278,11 +290,14 @@ COLD static bool table_is_empty(const struct ashlar_paging *paging, unsigned lev
     return empty;
 }
 
-COLD static void unlink_if_empty(struct prune *prune, struct ashlar_spot *spot, struct ashlar_gather *gather)
+/* Returns what it counts for. */
+COLD static unsigned unlink_if_empty(struct prune *prune, struct ashlar_spot *spot, struct ashlar_gather *gather)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
-    if (spot->level == prune->level + 1u && ashlar_entry_is_link(paging, spot->level, spot->entry) &&
-        table_is_empty(paging, prune->level, ashlar_entry_frame(paging, spot->entry))) {
+    if (spot->level != prune->level + 1u || !ashlar_entry_is_link(paging, spot->level, spot->entry)) {
+        return 1;
+    }
+    if (table_is_empty(paging, prune->level, ashlar_entry_frame(paging, spot->entry))) {
         ashlar_entry_clear(paging, spot->table, spot->index);
         prune->frames[prune->count++] = ashlar_entry_frame(paging, spot->entry);
         ashlar_gather_add(gather, prune->next, 1);
@@ -291,6 +306,23 @@ COLD static void unlink_if_empty(struct prune *prune, struct ashlar_spot *spot, 
         }
         prune->space->table_frames--;
     }
+    return TABLE_LOOKS;
+}
+
+COLD static void prune_piece(struct prune *prune, struct ashlar_gather *gather)
+{
+    unsigned looks = 0;
+    uintptr_t interrupts = ashlar_lock_take(&prune->space->lock);
+    while (prune->pages != 0 && prune->count < PRUNE_BATCH && looks < PRUNE_LOOKS) {
+        struct ashlar_spot spot;
+        ashlar_spot_find(prune->space, prune->next, prune->level + 1u, &spot);
+        size_t step = ashlar_spot_pages(&spot, prune->next, prune->pages);
+        looks += unlink_if_empty(prune, &spot, gather);
+        ashlar_spot_close(&spot);
+        prune->next += step;
+        prune->pages -= step;
+    }
+    ashlar_lock_give(&prune->space->lock, interrupts);
 }
 
 /* Unlink up to a batch of empty tables; the lock is not held while they are flushed. */
@@ -299,17 +331,9 @@ COLD static void prune_batch(struct prune *prune)
     struct ashlar_gather gather;
     ashlar_gather_init(&gather, prune->space);
     prune->count = 0;
-    uintptr_t interrupts = ashlar_lock_take(&prune->space->lock);
     while (prune->pages != 0 && prune->count < PRUNE_BATCH) {
-        struct ashlar_spot spot;
-        ashlar_spot_find(prune->space, prune->next, prune->level + 1u, &spot);
-        size_t step = ashlar_spot_pages(&spot, prune->next, prune->pages);
-        unlink_if_empty(prune, &spot, &gather);
-        ashlar_spot_close(&spot);
-        prune->next += step;
-        prune->pages -= step;
+        prune_piece(prune, &gather);
     }
-    ashlar_lock_give(&prune->space->lock, interrupts);
     ashlar_gather_finish(&gather);
     ashlar_frames_give_bulk(ashlar_half.pool, prune->frames, prune->count);
 }

@@ -23,7 +23,7 @@ void ashlar_tables_give_deposit(void);
 void ashlar_tables_link(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot);
 void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, struct ashlar_spot *spot,
                          struct ashlar_gather *gather);
-/* Give back the empty tables of a user half that cover these pages. Thread context. */
+/* Give back the empty tables of a user half that cover these pages. By its changer, in thread context. */
 void ashlar_tables_prune(struct ashlar_space *space, ashlar_vpn first, size_t pages);
 
 #endif

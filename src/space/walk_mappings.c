@@ -13,7 +13,6 @@
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
 #include "base/check.h"
-#include "base/lock.h"
 #include "space/reach.h"
 
 struct mapping_run {
@@ -56,7 +55,7 @@ COLD static size_t absent_pages(const struct ashlar_spot *spot, ashlar_vpn page,
 COLD static void look_at_mappings(struct ashlar_space *space, ashlar_vpn page, size_t limit, struct mapping_run *run)
 {
     struct ashlar_spot spot;
-    uintptr_t interrupts = space != NULL ? ashlar_lock_take(&space->lock) : ashlar_port_irq_save();
+    uintptr_t interrupts = ashlar_half_enter(space);
     ashlar_spot_find(space, page, 1, &spot);
     size_t pages = ashlar_spot_pages(&spot, page, limit);
     run->first = page;
@@ -71,11 +70,7 @@ COLD static void look_at_mappings(struct ashlar_space *space, ashlar_vpn page, s
     }
     run->pages = pages;
     ashlar_spot_close(&spot);
-    if (space != NULL) {
-        ashlar_lock_give(&space->lock, interrupts);
-    } else {
-        ashlar_port_irq_restore(interrupts);
-    }
+    ashlar_half_leave(space, interrupts);
 }
 
 COLD static bool continues_run(const struct mapping_run *run, const struct mapping_run *next)

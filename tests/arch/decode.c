@@ -29,7 +29,7 @@ static unsigned caching_of(unsigned pat_index)
 
 static unsigned flags_of(const struct sim_translation *found)
 {
-    return (found->writable ? ASHLAR_MAP_WRITE : 0u) | (found->user ? ASHLAR_MAP_USER : 0u) |
+    return (found->writable ? ASHLAR_MAP_WRITE : 0u) | (found->user ? ASHLAR_MAP_USER | ASHLAR_MAP_READ : 0u) |
            (found->executable ? ASHLAR_MAP_EXEC : 0u) | (found->global ? ASHLAR_MAP_GLOBAL : 0u) |
            caching_of(found->pat_index);
 }
@@ -93,8 +93,9 @@ static bool as_mapped(const struct mapped *made, uint64_t random)
     struct ashlar_walk walked;
     ashlar_pfn inside = (ashlar_pfn)random & (((ashlar_pfn)1 << ashlar_entry_shift(world.paging, made->level)) - 1u);
     ashlar_walk(world.paging, world.root, made->page + inside, &walked);
-    unsigned exec = world.paging == &ashlar_paging_two_level ? ASHLAR_MAP_EXEC : 0u;
-    return walked.frame == made->frame + inside && walked.flags == (made->flags | exec) &&
+    unsigned more = world.paging == &ashlar_paging_two_level ? ASHLAR_MAP_EXEC : 0u;
+    more |= (made->flags & ASHLAR_MAP_USER) != 0 ? ASHLAR_MAP_READ : 0u;
+    return walked.frame == made->frame + inside && walked.flags == (made->flags | more) &&
            walked.level == made->level && all_agree(made->page + inside);
 }
 

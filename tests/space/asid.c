@@ -91,7 +91,8 @@ static void test_flush(const struct world_format *format)
         ok(!knows(cpu), "%s: the page is not known", world.name);
     }
     world_ok("flushed while away");
-    is_u(ashlar_space_protect(&spaces[0], PAGE + 1u, 1, ASHLAR_MAP_USER), ASHLAR_OK, "%s: protect", world.name);
+    is_u(ashlar_space_protect(&spaces[0], PAGE + 1u, 1, ASHLAR_MAP_READ | ASHLAR_MAP_USER), ASHLAR_OK, "%s: protect",
+         world.name);
     is_u(world_stats().kicks, kicks + 1u, "%s: who runs in it is asked", world.name);
     run_in(1, &spaces[1]);
     ok(!keeps(1, &spaces[0]), "%s: a flush in which it took part counts as well", world.name);
@@ -130,8 +131,8 @@ static void test_many(const struct world_format *format)
 {
     start(format, WORLD_FEATURES | ASHLAR_FEATURE_PCID);
     for (unsigned i = 0; i < SPACES; i++) {
-        is_u(ashlar_space_map_linear(&spaces[i], PAGE + 8u, 1, run + i, ASHLAR_MAP_USER), ASHLAR_OK, "%s: map",
-             world.name);
+        is_u(ashlar_space_map_linear(&spaces[i], PAGE + 8u, 1, run + i, ASHLAR_MAP_READ | ASHLAR_MAP_USER), ASHLAR_OK,
+             "%s: map", world.name);
     }
     for (unsigned i = 0; i < 3u * SPACES; i++) {
         visit_own(i % SPACES, false);

@@ -18,7 +18,7 @@ static void test_steps(void)
     is_u(ashlar_cursor_begin(&cursor, &space, 100, 10, ASHLAR_INTENT_MAP), ASHLAR_OK, "%s: begin", world.name);
     ok(sim_interrupts_are_off(), "%s: with interrupts off, since it holds the space's lock", world.name);
     ok(sim_windows_open(0) <= 2, "%s: two windows at most", world.name);
-    ashlar_cursor_map_linear(&cursor, run, 4, ASHLAR_MAP_WRITE);
+    ashlar_cursor_map_linear(&cursor, run, 4, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER);
     ashlar_cursor_end(&cursor);
     ok(!sim_interrupts_are_off() && sim_windows_open(0) == 0, "%s: end lets go of all", world.name);
     is_u(space.mapped_pages, 4, "%s: less than was begun may be done", world.name);
@@ -26,7 +26,7 @@ static void test_steps(void)
     is_u(ashlar_cursor_begin(&cursor, &space, 100, 4, ASHLAR_INTENT_CHANGE), ASHLAR_OK, "%s: change", world.name);
     ashlar_gather_init(&gather, &space);
     is_u(ashlar_cursor_hide(&cursor, 3, &gather), 3, "%s: hide three", world.name);
-    ashlar_cursor_protect(&cursor, 1, 0, &gather);
+    ashlar_cursor_protect(&cursor, 1, ASHLAR_MAP_READ | ASHLAR_MAP_USER, &gather);
     ashlar_cursor_end(&cursor);
     is_u(gather.pages, 4, "%s: four pages to flush", world.name);
     is_u(ashlar_space_query(&space, 101, &m), ASHLAR_ABSENT, "%s: what is hidden is gone", world.name);

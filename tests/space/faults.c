@@ -115,6 +115,136 @@ static void test_flags(void)
     is_u(ashlar_map_flags_status(ASHLAR_MAP_GLOBAL), ASHLAR_OK, "%s: the kernel's may be", world.name);
 }
 
+/* [fault 121] Whose a page is, and what he may do: as it was said, whatever the format can. */
+struct permission {
+    unsigned flags, told;
+    unsigned user_read, user_write; /* fault bits, 0: allowed */
+    bool kernel_writes;
+};
+
+#define NOT_HIS (SIM_FAULT | SIM_PRESENT | SIM_USER)
+#define UR (ASHLAR_MAP_USER | ASHLAR_MAP_READ)
+
+static void test_permission(const struct permission *p)
+{
+    struct ashlar_mapping m = {0, 0, 0};
+    ashlar_pfn back;
+    uint32_t value;
+    is_u(map(5, 1, p->flags), ASHLAR_OK, "%s: flags 0x%x", world.name, p->flags);
+    is_u(ashlar_space_query(&space, 5, &m), ASHLAR_OK, "%s: is there", world.name);
+    is_u(m.flags, p->told, "%s: [fault 122] what was asked for is told", world.name);
+    is_u(world_access(0, world_address(5), &value, SIM_READ | SIM_USER), p->user_read, "%s: [fault 121] the user reads",
+         world.name);
+    value = 1;
+    is_u(world_access(0, world_address(5), &value, SIM_WRITE | SIM_USER), p->user_write, "%s: and writes", world.name);
+    is_u(world_access(0, world_address(5), &value, SIM_READ), 0, "%s: the kernel reads", world.name);
+    is_u(world_access(0, world_address(5), &value, SIM_WRITE) == 0, p->kernel_writes, "%s: and writes", world.name);
+    refused(map(5, 1, p->flags), ASHLAR_EXISTS, "[fault 121] it is present, not hidden");
+    is_u(ashlar_space_unmap(&space, 5, 1, &back), ASHLAR_OK, "%s: unmap", world.name);
+    is_u(back, run, "%s: its frame", world.name);
+    is_u(map(5, 1, m.flags), ASHLAR_OK, "%s: [fault 122] what was told can be mapped again", world.name);
+    is_u(ashlar_space_query(&space, 5, &m), ASHLAR_OK, "%s: query", world.name);
+    is_u(m.flags, p->told, "%s: and is told again", world.name);
+    is_u(ashlar_space_protect(&space, 5, 1, UR), ASHLAR_OK, "%s: the user's to read", world.name);
+    is_u(world_access(0, world_address(5), &value, SIM_READ | SIM_USER), 0, "%s: he does", world.name);
+    is_u(ashlar_space_protect(&space, 5, 1, p->flags), ASHLAR_OK, "%s: as before", world.name);
+    is_u(ashlar_space_query(&space, 5, &m), ASHLAR_OK, "%s: query", world.name);
+    is_u(m.flags, p->told, "%s: [fault 122] protect says it as map does", world.name);
+    is_u(ashlar_space_unmap(&space, 5, 1, NULL), ASHLAR_OK, "%s: unmap, to the pool", world.name);
+    is_u(ashlar_frames_take(world.pool, 0, &run), ASHLAR_OK, "%s: and take it", world.name);
+    world_ok("flags 0x%x", p->flags);
+}
+
+static void test_permissions(void)
+{
+    static const struct permission all[] = {
+        {0, 0, NOT_HIS, NOT_HIS | SIM_WRITE, false},
+        {ASHLAR_MAP_READ, 0, NOT_HIS, NOT_HIS | SIM_WRITE, false},
+        {ASHLAR_MAP_WRITE, ASHLAR_MAP_WRITE, NOT_HIS, NOT_HIS | SIM_WRITE, true},
+        {ASHLAR_MAP_EXEC, ASHLAR_MAP_EXEC, NOT_HIS, NOT_HIS | SIM_WRITE, false},
+        {ASHLAR_MAP_USER, ASHLAR_MAP_USER, NOT_HIS, NOT_HIS | SIM_WRITE, false},
+        {UR, UR, 0, NOT_HIS | SIM_WRITE, false},
+        {UR | ASHLAR_MAP_WRITE, UR | ASHLAR_MAP_WRITE, 0, 0, true},
+        {ASHLAR_MAP_USER | ASHLAR_MAP_WRITE, UR | ASHLAR_MAP_WRITE, 0, 0, true},
+        {ASHLAR_MAP_USER | ASHLAR_MAP_EXEC, UR | ASHLAR_MAP_EXEC, 0, NOT_HIS | SIM_WRITE, false},
+        {UR | ASHLAR_MAP_CACHE_WC, UR | ASHLAR_MAP_CACHE_WC, 0, NOT_HIS | SIM_WRITE, false},
+    };
+    ashlar_pfn kept = run;
+    is_u(ashlar_frames_take(world.pool, 0, &run), ASHLAR_OK, "%s: a frame", world.name);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        test_permission(&all[i]);
+    }
+    ashlar_frames_give(world.pool, run, 0);
+    run = kept;
+}
+
+/* Large pages say it, too, and their parts when they are split. */
+static void test_large_permissions(void)
+{
+    static const unsigned flags[] = {0,
+                                     ASHLAR_MAP_EXEC,
+                                     ASHLAR_MAP_USER,
+                                     UR,
+                                     UR | ASHLAR_MAP_EXEC,
+                                     ASHLAR_MAP_USER | ASHLAR_MAP_CACHE_WC,
+                                     UR | ASHLAR_MAP_CACHE_WC};
+    size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
+    static ashlar_pfn out[1024];
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        struct ashlar_mapping m = {0, 0, 0};
+        size_t wrong = 0;
+        is_u(linear(whole, whole, flags[i] | ASHLAR_MAP_LARGE), ASHLAR_OK, "%s: a large page", world.name);
+        is_u(ashlar_space_query(&space, whole + 3u, &m), ASHLAR_OK, "%s: is there", world.name);
+        size_t page_pages = (flags[i] & ASHLAR_MAP_EXEC) != 0 ? 1 : whole; /* fault 119 */
+        ok(m.flags == flags[i] && m.page_pages == page_pages, "%s: [fault 122] with flags 0x%x", world.name, flags[i]);
+        is_u(ashlar_space_unmap(&space, whole + 7u, 1, out), ASHLAR_OK, "%s: a part of it goes", world.name);
+        for (size_t page = 0; page < whole; page++) {
+            bool there = ashlar_space_query(&space, whole + page, &m) == ASHLAR_OK;
+            wrong += page == 7u ? there : !there || m.flags != flags[i] || m.frame != run + page;
+        }
+        is_u(wrong, 0, "%s: [fault 122] the others say the same", world.name);
+        is_u(ashlar_space_unmap(&space, whole, 7, out) | ashlar_space_unmap(&space, whole + 8u, whole - 8u, out + 8),
+             ASHLAR_OK, "%s: unmap them", world.name);
+        ok(out[0] == run && out[whole - 1u] == run + whole - 1u, "%s: all come back", world.name);
+        world_ok("a large page with flags 0x%x", flags[i]);
+    }
+}
+
+/* A CPU without NX: the same. */
+static void test_without_nx(const struct world_format *format)
+{
+    const struct world_options options = {.features = WORLD_FEATURES & ~ASHLAR_FEATURE_NX};
+    ashlar_status status;
+    world_start(format, &options);
+    status = ashlar_space_create(&space);
+    run = world_frames(2048, 1024);
+    ashlar_space_switch(&space);
+    is_u(status, ASHLAR_OK, "%s: a space on a CPU without NX", world.name);
+    test_permissions();
+    test_large_permissions();
+}
+
+/* Writable and executable at once is for the space that was made for it. */
+static void test_write_exec(void)
+{
+    static struct ashlar_space lax;
+    const unsigned both = UR | ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC;
+    struct ashlar_mapping m = {0, 0, 0};
+    ashlar_pfn out;
+    refused(ashlar_space_create_with(&lax, 2), ASHLAR_BAD_ARGUMENT, "[fault 41] unknown flags of a space");
+    is_u(ashlar_space_create_with(&lax, ASHLAR_SPACE_WRITE_EXEC), ASHLAR_OK, "%s: a space that allows it", world.name);
+    is_u(ashlar_space_map(&lax, 5, 1, &run, both), ASHLAR_OK, "%s: map", world.name);
+    is_u(ashlar_space_query(&lax, 5, &m), ASHLAR_OK, "%s: query", world.name);
+    is_u(m.flags, both, "%s: both", world.name);
+    is_u(ashlar_space_protect(&lax, 5, 1, UR), ASHLAR_OK, "%s: less", world.name);
+    is_u(ashlar_space_protect(&lax, 5, 1, m.flags), ASHLAR_OK, "%s: and both again", world.name);
+    is_u(ashlar_space_map(&lax, 6, 1, &run, both | ASHLAR_MAP_GLOBAL), ASHLAR_REFUSED, "%s: nothing else", world.name);
+    refused(map(5, 1, both), ASHLAR_REFUSED, "[fault 41] in the space beside it");
+    is_u(ashlar_space_unmap(&lax, 5, 1, &out), ASHLAR_OK, "%s: unmap", world.name);
+    ashlar_space_destroy(&lax);
+    world_ok("writable and executable");
+}
+
 static void test_width(const struct world_format *format)
 {
     ashlar_pfn limit = ashlar_paging_frame_limit(world.paging, world.options.features);
@@ -146,7 +276,11 @@ int main(void)
         test_large_exists();
         test_ranges();
         test_flags();
+        test_permissions();
+        test_large_permissions();
+        test_write_exec();
         test_width(format);
+        test_without_nx(format);
     }
     return done_testing();
 }

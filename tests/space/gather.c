@@ -17,7 +17,8 @@ static void start(const struct world_format *format)
     }
     run = world_frames(MOST, 1);
     ashlar_space_switch(&space);
-    is_u(ashlar_space_map_linear(&space, 10, MOST, run, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: some pages", world.name);
+    is_u(ashlar_space_map_linear(&space, 10, MOST, run, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK,
+         "%s: some pages", world.name);
 }
 
 struct counts {
@@ -63,7 +64,8 @@ static void test_counts(void)
     protect(ASHLAR_FLUSH_THRESHOLD_PAGES, 0);
     expect(before, 0, 1, 0, "33 all at once");
     before = now();
-    is_u(ashlar_space_map_linear(&space, 500, 20, run, 0), ASHLAR_OK, "%s: map", world.name);
+    is_u(ashlar_space_map_linear(&space, 500, 20, run, ASHLAR_MAP_READ | ASHLAR_MAP_USER), ASHLAR_OK, "%s: map",
+         world.name);
     ashlar_vpn kernel = world_map_kernel(20, ASHLAR_MAP_WRITE);
     expect(before, 0, 0, 0, "absent to present: none at all");
     before = now();
@@ -153,16 +155,20 @@ static void test_split(void)
 {
     size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
     ashlar_pfn large = world_frames(2u * whole, whole);
-    is_u(ashlar_space_map_linear(&space, 4u * whole, 2u * whole, large, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE), ASHLAR_OK,
-         "%s: two large pages", world.name);
+    is_u(ashlar_space_map_linear(&space, 4u * whole, 2u * whole, large,
+                                 ASHLAR_MAP_WRITE | ASHLAR_MAP_USER | ASHLAR_MAP_LARGE),
+         ASHLAR_OK, "%s: two large pages", world.name);
     struct counts before = now();
-    is_u(ashlar_space_protect(&space, 4u * whole + 7u, 1, 0), ASHLAR_OK, "%s: protect a page of one", world.name);
+    is_u(ashlar_space_protect(&space, 4u * whole + 7u, 1, ASHLAR_MAP_READ | ASHLAR_MAP_USER), ASHLAR_OK,
+         "%s: protect a page of one", world.name);
     expect(before, 2, 0, 0, "one flush for the split, one for the page");
     before = now();
-    is_u(ashlar_space_protect(&space, 4u * whole + 8u, 1, 0), ASHLAR_OK, "%s: and another", world.name);
+    is_u(ashlar_space_protect(&space, 4u * whole + 8u, 1, ASHLAR_MAP_READ | ASHLAR_MAP_USER), ASHLAR_OK,
+         "%s: and another", world.name);
     expect(before, 1, 0, 0, "which needs one");
     before = now();
-    is_u(ashlar_space_protect(&space, 5u * whole, whole, 0), ASHLAR_OK, "%s: protect all of the other", world.name);
+    is_u(ashlar_space_protect(&space, 5u * whole, whole, ASHLAR_MAP_READ | ASHLAR_MAP_USER), ASHLAR_OK,
+         "%s: protect all of the other", world.name);
     expect(before, 0, 1, 0, "which needs no split");
     is_u(ashlar_space_unmap(&space, 4u * whole, 2u * whole, NULL), ASHLAR_OK, "%s: unmap both", world.name);
     world_ok("split");
@@ -173,7 +179,8 @@ static void test_order(void)
 {
     ashlar_pfn frames[8];
     is_u(ashlar_frames_take_bulk(world.pool, frames, 8, 0), ASHLAR_OK, "%s: frames of the pool", world.name);
-    is_u(ashlar_space_map(&space, 1000, 8, frames, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: mapped", world.name);
+    is_u(ashlar_space_map(&space, 1000, 8, frames, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK, "%s: mapped",
+         world.name);
     for (ashlar_vpn page = 1000; page < 1008; page++) {
         is_u(world_write(0, page, 7, SIM_USER), 0, "%s: used", world.name);
     }

@@ -15,7 +15,7 @@ static ashlar_status map_far(void)
     for (size_t i = 0; i < 6; i++) {
         out[i] = run + 10u - i;
     }
-    return ashlar_space_map(&space, top_pages() - 3u, 6, out, ASHLAR_MAP_WRITE);
+    return ashlar_space_map(&space, top_pages() - 3u, 6, out, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER);
 }
 
 static void unmap_far(void)
@@ -26,7 +26,7 @@ static void unmap_far(void)
 static ashlar_status map_large(void)
 {
     return ashlar_space_map_linear(&space, 8u * whole - 2u, whole + 4u, run + whole - 2u,
-                                   ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE);
+                                   ASHLAR_MAP_WRITE | ASHLAR_MAP_USER | ASHLAR_MAP_LARGE);
 }
 
 static void unmap_large(void)
@@ -37,7 +37,7 @@ static void unmap_large(void)
 static void make_large(void)
 {
     (void)!ashlar_space_map_linear(&space, 8u * whole, 2u * whole < 2048u ? 2u * whole : whole, run,
-                                   ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE);
+                                   ASHLAR_MAP_WRITE | ASHLAR_MAP_USER | ASHLAR_MAP_LARGE);
 }
 
 static void drop_large(void)
@@ -47,7 +47,7 @@ static void drop_large(void)
 
 static ashlar_status split_protect(void)
 {
-    return ashlar_space_protect(&space, 8u * whole + 3u, 4, 0);
+    return ashlar_space_protect(&space, 8u * whole + 3u, 4, ASHLAR_MAP_READ | ASHLAR_MAP_USER);
 }
 
 static ashlar_status split_unmap(void)
@@ -57,7 +57,8 @@ static ashlar_status split_unmap(void)
 
 static void remap(void)
 {
-    (void)!ashlar_space_map_linear(&space, 8u * whole + whole - 3u, 3, run + whole - 3u, ASHLAR_MAP_WRITE);
+    (void)!ashlar_space_map_linear(&space, 8u * whole + whole - 3u, 3, run + whole - 3u,
+                                   ASHLAR_MAP_WRITE | ASHLAR_MAP_USER);
 }
 
 static void nothing(void)

@@ -135,11 +135,18 @@ static bool all(const struct page *page, size_t count, bool present)
 
 static void look_on(unsigned cpu, struct owner *owner, ashlar_vpn vpn, const struct page *want)
 {
-    unsigned user = is_kernel(owner) ? 0 : SIM_USER;
+    const unsigned readable = ASHLAR_MAP_READ | ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC;
+    unsigned user = is_kernel(owner) || below(4) == 0 ? 0 : SIM_USER;
     uint32_t value = world_read(cpu, vpn, user);
     if (want->frame == ASHLAR_PFN_NONE) {
         if (value >> 16 != 0xdeadu) {
             wrong("a page that is gone can be read", vpn);
+        }
+        return;
+    }
+    if (user != 0 && ((want->flags & ASHLAR_MAP_USER) == 0 || (want->flags & readable) == 0)) {
+        if (value != (0xdead0000u | SIM_PRESENT | SIM_USER)) {
+            wrong("a user reads what is not his", vpn);
         }
         return;
     }
@@ -151,16 +158,25 @@ static void look_on(unsigned cpu, struct owner *owner, ashlar_vpn vpn, const str
     }
 }
 
+/* As query has them: READ is the user's, and follows from WRITE and EXEC. */
+static unsigned told_flags(unsigned flags)
+{
+    if ((flags & ASHLAR_MAP_USER) == 0) {
+        return flags & ~ASHLAR_MAP_READ;
+    }
+    return flags | ((flags & (ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC)) != 0 ? ASHLAR_MAP_READ : 0u);
+}
+
 static void look_query(struct owner *owner, ashlar_vpn vpn, const struct page *want)
 {
-    const unsigned compared = ASHLAR_MAP_WRITE | ASHLAR_MAP_USER | ASHLAR_MAP_CACHE_MASK;
+    const unsigned compared = is_kernel(owner) ? ASHLAR_MAP_WRITE | ASHLAR_MAP_CACHE_MASK : ~0u;
     struct ashlar_mapping m = {0, 0, 0};
     ashlar_status status = ashlar_space_query(space_of(owner), vpn, &m);
     if (want->frame == ASHLAR_PFN_NONE) {
         if (status != ASHLAR_ABSENT) {
             wrong("query finds a page that is gone", vpn);
         }
-    } else if (status != ASHLAR_OK || m.frame != want->frame || ((m.flags ^ want->flags) & compared) != 0 ||
+    } else if (status != ASHLAR_OK || m.frame != want->frame || ((m.flags ^ told_flags(want->flags)) & compared) != 0 ||
                (m.page_pages != 1 && m.page_pages != model.whole)) {
         wrong("query says otherwise", vpn);
     }
@@ -204,11 +220,16 @@ static void look_elsewhere(void)
 
 /* --- mapping --------------------------------------------------------------------------------- */
 
-static unsigned pick_flags(void)
+/* In a user half mostly the user's; some of those without access. */
+static unsigned pick_flags(const struct owner *owner)
 {
-    static const unsigned flags[] = {0, ASHLAR_MAP_WRITE, ASHLAR_MAP_WRITE, ASHLAR_MAP_EXEC,
+    static const unsigned flags[] = {0,
+                                     ASHLAR_MAP_READ,
+                                     ASHLAR_MAP_WRITE,
+                                     ASHLAR_MAP_WRITE,
+                                     ASHLAR_MAP_EXEC,
                                      ASHLAR_MAP_WRITE | ASHLAR_MAP_CACHE_WT};
-    return flags[below(sizeof flags / sizeof flags[0])];
+    return flags[below(sizeof flags / sizeof flags[0])] | (is_kernel(owner) || below(4) == 0 ? 0u : ASHLAR_MAP_USER);
 }
 
 /* Now and then a take of a frame will fail. */
@@ -237,18 +258,18 @@ static void pick_part(const struct area *area, size_t *first, size_t *count)
     *count = *count < area->pages - *first ? *count : area->pages - *first;
 }
 
-static void note_pages(struct owner *owner, struct page *page, size_t count, unsigned flags)
+static void note_pages(struct page *page, size_t count, unsigned flags)
 {
     for (size_t i = 0; i < count; i++) {
         page[i].frame = scratch[i];
-        page[i].flags = flags | (is_kernel(owner) ? 0u : ASHLAR_MAP_USER);
+        page[i].flags = flags;
     }
 }
 
 static void map(struct owner *owner, const struct area *area)
 {
     size_t first, count;
-    unsigned flags = pick_flags();
+    unsigned flags = pick_flags(owner);
     bool linear = !area->pooled && below(2) == 0;
     size_t skew = below(4) == 0;
     pick_part(area, &first, &count);
@@ -270,7 +291,7 @@ static void map(struct owner *owner, const struct area *area)
     no_fail();
     expect(status, all(page, count, false) ? ASHLAR_OK : ASHLAR_EXISTS, fails);
     if (status == ASHLAR_OK) {
-        note_pages(owner, page, count, flags);
+        note_pages(page, count, flags);
     } else if (area->pooled) {
         ashlar_frames_give_bulk(world.pool, scratch, count);
     }
@@ -311,7 +332,7 @@ static bool any_large(struct owner *owner, ashlar_vpn first, size_t count)
 static void protect(struct owner *owner, const struct area *area)
 {
     size_t first, count;
-    unsigned flags = pick_flags() & (ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC);
+    unsigned flags = pick_flags(owner) & ~ASHLAR_MAP_CACHE_MASK;
     pick_part(area, &first, &count);
     struct page *page = pages_of(owner, area) + first;
     model.doing = "protect";
@@ -326,7 +347,55 @@ static void protect(struct owner *owner, const struct area *area)
         expect(status, whole ? ASHLAR_OK : ASHLAR_ABSENT, fails);
     }
     for (size_t i = 0; status == ASHLAR_OK && i < count; i++) {
-        page[i].flags = (page[i].flags & ~(ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC)) | flags;
+        page[i].flags = (page[i].flags & ASHLAR_MAP_CACHE_MASK) | flags;
+    }
+    look_around(owner, area, first, count);
+}
+
+struct cleared {
+    const struct area *area;
+    struct page *page; /* of the area */
+    size_t left;       /* present, and not yet told */
+};
+
+static void visit_cleared(void *context, ashlar_vpn first, ashlar_pfn frame, size_t pages)
+{
+    struct cleared *cleared = context;
+    for (size_t i = 0; i < pages; i++) {
+        size_t index = first - cleared->area->first + i;
+        if (index >= cleared->area->pages || cleared->page[index].frame != frame + i || cleared->left == 0) {
+            wrong("the visitor is told of another frame", first + i);
+            return;
+        }
+        cleared->page[index].frame = ASHLAR_PFN_NONE;
+        cleared->left--;
+        if (cleared->area->pooled) {
+            ashlar_frames_give(world.pool, frame + i, 0);
+        }
+    }
+}
+
+/* Whatever is there of a part, holes and all: to the pool, or to a visitor. */
+static void clear_part(struct owner *owner, const struct area *area)
+{
+    size_t first, count;
+    struct cleared cleared = {area, pages_of(owner, area), 0};
+    bool visited = !area->pooled || below(2) == 0;
+    pick_part(area, &first, &count);
+    model.doing = "clear a part";
+    for (size_t i = 0; i < count; i++) {
+        cleared.left += cleared.page[first + i].frame != ASHLAR_PFN_NONE;
+    }
+    bool fails = maybe_fail();
+    ashlar_status status =
+        ashlar_space_clear(space_of(owner), area->first + first, count, visited ? visit_cleared : NULL, &cleared);
+    no_fail();
+    expect(status, is_kernel(owner) ? ASHLAR_REFUSED : ASHLAR_OK, fails);
+    for (size_t i = 0; status == ASHLAR_OK && !visited && i < count; i++) {
+        cleared.page[first + i].frame = ASHLAR_PFN_NONE;
+    }
+    if (status == ASHLAR_OK && visited && cleared.left != 0) {
+        wrong("the visitor was not told of all frames", area->first + first);
     }
     look_around(owner, area, first, count);
 }
@@ -427,8 +496,10 @@ static void step(void)
         unmap(owner, pick_area(owner));
     } else if (dice < 53) {
         protect(owner, pick_area(owner));
-    } else if (dice < 58) {
+    } else if (dice < 56) {
         clear_area(owner, pick_area(owner));
+    } else if (dice < 60) {
+        clear_part(owner, pick_area(owner));
     } else if (dice < 65) {
         create_or_destroy(&model.owner[below(SPACES)]);
     } else if (dice < MORE_FROM) {

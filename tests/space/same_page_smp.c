@@ -54,7 +54,7 @@ static struct ashlar_space *space_of(const struct watched *w)
 
 static unsigned flags_of(const struct watched *w, bool write)
 {
-    return (space_of(w) != NULL ? ASHLAR_MAP_USER : 0u) | (write ? ASHLAR_MAP_WRITE : 0u);
+    return (space_of(w) != NULL ? ASHLAR_MAP_READ | ASHLAR_MAP_USER : 0u) | (write ? ASHLAR_MAP_WRITE : 0u);
 }
 
 static void enter(struct watched *w)

@@ -12,7 +12,7 @@ static void start(const struct world_format *format)
     world_start_usual(format);
     pages_first = world_map_kernel(3, ASHLAR_MAP_WRITE);
     if (ashlar_space_create(&space) != ASHLAR_OK ||
-        ashlar_space_map_linear(&space, 5, 3, world_frames(3, 1), ASHLAR_MAP_WRITE) != ASHLAR_OK) {
+        ashlar_space_map_linear(&space, 5, 3, world_frames(3, 1), ASHLAR_MAP_WRITE | ASHLAR_MAP_USER) != ASHLAR_OK) {
         world_bail("start", ASHLAR_NO_FRAMES);
     }
     world_ok("sound at first");

@@ -135,7 +135,8 @@ static void test_destroy(const struct world_format *format)
     run_in(0, &old);
     like(SIM_FATAL(ashlar_space_destroy(&old)), "destroyed while CPU 0 runs in it", "[fault 58] or this one");
     run_in(0, NULL);
-    is_u(ashlar_space_map_linear(&old, 0x1234, 2, run, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: two pages", world.name);
+    is_u(ashlar_space_map_linear(&old, 0x1234, 2, run, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK, "%s: two pages",
+         world.name);
     const char *message = SIM_FATAL(ashlar_space_destroy(&old));
     like(message, "destroyed with page", "[fault 46] a space with something mapped");
     like(message, "1234000", "is named with its page");

@@ -41,10 +41,12 @@ static void test_mappings(void)
     ashlar_pfn run = world_frames(whole, whole), frames[2] = {run + 9u, run + 3u};
     ashlar_space_walk_mappings(&space, tell, &told);
     is_u(told.count, 0, "%s: an empty space has nothing to tell", world.name);
-    is_u(ashlar_space_map_linear(&space, whole - 2u, 4, run, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: across two tables",
-         world.name);
-    is_u(ashlar_space_map_linear(&space, whole + 2u, 3, run, 0), ASHLAR_OK, "%s: others behind", world.name);
-    is_u(ashlar_space_map(&space, whole + 5u, 2, frames, 0), ASHLAR_OK, "%s: and others alike", world.name);
+    is_u(ashlar_space_map_linear(&space, whole - 2u, 4, run, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK,
+         "%s: across two tables", world.name);
+    is_u(ashlar_space_map_linear(&space, whole + 2u, 3, run, ASHLAR_MAP_READ | ASHLAR_MAP_USER), ASHLAR_OK,
+         "%s: others behind", world.name);
+    is_u(ashlar_space_map(&space, whole + 5u, 2, frames, ASHLAR_MAP_READ | ASHLAR_MAP_USER), ASHLAR_OK,
+         "%s: and others alike", world.name);
     is_u(ashlar_space_map_linear(&space, 4u * whole, whole, run, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE), ASHLAR_OK,
          "%s: a large page", world.name);
     is_u(ashlar_space_map_linear(&space, 5u * whole, 1, run, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: a small one behind it",

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: 0BSD */
+/* plan.h - what a change of a range will need, looked at before anything is changed. */
+#ifndef ASHLAR_SPACE_PLAN_H
+#define ASHLAR_SPACE_PLAN_H
+
+#include <ashlar/space.h>
+#include <stdbool.h>
+
+/* What begin has to get and to do. */
+struct plan {
+    size_t tables;
+    size_t splits; /* at least one, if not 0 */
+};
+
+/* May pages of this space be there at all? ASHLAR_BAD_ARGUMENT, ASHLAR_REFUSED. */
+ashlar_status ashlar_range_status(const struct ashlar_space *space, ashlar_vpn first, size_t pages);
+
+/* Does the cursor's range cover only a part of the large page at this spot? */
+bool ashlar_plan_cuts(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page);
+
+/* Does what one table or entry says, from this page on, fit the intent, and what can it need? Adds that, and passes these
+ * pages. The spot stays open. */
+ashlar_status ashlar_plan_step(struct ashlar_cursor *cursor, ashlar_vpn *page, size_t *left, ashlar_intent intent,
+                               unsigned large_level, struct plan *plan);
+/* The same of the whole range. */
+ashlar_status ashlar_plan_range(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level,
+                                struct plan *plan);
+/* Of its two edges alone, whatever else is there or not: pages that will be split. */
+void ashlar_plan_edges(struct ashlar_cursor *cursor, struct plan *plan);
+
+/* Split the large pages at the edges of the range, down to where the edges lie. Planned and reserved: nothing fails. */
+void ashlar_plan_split(struct ashlar_cursor *cursor, struct ashlar_gather *gather);
+
+#endif
