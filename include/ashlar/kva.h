@@ -118,8 +118,8 @@ struct ashlar_kva_stats {
 };
 void ashlar_kva_stats(struct ashlar_kva_stats *stats);
 
-/* Ranges in order of address: calls visit for each; stop when it returns nonzero. Thread context; visit may not call
- * back into the floor. */
+/* Ranges in order of address: calls visit for each; stop when it returns nonzero. Thread context. visit holds no lock, and
+ * may call back; what is taken or given back meanwhile is told of or not, what stays is told of once. */
 typedef int (*ashlar_kva_visitor)(void *context, const struct ashlar_place *place);
 void ashlar_kva_walk_ranges(ashlar_kva_visitor visit, void *context);
 

@@ -130,18 +130,20 @@ COLD uint64_t ashlar_entry_leaf_bits(const struct ashlar_paging *paging, unsigne
     return bits | (no_execute ? p->no_execute : 0u);
 }
 
-/* Here no access takes the user bit away, and what the CPU does not refuse is said. */
-COLD uint64_t ashlar_entry_user_bits(const struct ashlar_paging *paging, unsigned features, unsigned level,
+/* In a user half no access takes the user bit away, and what the CPU does not refuse is said. */
+COLD uint64_t ashlar_entry_page_bits(const struct ashlar_paging *paging, unsigned features, unsigned level,
                                      unsigned flags)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     const unsigned access = ASHLAR_MAP_READ | ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC;
     uint64_t bits = ashlar_entry_leaf_bits(p, features, level, flags);
-    if ((flags & (access | ASHLAR_MAP_USER)) == ASHLAR_MAP_USER) {
-        return (bits & ~(uint64_t)p->user) | p->no_access;
+    if ((flags & ASHLAR_MAP_GLOBAL) != 0) {
+        return bits;
     }
-    bool is_said = (flags & ASHLAR_MAP_EXEC) == 0 && (bits & p->no_execute) == 0;
-    return bits | (is_said ? p->said_no_execute : 0u);
+    if ((flags & (access | ASHLAR_MAP_USER)) == ASHLAR_MAP_USER) {
+        return bits ^ (uint32_t)(p->user | p->no_access);
+    }
+    return (flags & ASHLAR_MAP_EXEC) == 0 ? bits | p->said_no_execute : bits;
 }
 
 COLD unsigned ashlar_entry_flags(const struct ashlar_paging *paging, unsigned level, uint64_t entry)

@@ -179,8 +179,8 @@ unsigned ashlar_entry_flags(const struct ashlar_paging *paging, unsigned level, 
 /* All bits of a leaf but its frame. Leaves of the kernel are born accessed and dirty: the MMU never writes them. */
 uint64_t ashlar_entry_leaf_bits(const struct ashlar_paging *paging, unsigned features, unsigned level, unsigned flags);
 
-/* The same for pages of a user half. */
-uint64_t ashlar_entry_user_bits(const struct ashlar_paging *paging, unsigned features, unsigned level, unsigned flags);
+/* The same for a page of the kernel half, with GLOBAL, or of a user half, without. */
+uint64_t ashlar_entry_page_bits(const struct ashlar_paging *paging, unsigned features, unsigned level, unsigned flags);
 
 /* The bits that permissions change: writable, user, no-execute. */
 static inline uint64_t ashlar_entry_permission_bits(const struct ashlar_paging *paging)

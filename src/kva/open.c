@@ -33,7 +33,7 @@ COLD ashlar_status ashlar_range_open(const struct range_request *request, struct
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_cursor_begin(cursor, NULL, range->first, range->pages, ASHLAR_INTENT_MAP);
+    status = ashlar_cursor_open(cursor, NULL, range->first, range->pages, ASHLAR_INTENT_MAP, 1);
     if (status != ASHLAR_OK) {
         ashlar_arena_give(arena, range->first, ASHLAR_CALLER());
         return status;

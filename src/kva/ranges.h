@@ -77,6 +77,11 @@ size_t ashlar_ranges_give_locked(struct ashlar_ranges *r, ashlar_vpn first, cons
 /* The range that begins at this page, or false. */
 bool ashlar_ranges_find_locked(struct ashlar_ranges *r, ashlar_vpn first, struct ashlar_range_info *info);
 
+/* The taken range with the lowest address from this one on, or false. hints: zeroes, or where the last two were found; one
+ * of them that is still taken makes it O(1). Else O(ranges). */
+bool ashlar_ranges_next_locked(const struct ashlar_ranges *r, ashlar_vpn from, uint32_t hints[2],
+                               struct ashlar_range_info *info);
+
 /* Taken ranges in order of address, until visit returns nonzero; returns what it returned last, else 0. visit may not
  * take or give. */
 typedef int (*ashlar_ranges_visitor)(void *context, const struct ashlar_range_info *info);

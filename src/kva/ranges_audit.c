@@ -9,6 +9,32 @@
 #include "kva/descriptor.h"
 #include "kva/lookup.h"
 
+/* A range below, wherever it is by now: those from `from` on come behind it. */
+COLD static uint32_t hint_below(const struct ashlar_ranges *r, ashlar_vpn from, const uint32_t hints[2])
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct ashlar_range_info info;
+        if (hints[i] != 0 && ashlar_ranges_by_index(r, hints[i], &info) && info.first < from) {
+            return hints[i];
+        }
+    }
+    return RANGE_END;
+}
+
+COLD bool ashlar_ranges_next_locked(const struct ashlar_ranges *r, ashlar_vpn from, uint32_t hints[2],
+                                    struct ashlar_range_info *info)
+{
+    uint32_t index = hint_below(r, from, hints);
+    for (index = descriptor_at(r, index)->after; index != RANGE_END; index = descriptor_at(r, index)->after) {
+        if (ashlar_ranges_by_index(r, index, info) && info->first >= from) {
+            hints[1] = hints[0];
+            hints[0] = index;
+            return true;
+        }
+    }
+    return false;
+}
+
 COLD int ashlar_ranges_walk_locked(const struct ashlar_ranges *r, ashlar_ranges_visitor visit, void *context)
 {
     int answer = 0;

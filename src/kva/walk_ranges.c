@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
 /* walk_ranges.c - all kernel ranges, in order of address; and how many there are.
  *
- * Cost: O(ranges), with the arena's lock held.
+ * A walk is resumed by address: the arena's lock is open while the visitor runs,
+ * and where the last range was is looked at first. What is taken or given back
+ * meanwhile is told of or not; what stays is told of once.
+ *
+ * Cost: O(ranges); a range that was given back while the visitor ran costs a
+ * search from the start, under the lock.
  */
 #include "base/check.h"
 #include "base/lock.h"
@@ -14,9 +19,8 @@ struct range_walk {
     void *context;
 };
 
-COLD static int tell_of_range(void *context, const struct ashlar_range_info *range)
+COLD static int tell_of_range(const struct range_walk *walk, const struct ashlar_range_info *range)
 {
-    const struct range_walk *walk = context;
     struct ashlar_place place;
     ashlar_vpn first = ashlar_range_first(range);
     ashlar_range_place(range, first, &place);
@@ -25,17 +29,28 @@ COLD static int tell_of_range(void *context, const struct ashlar_range_info *ran
     return walk->visit(walk->context, &place);
 }
 
-COLD static int walk_ranges_of(struct arena *arena, struct range_walk *walk)
+COLD static int walk_ranges_of(struct arena *arena, const struct range_walk *walk)
 {
-    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    int stopped = ashlar_ranges_walk_locked(&arena->ranges, tell_of_range, walk);
-    ashlar_lock_give(&arena->lock, interrupts);
-    return stopped;
+    struct ashlar_range_info range;
+    ashlar_vpn next = 0;
+    uint32_t hints[2] = {0, 0};
+    for (;;) {
+        uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+        bool found = ashlar_ranges_next_locked(&arena->ranges, next, hints, &range);
+        ashlar_lock_give(&arena->lock, interrupts);
+        if (!found) {
+            return 0;
+        }
+        if (tell_of_range(walk, &range) != 0) {
+            return 1;
+        }
+        next = range.first + range.pages;
+    }
 }
 
 COLD void ashlar_kva_walk_ranges(ashlar_kva_visitor visit, void *context)
 {
-    struct range_walk walk = {visit, context};
+    const struct range_walk walk = {visit, context};
     if (walk_ranges_of(&ashlar_kva.general, &walk) == 0) {
         (void)walk_ranges_of(&ashlar_kva.stacks, &walk);
     }

@@ -29,6 +29,7 @@
 #include "space/tables.h"
 
 #define COLLECT_BATCH 32u
+#define RESERVE_BATCH 8u
 #define VISIT_BATCH 16u
 #define VISIT_LOOKS 64u
 
@@ -55,6 +56,26 @@ COLD static ashlar_status look_at_range(struct ashlar_cursor *cursor, ashlar_int
     return status;
 }
 
+/* A few at a time: zeroing them takes long, and no other thread runs meanwhile. */
+COLD static ashlar_status reserve_tables(struct ashlar_cursor *cursor, size_t tables)
+{
+    ashlar_status status = ASHLAR_OK;
+    for (size_t wanted = 0; wanted < tables && status == ASHLAR_OK;) {
+        wanted = tables - wanted < RESERVE_BATCH ? tables : wanted + RESERVE_BATCH;
+        ashlar_port_pin();
+        status = ashlar_tables_reserve(cursor, wanted);
+        ashlar_port_unpin();
+    }
+    return status;
+}
+
+COLD static void release_tables(struct ashlar_cursor *cursor)
+{
+    ashlar_port_pin();
+    ashlar_tables_release(cursor);
+    ashlar_port_unpin();
+}
+
 /* Split the large pages at the edges; the whole ones are forgotten before a part of one is changed. */
 COLD static void split_edges(struct ashlar_cursor *cursor)
 {
@@ -64,7 +85,7 @@ COLD static void split_edges(struct ashlar_cursor *cursor)
     ashlar_plan_split(cursor, &gather);
     ashlar_cursor_pause(cursor);
     ashlar_gather_finish(&gather);
-    ashlar_tables_release(cursor);
+    release_tables(cursor);
 }
 
 /* With the token, all that the change needs, and whole pages at both edges; or without anything. */
@@ -80,7 +101,7 @@ COLD static ashlar_status begin_change(struct ashlar_cursor *cursor, ashlar_inte
     }
     status = look_at_range(cursor, intent, large_level, &plan);
     if (status == ASHLAR_OK) {
-        status = ashlar_tables_reserve(cursor, plan.tables);
+        status = reserve_tables(cursor, plan.tables);
     }
     if (status != ASHLAR_OK) {
         ashlar_changer_give(cursor->space);
@@ -92,7 +113,7 @@ COLD static ashlar_status begin_change(struct ashlar_cursor *cursor, ashlar_inte
 
 COLD static void end_change(struct ashlar_cursor *cursor)
 {
-    ashlar_tables_release(cursor);
+    release_tables(cursor);
     ashlar_changer_give(cursor->space);
 }
 
@@ -136,6 +157,19 @@ COLD ashlar_status ashlar_user_map(struct ashlar_space *space, ashlar_vpn first,
     return ASHLAR_OK;
 }
 
+/* The next page of the highest level, where it fits; or what one table of level 1 covers, which is set with few
+ * instructions each. */
+COLD static size_t linear_piece(const struct ashlar_cursor *cursor, unsigned large_level)
+{
+    size_t largest = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, large_level);
+    size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, 2);
+    size_t rest = whole - (cursor->next & (whole - 1u));
+    if (large_level > 1 && (cursor->next & (largest - 1u)) == 0 && cursor->pages >= largest) {
+        return largest;
+    }
+    return cursor->pages < rest ? cursor->pages : rest;
+}
+
 COLD ashlar_status ashlar_user_map_linear(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn frame,
                                           unsigned flags)
 {
@@ -147,9 +181,11 @@ COLD ashlar_status ashlar_user_map_linear(struct ashlar_space *space, ashlar_vpn
         return status;
     }
     while (cursor.pages != 0) {
+        size_t step = linear_piece(&cursor, large_level);
         ashlar_cursor_resume(&cursor);
-        frame += ashlar_cursor_map_linear_step(&cursor, frame, cursor.pages, large_level, flags);
+        ashlar_cursor_map_linear(&cursor, frame, step, flags);
         ashlar_cursor_pause(&cursor);
+        frame += step;
     }
     end_change(&cursor);
     return ASHLAR_OK;

@@ -35,7 +35,7 @@
 #include "space/half.h"
 #include "space/plan.h"
 #include "space/policy.h"
-#include "space/seek.h"
+#include "space/reach.h"
 #include "space/tables.h"
 
 /* --- begin ------------------------------------------------------------------- */
@@ -139,19 +139,11 @@ ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_spac
         ashlar_half.sharing->step != SHARING_ALL) {
         status = ashlar_kernel_grow(first, pages);
     }
-    if (status == ASHLAR_OK && space != NULL) {
-        status = ashlar_changer_take(space);
-    }
     if (status != ASHLAR_OK) {
         return status;
     }
     place_cursor(cursor, space, first, pages);
-    cursor->is_changer = space != NULL;
-    status = open_cursor(cursor, intent, large_level);
-    if (status != ASHLAR_OK) {
-        ashlar_changer_give(space);
-    }
-    return status;
+    return open_cursor(cursor, intent, large_level);
 }
 
 ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
@@ -162,13 +154,35 @@ ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_spa
     return status;
 }
 
+/* The token is not held while somebody is asked for relief, who may want it. */
+COLD static ashlar_status begin_as_changer(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
+                                           size_t pages, ashlar_intent intent)
+{
+    ashlar_status status = ashlar_changer_take(space);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = ashlar_cursor_try(cursor, space, first, pages, intent, 1);
+    if (status != ASHLAR_OK) {
+        ashlar_changer_give(space);
+        return status;
+    }
+    cursor->is_changer = 1;
+    return ASHLAR_OK;
+}
+
 ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                   size_t pages, ashlar_intent intent)
 {
-    if (space != NULL && pages > ASHLAR_CURSOR_PAGES) {
+    ashlar_status status;
+    if (space == NULL) {
+        return ashlar_cursor_open(cursor, NULL, first, pages, intent, 1);
+    }
+    if (pages > ASHLAR_CURSOR_PAGES) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    return ashlar_cursor_open(cursor, space, first, pages, intent, 1);
+    FRAMES_OBTAIN(ashlar_half.pool, status, begin_as_changer(cursor, space, first, pages, intent));
+    return status;
 }
 
 void ashlar_cursor_end(struct ashlar_cursor *cursor)
@@ -176,28 +190,35 @@ void ashlar_cursor_end(struct ashlar_cursor *cursor)
     ashlar_spot_close(&cursor->spot);
     ashlar_tables_release(cursor);
     leave_half(cursor);
-    if (cursor->is_changer) {
+    if (cursor->space != NULL && cursor->is_changer) {
         ashlar_changer_give(cursor->space);
     }
 }
 
 /* --- steps --------------------------------------------------------------------- */
 
-/* What a caller asks for is within what it began. */
-static inline void check_pages(const struct ashlar_cursor *cursor, size_t pages, const void *caller)
+ASHLAR_NORETURN COLD static void refuse_pages(const struct ashlar_cursor *cursor, size_t pages, const void *caller)
 {
-    ASHLAR_CHECK(pages <= cursor->pages, "space: a cursor with %zu pages left is asked for %zu, at %p, by %p",
+    ashlar_panic("space: a cursor with %zu pages left is asked for %zu, or for a part of a large page, at %p, by %p",
                  cursor->pages, pages, (void *)ashlar_page_address(cursor->next), caller);
 }
 
-/* A large page changes as a whole, or was split by begin. limit: the caller's, for this step. */
-static inline void check_large_page(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, size_t limit,
-                                    const void *caller)
+/* What a caller asks for is within what it began. */
+#define CHECK_PAGES(cursor, count)                                                                                     \
+    do {                                                                                                               \
+        if (__builtin_expect((count) > (cursor)->pages, 0)) {                                                          \
+            refuse_pages((cursor), (count), ASHLAR_CALLER());                                                          \
+        }                                                                                                              \
+    } while (0)
+
+/* A large page changes as a whole, or was split by begin. pages: what the caller asks for. Returns its pages. */
+COLD static size_t check_large_page(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, size_t pages)
 {
     size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, spot->level);
-    ASHLAR_CHECK(spot->entry == 0 || ((cursor->next & (whole - 1u)) == 0 && whole <= limit),
-                 "space: a cursor is asked for %zu pages of a large page of %zu, at %p, by %p", limit, whole,
-                 (void *)ashlar_page_address(cursor->next), caller);
+    if (spot->entry != 0 && ((cursor->next & (whole - 1u)) != 0 || whole > pages)) {
+        refuse_pages(cursor, pages, ASHLAR_CALLER());
+    }
+    return whole;
 }
 
 /* --- map ---------------------------------------------------------------------- */
@@ -230,12 +251,8 @@ static struct ashlar_spot *seek_linked_spot(struct ashlar_cursor *cursor, unsign
 static uint64_t bits_of_leaf(const struct ashlar_cursor *cursor, unsigned level, unsigned flags)
 {
     flags |= cursor->space != NULL ? 0u : ASHLAR_MAP_GLOBAL;
-    if (level == 1) {
-        return ashlar_half.leaf_bits[flags & LEAF_FLAGS];
-    }
-    return cursor->space != NULL
-               ? ashlar_entry_user_bits(ashlar_half.paging, ashlar_half.options.features, level, flags)
-               : ashlar_entry_leaf_bits(ashlar_half.paging, ashlar_half.options.features, level, flags);
+    return level == 1 ? ashlar_half.leaf_bits[flags & LEAF_FLAGS]
+                      : ashlar_entry_page_bits(ashlar_half.paging, ashlar_half.options.features, level, flags);
 }
 
 /* There is no pool yet while the kernel half is laid. */
@@ -249,7 +266,7 @@ static void note_each_frame(ashlar_pfn first, size_t frames, void (*note)(struct
 void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, size_t pages, unsigned flags)
 {
     uint64_t bits = bits_of_leaf(cursor, 1, flags);
-    check_pages(cursor, pages, ASHLAR_CALLER());
+    CHECK_PAGES(cursor, pages);
     while (pages != 0) {
         struct ashlar_spot *spot = seek_linked_spot(cursor, 1);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
@@ -296,31 +313,24 @@ COLD unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned fl
     return level;
 }
 
-COLD size_t ashlar_cursor_map_linear_step(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages,
-                                          unsigned large_level, unsigned flags)
-{
-    const struct ashlar_paging *paging = ashlar_half.paging;
-    unsigned found = ashlar_cursor_seek(cursor, cursor->next)->level;
-    unsigned level = ashlar_level_for(paging, cursor->next, first, pages, found < large_level ? found : large_level);
-    struct ashlar_spot *spot = seek_linked_spot(cursor, level);
-    size_t step = ashlar_spot_pages(spot, cursor->next, pages);
-    step = spot->level == 1 && cursor->space != NULL && step > PIECE_PAGES ? PIECE_PAGES : step;
-    ashlar_run_set_linear(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u, first,
-                          bits_of_leaf(cursor, level, flags));
-    if (ASHLAR_DEBUG) {
-        note_each_frame(first, step, ashlar_frames_note_mapped);
-    }
-    count_mapped(cursor, step, 0);
-    advance_cursor(cursor, step);
-    return step;
-}
-
 COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags)
 {
+    const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned large_level = ashlar_large_level(cursor->next, first, flags);
-    check_pages(cursor, pages, ASHLAR_CALLER());
+    CHECK_PAGES(cursor, pages);
     while (pages != 0) {
-        size_t step = ashlar_cursor_map_linear_step(cursor, first, pages, large_level, flags);
+        unsigned found = ashlar_cursor_seek(cursor, cursor->next)->level;
+        unsigned level =
+            ashlar_level_for(paging, cursor->next, first, pages, found < large_level ? found : large_level);
+        struct ashlar_spot *spot = seek_linked_spot(cursor, level);
+        size_t step = ashlar_spot_pages(spot, cursor->next, pages);
+        ashlar_run_set_linear(paging, spot->table, spot->index, spot->level == 1 ? (unsigned)step : 1u, first,
+                              bits_of_leaf(cursor, level, flags));
+        if (ASHLAR_DEBUG) {
+            note_each_frame(first, step, ashlar_frames_note_mapped);
+        }
+        count_mapped(cursor, step, 0);
+        advance_cursor(cursor, step);
         first += step;
         pages -= step;
     }
@@ -370,19 +380,22 @@ static unsigned step_entries(const struct ashlar_spot *spot, size_t step)
     return spot->level == 1 ? (unsigned)step : 1u;
 }
 
+COLD static size_t hide_large_page(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, size_t pages,
+                                   size_t step)
+{
+    (void)check_large_page(cursor, spot, pages);
+    return ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, 1) != 0 ? step : 0;
+}
+
 size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather)
 {
     size_t hidden = 0;
-    check_pages(cursor, pages, ASHLAR_CALLER());
+    CHECK_PAGES(cursor, pages);
     while (pages != 0) {
         struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
-        if (spot->level == 1) {
-            hidden += ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, (unsigned)step);
-        } else {
-            check_large_page(cursor, spot, pages, ASHLAR_CALLER());
-            hidden += ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, 1) != 0 ? step : 0;
-        }
+        hidden += spot->level == 1 ? ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, (unsigned)step)
+                                   : hide_large_page(cursor, spot, pages, step);
         ashlar_gather_add(gather, cursor->next, step);
         advance_cursor(cursor, step);
         pages -= step;
@@ -428,28 +441,30 @@ COLD void ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limit,
 COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags,
                                 struct ashlar_gather *gather)
 {
-    check_pages(cursor, pages, ASHLAR_CALLER());
+    CHECK_PAGES(cursor, pages);
     while (pages != 0) {
         const struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
         if (spot->level != 1) {
-            check_large_page(cursor, spot, pages, ASHLAR_CALLER());
+            (void)check_large_page(cursor, spot, pages);
         }
         pages -= protect_step(cursor, pages, flags, gather);
     }
 }
 
 /* A large page gives its frames as the block that they are. */
-static void collect_large_page(struct ashlar_cursor *cursor, struct ashlar_spot *spot, size_t step,
-                               struct collected *out)
+COLD static void collect_large_page(struct ashlar_cursor *cursor, struct ashlar_spot *spot, size_t limit,
+                                    struct collected *out)
 {
-    if (ashlar_plan_cuts(cursor, spot, cursor->next) ||
-        ashlar_run_collect(ashlar_half.paging, spot->table, spot->index, 1, &out->large_first) == 0) {
+    if (ashlar_plan_cuts(cursor, spot, cursor->next)) {
         return;
     }
-    out->large_first &= ~(ashlar_pfn)(step - 1u); /* its caching type may have left a bit */
-    out->large_pages = step;
-    if (ashlar_spot_is_deposited(spot)) {
-        ashlar_tables_give_deposit();
+    size_t whole = check_large_page(cursor, spot, limit);
+    if (ashlar_run_collect(ashlar_half.paging, spot->table, spot->index, 1, &out->large_first) != 0) {
+        out->large_pages = whole;
+        out->large_first &= ~(ashlar_pfn)(whole - 1u); /* its caching type may have left a bit */
+        if (ashlar_spot_is_deposited(spot)) {
+            ashlar_tables_give_deposit();
+        }
     }
 }
 
@@ -464,7 +479,7 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
     if (spot->level == 1) {
         out->frames = ashlar_run_collect(ashlar_half.paging, spot->table, spot->index, (unsigned)step, frames);
     } else {
-        collect_large_page(cursor, spot, step, out);
+        collect_large_page(cursor, spot, limit, out);
     }
     for (size_t i = 0; ASHLAR_DEBUG && i < out->frames; i++) {
         note_each_frame(frames[i], 1, ashlar_frames_note_unmapped);
@@ -480,13 +495,9 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
 size_t ashlar_cursor_collect(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages)
 {
     size_t count = 0;
-    check_pages(cursor, pages, ASHLAR_CALLER());
+    CHECK_PAGES(cursor, pages);
     while (pages != 0) {
         struct collected found;
-        const struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
-        if (spot->level != 1) {
-            check_large_page(cursor, spot, pages, ASHLAR_CALLER());
-        }
         pages -= ashlar_cursor_collect_step(cursor, frames + count, pages, pages, &found);
         count += found.frames;
         for (size_t i = 0; i < found.large_pages; i++) {

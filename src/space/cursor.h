@@ -9,7 +9,7 @@
 /* The highest level, up to limit, at which one entry can map from here on. */
 unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
                           unsigned limit);
-/* As ashlar_cursor_begin, for pages up to this level. try asks nobody for relief: for callers that hold what a reliever
+/* As ashlar_cursor_begin, for pages up to this level; of a user space by its changer. try asks nobody for relief: for callers that hold what a reliever
  * may wait for. */
 ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                 size_t pages, ashlar_intent intent, unsigned large_level);
@@ -33,9 +33,6 @@ void ashlar_cursor_pause(struct ashlar_cursor *cursor);
 void ashlar_cursor_hide_step(struct ashlar_cursor *cursor, size_t limit, struct ashlar_gather *gather);
 void ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
                                 struct ashlar_gather *gather);
-/* Returns its pages: PIECE_PAGES small ones at most. */
-size_t ashlar_cursor_map_linear_step(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned large_level,
-                                     unsigned flags);
 /* May pages with these flags be large? Not where a split, or a page of two sizes, would not be safe (tables.c). */
 bool ashlar_large_is_allowed(unsigned flags);
 /* The highest level of page with which these frames can be mapped there. In the kernel half it may be the root's: but its

@@ -76,7 +76,7 @@ struct ashlar_half {
     ashlar_pfn frame_limit;               /* b: no frame from here on can be mapped */
     uint64_t root_keep;                   /* b: 0 without ASIDs */
     bool flushes_globals_whole;           /* b: a flush of single pages leaves global ones (asid.c) */
-    uint64_t leaf_bits[LEAF_FLAGS + 1u];  /* b: of entries of level 1, by what they allow; the kernel half's: with GLOBAL */
+    uint64_t leaf_bits[LEAF_FLAGS + 1u];  /* b: of entries of level 1, by what they allow; GLOBAL: the kernel half's */
     char *array;                          /* b: the linear array; NULL where all RAM is mapped */
     char *directory;                      /* b: level-2 tables of the kernel half behind the array */
     ashlar_vpn directory_page;            /* b: where they are shown */

@@ -289,9 +289,7 @@ COLD static void begin_half(const struct ashlar_space_options *options)
     ashlar_half.flushes_globals_whole =
         ashlar_half.root_keep != 0 && (options->features & ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL) != 0;
     for (unsigned flags = 0; flags <= LEAF_FLAGS; flags++) {
-        ashlar_half.leaf_bits[flags] = (flags & ASHLAR_MAP_GLOBAL) != 0
-                                           ? ashlar_entry_leaf_bits(options->paging, options->features, 1, flags)
-                                           : ashlar_entry_user_bits(options->paging, options->features, 1, flags);
+        ashlar_half.leaf_bits[flags] = ashlar_entry_page_bits(options->paging, options->features, 1, flags);
     }
     (void)plan_layout(options, &ashlar_half.layout);
     ashlar_lock_init(&ashlar_half.lock, ASHLAR_RANK_KERNEL, "kernel half");

@@ -37,11 +37,13 @@ ashlar_status ashlar_map_flags_status(unsigned flags)
 /* Whose page it is goes with the space: a user page in the kernel half, or the reverse, is refused. */
 ashlar_status ashlar_flags_status(const struct ashlar_space *space, unsigned flags)
 {
-    if (space == NULL ? (flags & ASHLAR_MAP_USER) != 0 : (flags & ASHLAR_MAP_GLOBAL) != 0) {
+    if ((flags & (space == NULL ? ASHLAR_MAP_USER : ASHLAR_MAP_GLOBAL)) != 0) {
         return ASHLAR_REFUSED;
     }
-    bool both = space != NULL && (space->flags & ASHLAR_SPACE_WRITE_EXEC) != 0;
-    return ashlar_map_flags_status(both ? flags & ~ASHLAR_MAP_EXEC : flags);
+    if (space != NULL && (space->flags & ASHLAR_SPACE_WRITE_EXEC) != 0) {
+        flags &= ~ASHLAR_MAP_EXEC;
+    }
+    return ashlar_map_flags_status(flags);
 }
 
 static bool frame_is_addressable(ashlar_pfn frame)
@@ -52,7 +54,7 @@ static bool frame_is_addressable(ashlar_pfn frame)
 static ashlar_status map_kernel(ashlar_vpn first, size_t pages, const ashlar_pfn *frames, unsigned flags)
 {
     struct ashlar_cursor cursor;
-    ashlar_status status = ashlar_cursor_begin(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP);
+    ashlar_status status = ashlar_cursor_open(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
     if (status == ASHLAR_OK) {
         ashlar_cursor_map(&cursor, frames, pages, flags);
         ashlar_cursor_end(&cursor);
@@ -121,7 +123,7 @@ static inline ashlar_status withdraw_pages(ashlar_vpn first, size_t pages)
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
     (void)ashlar_alone_enter();
-    ashlar_status status = ashlar_cursor_begin(&cursor, NULL, first, pages, ASHLAR_INTENT_CHANGE);
+    ashlar_status status = ashlar_cursor_open(&cursor, NULL, first, pages, ASHLAR_INTENT_CHANGE, 1);
     if (status == ASHLAR_OK) {
         ashlar_gather_init(&gather, NULL);
         (void)ashlar_cursor_hide(&cursor, pages, &gather);

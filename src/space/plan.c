@@ -12,20 +12,21 @@
 #include "arch/entry_runs.h"
 #include "base/bits.h"
 #include "base/check.h"
-#include "space/half.h"
-#include "space/seek.h"
+#include "space/reach.h"
 #include "space/tables.h"
 
-ashlar_status ashlar_range_status(const struct ashlar_space *space, ashlar_vpn first, size_t pages)
+struct ashlar_spot *ashlar_cursor_seek(struct ashlar_cursor *cursor, ashlar_vpn page)
 {
-    const struct ashlar_space_layout *layout = &ashlar_half.layout;
-    if (!ashlar_paging_range_is_valid(ashlar_half.paging, first, pages)) {
-        return ASHLAR_BAD_ARGUMENT;
+    struct ashlar_spot *spot = &cursor->spot;
+    unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
+    if (spot->table != NULL && spot->level == 1 && (page ^ cursor->spot_page) >> shift == 0) {
+        spot->index = (unsigned)(page & (((size_t)1 << shift) - 1u));
+        return spot;
     }
-    if (space == NULL) {
-        return first >= layout->kernel_first ? ASHLAR_OK : ASHLAR_REFUSED;
-    }
-    return first + pages - 1u < ashlar_user_pages() ? ASHLAR_OK : ASHLAR_REFUSED;
+    ashlar_spot_close(spot);
+    ashlar_spot_find(cursor->space, page, 1, spot);
+    cursor->spot_page = page;
+    return spot;
 }
 
 /* Tables below an empty entry of this level that mapping so many pages from page on needs: at each level those spanned,
@@ -46,8 +47,9 @@ COLD static size_t missing_tables(unsigned level, ashlar_vpn page, size_t pages,
 }
 
 /* What one entry, or the run of level-1 entries from it on, means for a cursor that maps. */
-static ashlar_status plan_map_at(const struct ashlar_spot *spot, ashlar_vpn page, size_t pages, unsigned large_level,
-                                 struct plan *plan)
+static inline __attribute__((always_inline)) ashlar_status plan_map_at(const struct ashlar_spot *spot, ashlar_vpn page,
+                                                                       size_t pages, unsigned large_level,
+                                                                       struct plan *plan)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     if (spot->level == 1) {
@@ -69,8 +71,10 @@ COLD bool ashlar_plan_cuts(const struct ashlar_cursor *cursor, const struct ashl
 }
 
 /* A split at both edges takes a table for each level below, twice at most; none where one is kept for it. */
-static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page,
-                                    size_t pages, unsigned large_level, struct plan *plan)
+static inline __attribute__((always_inline)) ashlar_status plan_change_at(const struct ashlar_cursor *cursor,
+                                                                          const struct ashlar_spot *spot,
+                                                                          ashlar_vpn page, size_t pages,
+                                                                          unsigned large_level, struct plan *plan)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     if (spot->level == 1) {
@@ -90,8 +94,8 @@ static ashlar_status plan_change_at(const struct ashlar_cursor *cursor, const st
     return ASHLAR_OK;
 }
 
-ashlar_status ashlar_plan_step(struct ashlar_cursor *cursor, ashlar_vpn *page, size_t *left, ashlar_intent intent,
-                               unsigned large_level, struct plan *plan)
+static inline ashlar_status plan_step(struct ashlar_cursor *cursor, ashlar_vpn *page, size_t *left,
+                                      ashlar_intent intent, unsigned large_level, struct plan *plan)
 {
     const struct ashlar_spot *spot = ashlar_cursor_seek(cursor, *page);
     size_t step = ashlar_spot_pages(spot, *page, *left);
@@ -102,6 +106,12 @@ ashlar_status ashlar_plan_step(struct ashlar_cursor *cursor, ashlar_vpn *page, s
     return status;
 }
 
+COLD ashlar_status ashlar_plan_step(struct ashlar_cursor *cursor, ashlar_vpn *page, size_t *left, ashlar_intent intent,
+                                    unsigned large_level, struct plan *plan)
+{
+    return plan_step(cursor, page, left, intent, large_level, plan);
+}
+
 ashlar_status ashlar_plan_range(struct ashlar_cursor *cursor, ashlar_intent intent, unsigned large_level,
                                 struct plan *plan)
 {
@@ -109,7 +119,7 @@ ashlar_status ashlar_plan_range(struct ashlar_cursor *cursor, ashlar_intent inte
     size_t left = cursor->pages;
     ashlar_status status = ASHLAR_OK;
     while (left != 0 && status == ASHLAR_OK) {
-        status = ashlar_plan_step(cursor, &page, &left, intent, large_level, plan);
+        status = plan_step(cursor, &page, &left, intent, large_level, plan);
     }
     return status;
 }

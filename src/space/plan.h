@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: 0BSD */
-/* plan.h - what a change of a range will need, looked at before anything is changed. */
+/* plan.h - what a change of a range will need, looked at before anything is changed. Inline is what each change of a mapping
+ * asks first. */
 #ifndef ASHLAR_SPACE_PLAN_H
 #define ASHLAR_SPACE_PLAN_H
 
-#include <ashlar/space.h>
+#include "space/half.h"
 #include <stdbool.h>
 
 /* What begin has to get and to do. */
@@ -13,7 +14,20 @@ struct plan {
 };
 
 /* May pages of this space be there at all? ASHLAR_BAD_ARGUMENT, ASHLAR_REFUSED. */
-ashlar_status ashlar_range_status(const struct ashlar_space *space, ashlar_vpn first, size_t pages);
+static inline ashlar_status ashlar_range_status(const struct ashlar_space *space, ashlar_vpn first, size_t pages)
+{
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
+    if (!ashlar_paging_range_is_valid(ashlar_half.paging, first, pages)) {
+        return ASHLAR_BAD_ARGUMENT;
+    }
+    if (space == NULL) {
+        return first >= layout->kernel_first ? ASHLAR_OK : ASHLAR_REFUSED;
+    }
+    return first + pages - 1u < ashlar_user_pages() ? ASHLAR_OK : ASHLAR_REFUSED;
+}
+
+/* The cursor's open table, moved on to this page; found anew where another decides. */
+struct ashlar_spot *ashlar_cursor_seek(struct ashlar_cursor *cursor, ashlar_vpn page);
 
 /* Does the cursor's range cover only a part of the large page at this spot? */
 bool ashlar_plan_cuts(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page);

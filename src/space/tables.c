@@ -141,12 +141,10 @@ COLD static ashlar_status add_spare_table(struct ashlar_cursor *cursor)
     ashlar_pfn frame;
     ashlar_status status = take_table(cursor, &frame);
     if (status == ASHLAR_OK) {
-        ashlar_port_pin();
         void *table = ashlar_port_open_frame(frame);
         memset(table, 0, ASHLAR_PAGE_BYTES);
         ashlar_port_close_frame(table);
         push_table(&cursor->spares, &cursor->spare_count, frame);
-        ashlar_port_unpin();
     }
     return status;
 }
@@ -159,10 +157,7 @@ COLD static ashlar_pfn pop_spare_table(struct ashlar_cursor *cursor)
 COLD void ashlar_tables_give_spares(struct ashlar_cursor *cursor)
 {
     while (cursor->spare_count != 0) {
-        ashlar_port_pin();
-        ashlar_pfn table = pop_spare_table(cursor);
-        ashlar_port_unpin();
-        ashlar_frames_give(ashlar_half.pool, table, 0);
+        ashlar_frames_give(ashlar_half.pool, pop_spare_table(cursor), 0);
     }
 }
 
@@ -247,9 +242,10 @@ COLD void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, str
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned shift = ashlar_entry_shift(paging, spot->level);
-    ashlar_pfn frame = ashlar_spot_is_deposited(spot) ? draw_deposit() : pop_spare_table(cursor);
+    bool is_deposited = ashlar_spot_is_deposited(spot);
+    ashlar_pfn frame = is_deposited ? draw_deposit() : pop_spare_table(cursor);
     void *table = ashlar_port_open_frame(frame);
-    uint64_t mark = ashlar_spot_is_deposited(spot) ? ashlar_entry_deposit_bit(paging) : 0;
+    uint64_t mark = is_deposited ? ashlar_entry_deposit_bit(paging) : 0;
     ashlar_split_fill(paging, spot->level, spot->entry & ~mark, table);
     ashlar_port_close_frame(table);
     if (cursor->space == NULL) {

@@ -140,7 +140,7 @@ static unsigned wrong_user_leaves(const struct ashlar_paging *p, unsigned featur
     for (unsigned flags = 0; flags < 128; flags++) {
         for (unsigned level = 1; level <= ashlar_paging_large_level(p, features) && (flags & ASHLAR_MAP_GLOBAL) == 0;
              level++) {
-            uint64_t bits = ashlar_entry_user_bits(p, features, level, flags);
+            uint64_t bits = ashlar_entry_page_bits(p, features, level, flags);
             unsigned want = (flags & user) == 0 ? flags & ~ASHLAR_MAP_READ : flags;
             want |= (flags & user) != 0 && (flags & access) != 0 ? ASHLAR_MAP_READ : 0u;
             wrong += ashlar_entry_flags(p, level, bits) != want;
@@ -149,7 +149,7 @@ static unsigned wrong_user_leaves(const struct ashlar_paging *p, unsigned featur
             wrong += ashlar_entry_is_deposited(p, bits);
             wrong +=
                 (bits & ~ashlar_entry_user_permission_bits(p)) !=
-                (ashlar_entry_user_bits(p, features, level, flags ^ access) & ~ashlar_entry_user_permission_bits(p));
+                (ashlar_entry_page_bits(p, features, level, flags ^ access) & ~ashlar_entry_user_permission_bits(p));
             uint64_t hidden = (bits & ~UINT64_C(1)) | p->hidden;
             wrong += ashlar_entry_flags(p, level, hidden) != want;
         }

@@ -51,12 +51,53 @@ static void test_ranges(void)
     world_ok("ranges");
 }
 
+/* [fault 125] The visitor may do what it likes: here each range is given back, and another one taken, while it is told of. */
+struct busy {
+    size_t count;
+    unsigned locked; /* visits with a lock held, or interrupts off */
+    bool order;
+    ashlar_vpn last;
+    ashlar_vpn taken[MOST];
+};
+
+static int give_and_take(void *context, const struct ashlar_place *place)
+{
+    struct busy *busy = context;
+    busy->locked += ashlar_lock_held_name() != NULL || sim_interrupts_are_off();
+    busy->order = busy->order && place->first > busy->last;
+    busy->last = place->first;
+    if (place->kind == ASHLAR_PLACE_RANGE && busy->count < MOST) {
+        if (busy->count % 3u != 2u) {
+            ashlar_kva_give(place->first);
+        }
+        if (ashlar_kva_take(1, 0, "more", &busy->taken[busy->count]) != ASHLAR_OK) {
+            return 1;
+        }
+        busy->count++;
+    }
+    return busy->count == MOST;
+}
+
+static void test_busy_visitor(void)
+{
+    struct busy busy = {.order = true};
+    ashlar_vpn first[6];
+    for (unsigned i = 0; i < 6; i++) {
+        is_u(ashlar_kva_take(20, 0, "given", &first[i]), ASHLAR_OK, "%s: a range", world.name);
+    }
+    ashlar_kva_walk_ranges(give_and_take, &busy);
+    is_u(busy.locked, 0, "%s: [fault 125] no lock is held over a visitor", world.name);
+    ok(busy.count >= 6 && busy.order, "%s: [fault 125] all were told of, in order, once", world.name);
+    world_ok("a busy visitor");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
         world_start_usual(format);
         test_ranges();
+        test_busy_visitor();
     }
     return done_testing();
 }
