@@ -38,6 +38,7 @@ EXAMPLE_OBJECTS := $(LIBRARY_C:.c=.o) $(ADAPTER_C:.c=.o) port/x86/hooks.o port/x
     examples/kernel/main.o examples/kernel/start.S.o
 EXAMPLE_KERNELS := $(filter i386%,$(KERNELS))
 
+METER := --wrap=ashlar_port_irq_save --wrap=ashlar_port_irq_restore
 # kernel(variant, width, compiler, linker, debug). The compiler is asked for its flags once a variant, when first needed.
 define kernel
 COMMAND_$1 = $$(eval COMMAND_$1 := $$(call $3,$2) -DASHLAR_DEBUG=$5)$$(COMMAND_$1)
@@ -60,6 +61,11 @@ KERNEL_OBJECTS_$1 := $$(patsubst %.S,$(BUILD)/$1/%.S.o,$$(patsubst %.c,$(BUILD)/
 $(BUILD)/$1/kernel.elf: kernel/cpu/$2/kernel.ld kernel/cpu/image.ld $$(KERNEL_OBJECTS_$1)
 	@echo '  LINK $$@'
 	@$$(call $4,$2,$$<) -o $$@ $$(KERNEL_OBJECTS_$1)
+
+# The same, but for the hooks that turn interrupts off and on: they are counted.
+$(BUILD)/$1/metered.elf: kernel/cpu/$2/kernel.ld kernel/cpu/image.ld $$(KERNEL_OBJECTS_$1) $(BUILD)/$1/kernel/bench/metered/meter.o
+	@echo '  LINK $$@'
+	@$$(call $4,$2,$$<,$(METER)) -o $$@ $$(KERNEL_OBJECTS_$1) $(BUILD)/$1/kernel/bench/metered/meter.o
 
 $(BUILD)/$1/example.elf: examples/kernel/link.ld $$(addprefix $(BUILD)/$1/,$$(EXAMPLE_OBJECTS))
 	@echo '  LINK $$@'

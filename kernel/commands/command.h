@@ -25,6 +25,7 @@ int test_run(unsigned count, char **words);
 int bench_run(unsigned count, char **words);
 int growth_run(unsigned count, char **words);
 int ipis_run(unsigned count, char **words);
+int irqs_off_run(unsigned count, char **words);
 
 /* Runs one line, whose words are cut in place. An empty line is fine; an unknown command says so and fails. */
 int command_run(char *line);

@@ -166,6 +166,7 @@ const struct command commands_show[] = {
     {"test", "NAME...", "tests that run in the kernel; `test list` names them", test_run},
     {"bench", "[CASE]", "count instructions (under -icount)", bench_run},
     {"ipis", "", "interrupts between CPUs, by operation", ipis_run},
+    {"irqs_off", "", "the longest time with interrupts off, by operation (under -icount, metered.elf)", irqs_off_run},
     {"growth", "N", "what a growth step costs with N address spaces (under -icount)", growth_run},
     {"grow", "N", "take N blocks of 64 KiB from the heap", run_grow},
     {"shrink", "", "free them, and give back all that is empty", run_shrink},

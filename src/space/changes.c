@@ -31,7 +31,7 @@
 #define COLLECT_BATCH 32u
 #define RESERVE_BATCH 8u
 #define VISIT_BATCH 16u
-#define VISIT_LOOKS 64u
+#define VISIT_LOOKS 24u
 
 /* --- around a change -------------------------------------------------------------- */
 
@@ -203,7 +203,7 @@ COLD ashlar_status ashlar_user_protect(struct ashlar_space *space, ashlar_vpn fi
     ashlar_gather_init(&gather, space);
     while (cursor.pages != 0) {
         ashlar_cursor_resume(&cursor);
-        ashlar_cursor_protect_step(&cursor, PIECE_PAGES, flags, &gather);
+        ashlar_cursor_protect_step(&cursor, PIECE_PAGES / 2u, flags, &gather);
         ashlar_cursor_pause(&cursor);
     }
     ashlar_gather_finish(&gather);
