@@ -265,8 +265,8 @@ COLD void ashlar_tables_split(struct ashlar_cursor *cursor, ashlar_vpn page, str
 
 #define PRUNE_BATCH 16u
 /* With the lock held: so many entries are looked at, and for a table that is looked through as many as it counts for. */
-#define PRUNE_LOOKS 48u
-#define TABLE_LOOKS 24u
+#define PRUNE_LOOKS 32u
+#define TABLE_LOOKS 16u
 
 struct prune {
     struct ashlar_space *space;

@@ -45,12 +45,14 @@ BREAKAGES = {
     "no-shootdown": (SOME, [(SHOOTDOWN, "    unsigned asked = ask_all(mask, gather);",
                              "    mask[0] = mask[1] = 0;\n    unsigned asked = ask_all(mask, gather);")]),
     "no-wait": (SOME, [(SHOOTDOWN, "    wait_for_answers(mask);\n}", "}")]),
-    "early-free": (SOME, [("src/space/mapping.c", "    ashlar_gather_finish(&gather);\n    return ASHLAR_OK;\n}\n\n"
-                           "ashlar_status ashlar_pages_withdraw", "    return ASHLAR_OK;\n}\n\nashlar_status ashlar_pages_withdraw"),
-                          ("src/space/mapping.c", "    if (space != NULL) {\n        ashlar_tables_prune",
-                           LATE_FLUSH % "space" + "    if (space != NULL) {\n        ashlar_tables_prune"),
-                          ("src/kva/commit.c", "    (void)ashlar_pages_collect(NULL, first, pages);\n}",
-                           "    (void)ashlar_pages_collect(NULL, first, pages);\n" + LATE_FLUSH % "NULL" + "}")]),
+    "early-free": (SOME, [("src/space/mapping.c", "        ashlar_gather_finish(&gather);\n    }\n    ashlar_alone_exit();\n    return status;\n}\n\n"
+                           "ashlar_status ashlar_pages_withdraw",
+                           "    }\n    ashlar_alone_exit();\n    return status;\n}\n\nashlar_status ashlar_pages_withdraw"),
+                          ("src/space/changes.c", "    ashlar_gather_finish(&gather);\n}\n\nCOLD static size_t collect_piece", "}\n\nCOLD static size_t collect_piece"),
+                          ("src/space/changes.c", "        collect_to_pool(&cursor);\n    }\n    ashlar_tables_prune(space, first, pages);",
+                           "        collect_to_pool(&cursor);\n    }\n" + LATE_FLUSH % "space" + "    ashlar_tables_prune(space, first, pages);"),
+                          ("src/kva/commit.c", "    (void)ashlar_pages_collect(first, pages);\n}",
+                           "    (void)ashlar_pages_collect(first, pages);\n" + LATE_FLUSH % "NULL" + "}")]),
     "purge-before-flush": (SOME, [(PURGE, "        ashlar_gather_finish(&gather);\n        ashlar_kva.purges++;\n",
                                    "        ashlar_kva.purges++;\n"),
                                   (PURGE, "        give_purged_frames(purge);\n        atomic_store(",
@@ -69,7 +71,7 @@ BREAKAGES = {
     "token-spins": (STACKS, [(TOKEN, "            ashlar_wait_while(&token->taken, TOKEN_WAITED);", "            ashlar_port_relax();")]),
     "large-unflushed": (WITH_LARGE, [(PURGE, "        ashlar_gather_add_all(&gather);", "        ;")]),
     "large-block-early": (WITH_LARGE, [("src/kva/kva_large.c", "    ashlar_purge_add(range);", "    (void)ashlar_pages_collect"
-                                        "(NULL, range->first, pages);\n    ashlar_purge_add(range);")]),
+                                        "(range->first, pages);\n    ashlar_purge_add(range);")]),
     "answer-before-flush": (SOME, [(SHOOTDOWN, "    flush_here(&gather, here);\n    atomic_store_u32(&box->answered, asked);",
                                     "    atomic_store_u32(&box->answered, asked);\n    flush_here(&gather, here);")]),
     "answer-reread": ([(f, p) for f in ALL_FORMATS for p in (PREALLOCATE, EAGER, LAZY)], [(SHOOTDOWN, "atomic_store_u32(&box->answered, asked)",
@@ -80,8 +82,9 @@ BREAKAGES = {
     "wait-lock-held": (SOME, [(SHOOTDOWN, "    ASHLAR_CHECK(held == NULL,", "    ASHLAR_CHECK(held != caller,"),
                               (SHOOTDOWN, "    if (asked != 0) {\n        ASHLAR_CHECK((ashlar_port_context() & "
                                "ASHLAR_CONTEXT_IRQS_OFF) == 0,", "    if (asked != 0) {\n        ASHLAR_CHECK(asked != 0,"),
-                              ("src/space/mapping.c", "    ashlar_cursor_end(&cursor);\n    ashlar_gather_finish(&gather);",
-                               "    ashlar_gather_finish(&gather);\n    ashlar_cursor_end(&cursor);")]),
+                              ("src/space/changes.c", "&gather);\n        ashlar_cursor_pause(cursor);\n    }\n    ashlar_gather_finish(&gather);",
+                               "&gather);\n        ashlar_gather_finish(&gather);\n        ashlar_gather_init(&gather, cursor->space);\n"
+                               "        ashlar_cursor_pause(cursor);\n    }")]),
     "mask-read-early": (SOME, [
         ("src/space/gather.c", '#include "space/gather.h"\n',
          '#include "space/gather.h"\n#include "space/internal.h"\n#include <ashlar/port.h>\n'),

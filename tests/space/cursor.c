@@ -109,6 +109,116 @@ static void test_kernel(void)
     world_ok("kernel");
 }
 
+#define FLAGS (ASHLAR_MAP_WRITE | ASHLAR_MAP_USER)
+
+static struct ashlar_cursor wrong;
+static struct ashlar_gather wrongs;
+static ashlar_vpn large; /* a large page */
+
+static void begin_wrong(ashlar_vpn first, size_t pages, ashlar_intent intent)
+{
+    ashlar_gather_init(&wrongs, &space);
+    if (ashlar_cursor_open(&wrong, &space, first, pages, intent, 1) != ASHLAR_OK) {
+        world_bail("a cursor", ASHLAR_ABSENT);
+    }
+}
+
+static void map_more(void)
+{
+    begin_wrong(200, 4, ASHLAR_INTENT_MAP);
+    ashlar_cursor_map(&wrong, out, 5, FLAGS);
+}
+
+static void map_linear_more(void)
+{
+    begin_wrong(200, 4, ASHLAR_INTENT_MAP);
+    ashlar_cursor_map_linear(&wrong, run, 5, FLAGS);
+}
+
+static void hide_more(void)
+{
+    begin_wrong(100, 4, ASHLAR_INTENT_CHANGE);
+    (void)ashlar_cursor_hide(&wrong, 5, &wrongs);
+}
+
+static void protect_more(void)
+{
+    begin_wrong(100, 4, ASHLAR_INTENT_CHANGE);
+    ashlar_cursor_protect(&wrong, 5, 0, &wrongs);
+}
+
+static void collect_more(void)
+{
+    begin_wrong(100, 4, ASHLAR_INTENT_COLLECT);
+    (void)ashlar_cursor_collect(&wrong, out, 5);
+}
+
+static void hide_part(void)
+{
+    begin_wrong(large, (size_t)1 << ashlar_entry_shift(world.paging, 2), ASHLAR_INTENT_CHANGE);
+    (void)ashlar_cursor_hide(&wrong, 3, &wrongs);
+}
+
+static void protect_part(void)
+{
+    begin_wrong(large, (size_t)1 << ashlar_entry_shift(world.paging, 2), ASHLAR_INTENT_CHANGE);
+    ashlar_cursor_protect(&wrong, 3, 0, &wrongs);
+}
+
+/* Less room than the large page has frames. */
+static void collect_part(void)
+{
+    size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
+    begin_wrong(large, whole, ASHLAR_INTENT_CHANGE);
+    (void)ashlar_cursor_hide(&wrong, whole, &wrongs);
+    ashlar_cursor_end(&wrong);
+    ashlar_gather_finish(&wrongs);
+    begin_wrong(large, whole, ASHLAR_INTENT_COLLECT);
+    (void)ashlar_cursor_collect(&wrong, out, 3);
+}
+
+static const char *fatal_of(void (*call)(void))
+{
+    return SIM_FATAL(call());
+}
+
+/* Each in a world of its own: a lock is held when it ends. */
+static void test_counts(const struct world_format *format)
+{
+    static const struct {
+        void (*call)(void);
+        const char *title;
+    } calls[] = {{map_more, "[fault 126] map more than was begun"},
+                 {map_linear_more, "[fault 126] map linear"},
+                 {hide_more, "[fault 126] hide"},
+                 {protect_more, "[fault 126] protect"},
+                 {collect_more, "[fault 126] collect"},
+                 {hide_part, "[fault 126] hide a part of a large page"},
+                 {protect_part, "[fault 126] protect one"},
+                 {collect_part, "[fault 126] collect with less room than it has frames"}};
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        world_start_usual(format);
+        size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
+        large = 2u * whole;
+        if (ashlar_space_create(&space) != ASHLAR_OK ||
+            ashlar_space_map_linear(&space, 100, 4, 0x3000, FLAGS) != ASHLAR_OK ||
+            ashlar_space_map_linear(&space, large, whole, 0x3000, FLAGS | ASHLAR_MAP_LARGE) != ASHLAR_OK) {
+            world_bail("a space", ASHLAR_NO_FRAMES);
+        }
+        out[3] = out[4] = 7;
+        like(fatal_of(calls[i].call), "is asked for", calls[i].title);
+        is_u(out[4], 7, "%s: nothing is written behind the caller's room", world.name);
+    }
+    world_start_usual(format);
+    is_u(ashlar_space_create(&space), ASHLAR_OK, "%s: a space", world.name);
+    is_u(ashlar_cursor_begin(&wrong, &space, 100, ASHLAR_CURSOR_PAGES + 1u, ASHLAR_INTENT_MAP), ASHLAR_BAD_ARGUMENT,
+         "%s: [fault 126] a cursor on more pages than it may have", world.name);
+    is_u(ashlar_cursor_begin(&wrong, &space, 100, ASHLAR_CURSOR_PAGES, ASHLAR_INTENT_MAP), ASHLAR_OK,
+         "%s: as many as it may", world.name);
+    ashlar_cursor_end(&wrong);
+    world_ok("counts");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -125,6 +235,7 @@ int main(void)
         test_spares();
         test_exact();
         test_kernel();
+        test_counts(format);
     }
     return done_testing();
 }
