@@ -57,10 +57,10 @@ BREAKAGES = {
                                    "        ashlar_kva.purges++;\n"),
                                   (PURGE, "        give_purged_frames(purge);\n        atomic_store(",
                                    "        give_purged_frames(purge);\n        ashlar_gather_finish(&gather);\n        atomic_store(")]),
-    "two-purgers": (SOME, [(PURGE, "    if (!ashlar_token_get(&purge->token)) {\n        return 0;\n    }\n    size_t pages = purge_given(purge);\n"
-                            "    ashlar_token_give(&purge->token);\n", "    size_t pages = purge_given(purge);\n")]),
-    "recover-alone": (STACKS, [(PURGE, "    if (!ashlar_token_get(&purge->token)) {\n        return false;\n    }\n    bool recovered",
-                                "    if (!ashlar_token_try(&purge->token)) {\n        return ashlar_magazines_empty(arena);\n    }\n    bool recovered")]),
+    "two-purgers": (SOME, [(PURGE, "    if (ashlar_alone_take(&purge->token)) {\n        pages = purge_given(purge);\n"
+                            "        ashlar_alone_give(&purge->token);\n    }\n", "    pages = purge_given(purge);\n")]),
+    "recover-alone": (STACKS, [(PURGE, "    if (!ashlar_token_get(&purge->token)) {\n        return false;\n    }\n    (void)ashlar_alone_enter();\n    bool recovered",
+                                "    if (!ashlar_token_try(&purge->token)) {\n        return ashlar_magazines_empty(arena);\n    }\n    (void)ashlar_alone_enter();\n    bool recovered")]),
     "recover-unseen": (STACKS, [(PURGE, "ashlar_purge_returns() != seen ||", "ashlar_purge_returns() + 1u == seen ||")]),
     "token-unwoken": (STACKS, [(TOKEN, "    if (atomic_exchange_u32(&token->taken, TOKEN_FREE) == TOKEN_WAITED) {",
                                 "    atomic_store_u32(&token->taken, TOKEN_FREE);\n    if (ashlar_token_is_taken(token)) {")]),
