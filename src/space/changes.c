@@ -28,7 +28,7 @@
 #include "space/reach.h"
 #include "space/tables.h"
 
-#define COLLECT_BATCH 32u
+#define USER_COLLECT_BATCH 32u
 #define RESERVE_BATCH 8u
 #define VISIT_BATCH 16u
 #define VISIT_LOOKS 24u
@@ -57,7 +57,7 @@ COLD static ashlar_status look_at_range(struct ashlar_cursor *cursor, ashlar_int
 }
 
 /* A few at a time: zeroing them takes long, and no other thread runs meanwhile. */
-COLD static ashlar_status reserve_tables(struct ashlar_cursor *cursor, size_t tables)
+COLD static ashlar_status reserve_some_tables(struct ashlar_cursor *cursor, size_t tables)
 {
     ashlar_status status = ASHLAR_OK;
     for (size_t wanted = 0; wanted < tables && status == ASHLAR_OK;) {
@@ -101,7 +101,7 @@ COLD static ashlar_status begin_change(struct ashlar_cursor *cursor, ashlar_inte
     }
     status = look_at_range(cursor, intent, large_level, &plan);
     if (status == ASHLAR_OK) {
-        status = reserve_tables(cursor, plan.tables);
+        status = reserve_some_tables(cursor, plan.tables);
     }
     if (status != ASHLAR_OK) {
         ashlar_changer_give(cursor->space);
@@ -203,7 +203,7 @@ COLD ashlar_status ashlar_user_protect(struct ashlar_space *space, ashlar_vpn fi
     ashlar_gather_init(&gather, space);
     while (cursor.pages != 0) {
         ashlar_cursor_resume(&cursor);
-        ashlar_cursor_protect_step(&cursor, PIECE_PAGES / 2u, flags, &gather);
+        (void)ashlar_cursor_protect_step(&cursor, PIECE_PAGES / 2u, flags, &gather);
         ashlar_cursor_pause(&cursor);
     }
     ashlar_gather_finish(&gather);
@@ -237,9 +237,9 @@ COLD static size_t collect_piece(struct ashlar_cursor *cursor, ashlar_pfn *frame
 COLD static void collect_to_pool(struct ashlar_cursor *cursor)
 {
     while (cursor->pages != 0) {
-        ashlar_pfn frames[COLLECT_BATCH];
+        ashlar_pfn frames[USER_COLLECT_BATCH];
         struct collected found;
-        (void)collect_piece(cursor, frames, COLLECT_BATCH, &found);
+        (void)collect_piece(cursor, frames, USER_COLLECT_BATCH, &found);
         if (found.frames != 0) {
             ashlar_frames_give_bulk(ashlar_half.pool, frames, found.frames);
         }

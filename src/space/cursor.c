@@ -165,10 +165,9 @@ COLD static ashlar_status begin_as_changer(struct ashlar_cursor *cursor, struct 
     status = ashlar_cursor_try(cursor, space, first, pages, intent, 1);
     if (status != ASHLAR_OK) {
         ashlar_changer_give(space);
-        return status;
     }
-    cursor->is_changer = 1;
-    return ASHLAR_OK;
+    cursor->is_changer = status == ASHLAR_OK;
+    return status;
 }
 
 ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
@@ -417,8 +416,8 @@ COLD void ashlar_cursor_hide_step(struct ashlar_cursor *cursor, size_t limit, st
     advance_cursor(cursor, step);
 }
 
-COLD static size_t protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
-                                struct ashlar_gather *gather)
+COLD size_t ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
+                                       struct ashlar_gather *gather)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
@@ -432,12 +431,6 @@ COLD static size_t protect_step(struct ashlar_cursor *cursor, size_t limit, unsi
     return step;
 }
 
-COLD void ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
-                                     struct ashlar_gather *gather)
-{
-    (void)protect_step(cursor, limit, flags, gather);
-}
-
 COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags,
                                 struct ashlar_gather *gather)
 {
@@ -447,7 +440,7 @@ COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsi
         if (spot->level != 1) {
             (void)check_large_page(cursor, spot, pages);
         }
-        pages -= protect_step(cursor, pages, flags, gather);
+        pages -= ashlar_cursor_protect_step(cursor, pages, flags, gather);
     }
 }
 
@@ -473,9 +466,7 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
 {
     struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
     size_t step = ashlar_spot_pages(spot, cursor->next, spot->level == 1 && room < limit ? room : limit);
-    out->large_first = 0;
-    out->large_pages = 0;
-    out->frames = 0;
+    *out = (struct collected){0, 0, 0};
     if (spot->level == 1) {
         out->frames = ashlar_run_collect(ashlar_half.paging, spot->table, spot->index, (unsigned)step, frames);
     } else {

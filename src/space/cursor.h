@@ -31,8 +31,9 @@ void ashlar_cursor_pause(struct ashlar_cursor *cursor);
 /* One step is one large page, one hole, or small pages of one table, at most `limit` of them. */
 /* Whatever is present becomes hidden; what was hidden by others is gathered, too. */
 void ashlar_cursor_hide_step(struct ashlar_cursor *cursor, size_t limit, struct ashlar_gather *gather);
-void ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
-                                struct ashlar_gather *gather);
+/* Returns its pages. */
+size_t ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
+                                  struct ashlar_gather *gather);
 /* May pages with these flags be large? Not where a split, or a page of two sizes, would not be safe (tables.c). */
 bool ashlar_large_is_allowed(unsigned flags);
 /* The highest level of page with which these frames can be mapped there. In the kernel half it may be the root's: but its
