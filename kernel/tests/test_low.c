@@ -223,7 +223,7 @@ static ashlar_status map_far(struct ashlar_space *space)
 
 static ashlar_status protect_part(struct ashlar_space *space)
 {
-    return ashlar_space_protect(space, LARGE_PAGE + 3, 1, ASHLAR_MAP_USER);
+    return ashlar_space_protect(space, LARGE_PAGE + 3, 1, ASHLAR_MAP_READ | ASHLAR_MAP_USER);
 }
 
 static void test_space_shortage(struct ashlar_space *space)
@@ -263,7 +263,8 @@ static void test_space_user(ashlar_vpn kernel_page)
     is_number(ashlar_space_map(&space, 0x400, 1, &frame, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK, "map it");
     is_number(ashlar_space_query(&space, 0x400, &mapping), ASHLAR_OK, "ask for it");
     is_number(mapping.frame, frame, "it is the frame");
-    is_number(ashlar_space_protect(&space, 0x400, 1, ASHLAR_MAP_USER), ASHLAR_OK, "make it read-only");
+    is_number(ashlar_space_protect(&space, 0x400, 1, ASHLAR_MAP_READ | ASHLAR_MAP_USER), ASHLAR_OK,
+              "make it read-only");
     test_space_errors(&space, kernel_page);
     test_space_limits(&space);
     test_space_shortage(&space);

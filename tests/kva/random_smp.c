@@ -333,8 +333,8 @@ static void set_permissions(struct item *item, bool other)
     struct ashlar_space *space = item->kind == USER ? &run.spaces[item->space] : NULL;
     item->users++;
     item->changing = other;
-    ashlar_status status =
-        ashlar_space_protect(space, item->first, item->pages, write | (space != NULL ? ASHLAR_MAP_USER : 0u));
+    ashlar_status status = ashlar_space_protect(space, item->first, item->pages,
+                                                write | (space != NULL ? ASHLAR_MAP_READ | ASHLAR_MAP_USER : 0u));
     if (status != ASHLAR_OK) {
         problem("permissions cannot be changed", item->first, status);
     }
@@ -658,7 +658,8 @@ static const char *run_seed(const struct world_format *format, ashlar_sharing_po
                                         .seed = seed,
                                         .evict_one_in = seed % 3 == 0 ? 40 : 0,
                                         .speculate_one_in = seed % 2 == 0 ? 8 : 0};
-    const struct sim_schedule_options schedule = world_schedule(seed, speculate);
+    struct sim_schedule_options schedule = world_schedule(seed, speculate);
+    schedule.waits_most = 40000; /* for a changer: its token is not fair */
     struct ashlar_frames_stats stats;
     world_begin(seed);
     memset(&run, 0, sizeof run);
