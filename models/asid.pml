@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* asid.pml - the protocol of src/space/asid.c, for SPIN.
+/* asid.pml - the protocol of src/tables/asid.c, for SPIN.
  *
  * Three CPUs. Shooters 0 and 1 each take a page of one user half away, in which
  * they do not run, and use its frame again. CPU 2 visits the half and leaves it,

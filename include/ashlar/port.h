@@ -8,16 +8,16 @@
  *
  * Which floors call which hook; whoever takes some floors only needs theirs:
  *
- *   cpu                       base space heap
- *   pin                       space kva heap boot
- *   unpin                     space kva heap boot
- *   irq_save, irq_restore     base space kva boot
- *   context                   base space kva runs heap
- *   relax                     base space heap
- *   flush_page, flush_all     space
+ *   cpu                       base tables heap
+ *   pin                       tables space kva heap boot
+ *   unpin                     tables space kva heap boot
+ *   irq_save, irq_restore     base tables space kva boot
+ *   context                   base tables kva runs heap
+ *   relax                     base tables heap
+ *   flush_page, flush_all     tables
  *   get_root                  space boot
  *   set_root                  space
- *   open_frame, close_frame   arch space kva boot
+ *   open_frame, close_frame   arch tables space kva boot
  *   pointer                   space kva boot
  *   fatal, log                base
  *

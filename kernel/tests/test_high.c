@@ -12,7 +12,7 @@
 #define SPIKE_MOST_BYTES ((size_t)256 << 20)
 #define SPIKE_LOSS_MOST 8u /* where there are few */
 #define SPIKE_BLOCK_BYTES ((size_t)65536)
-#define RESERVES_MAX 24u /* tables of each level, the heap's metadata, descriptors */
+#define RESERVES_MAX 88u /* a block for page tables to come, tables of each level, the heap's metadata, descriptors */
 
 static void test_heap_sizes(void)
 {

@@ -32,9 +32,9 @@
 #include "kva/guard.h"
 #include "kva/lookup.h"
 #include "kva/magazine.h"
-#include "space/gather.h"
 #include "space/leaves.h"
 #include "space/mapping.h"
+#include "tables/gather.h"
 
 #define HIDE_LOCKED_PAGES 32u
 #define MOST_PAGES ((size_t)8192)

@@ -14,8 +14,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "space/cursor.h"
-#include "space/half.h"
-#include "space/reach.h"
+#include "tables/half.h"
+#include "tables/reach.h"
 
 COLD ashlar_pfn ashlar_build_take(struct ashlar_builder *builder)
 {

@@ -21,12 +21,12 @@
 #include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
-#include "space/changer.h"
 #include "space/cursor.h"
-#include "space/half.h"
 #include "space/plan.h"
-#include "space/reach.h"
-#include "space/tables.h"
+#include "tables/changer.h"
+#include "tables/half.h"
+#include "tables/reach.h"
+#include "tables/tables.h"
 
 #define USER_COLLECT_BATCH 32u
 #define RESERVE_BATCH 8u

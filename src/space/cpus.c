@@ -7,13 +7,13 @@
  *
  * Cost: O(1), and O(kernel slots) where a root is behind (SEQ).
  */
-#include "space/asid.h"
+#include "tables/asid.h"
 
 #include "base/atomic.h"
 #include "base/check.h"
-#include "space/flush.h"
-#include "space/policy.h"
-#include "space/roots.h"
+#include "tables/flush.h"
+#include "tables/policy.h"
+#include "tables/roots.h"
 
 static void set_cpu_bit(struct ashlar_space *space, unsigned cpu, bool runs)
 {

@@ -30,13 +30,13 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "frames/obtain.h"
-#include "space/changer.h"
-#include "space/growth.h"
-#include "space/half.h"
 #include "space/plan.h"
-#include "space/policy.h"
-#include "space/reach.h"
-#include "space/tables.h"
+#include "tables/changer.h"
+#include "tables/growth.h"
+#include "tables/half.h"
+#include "tables/policy.h"
+#include "tables/reach.h"
+#include "tables/tables.h"
 
 /* --- begin ------------------------------------------------------------------- */
 

@@ -21,8 +21,8 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "space/cursor.h"
-#include "space/half.h"
-#include "space/policy.h"
+#include "tables/half.h"
+#include "tables/policy.h"
 
 #define GIB_PAGES ((size_t)1 << 18)
 

@@ -29,10 +29,10 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "space/direct.h"
-#include "space/flush.h"
-#include "space/half.h"
-#include "space/policy.h"
-#include "space/reach.h"
+#include "tables/flush.h"
+#include "tables/half.h"
+#include "tables/policy.h"
+#include "tables/reach.h"
 
 #define FIXED_PAGES_MAX ((size_t)32768)  /* 128 MiB */
 #define FIRST_ALIGN_PAGES ((size_t)1024) /* a multiple of what one table of level 1 covers, in every format */

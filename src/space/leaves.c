@@ -14,7 +14,7 @@
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
 #include "base/check.h"
-#include "space/reach.h"
+#include "tables/reach.h"
 
 static void note_leaves(const ashlar_pfn *frames, size_t count, void (*note)(struct ashlar_frames *, ashlar_pfn))
 {

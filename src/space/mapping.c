@@ -13,8 +13,8 @@
 #include "frames/obtain.h"
 #include "space/changes.h"
 #include "space/cursor.h"
-#include "space/half.h"
-#include "space/reach.h"
+#include "tables/half.h"
+#include "tables/reach.h"
 
 #define COLLECT_BATCH 16u
 

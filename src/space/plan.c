@@ -12,8 +12,8 @@
 #include "arch/entry_runs.h"
 #include "base/bits.h"
 #include "base/check.h"
-#include "space/reach.h"
-#include "space/tables.h"
+#include "tables/reach.h"
+#include "tables/tables.h"
 
 struct ashlar_spot *ashlar_cursor_seek(struct ashlar_cursor *cursor, ashlar_vpn page)
 {

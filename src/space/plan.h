@@ -4,7 +4,7 @@
 #ifndef ASHLAR_SPACE_PLAN_H
 #define ASHLAR_SPACE_PLAN_H
 
-#include "space/half.h"
+#include "tables/half.h"
 #include <stdbool.h>
 
 /* What begin has to get and to do. */

@@ -12,7 +12,7 @@
  *
  * Cost: O(kernel space / page, and the tables of every space).
  */
-#include "space/half.h"
+#include "tables/half.h"
 
 #include "arch/entry.h"
 #include "base/bits.h"
@@ -20,8 +20,8 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/token.h"
-#include "space/policy.h"
-#include "space/reach.h"
+#include "tables/policy.h"
+#include "tables/reach.h"
 
 /* --- tables ---------------------------------------------------------------------- */
 

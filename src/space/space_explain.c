@@ -6,7 +6,7 @@
  *
  * Cost: O(areas).
  */
-#include "space/half.h"
+#include "tables/half.h"
 
 #include "base/check.h"
 #include "space/leaves.h"

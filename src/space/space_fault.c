@@ -10,13 +10,13 @@
  *
  * Cost: one walk.
  */
-#include "space/half.h"
+#include "tables/half.h"
 
 #include "arch/error_code.h"
 #include "arch/walk.h"
 #include "base/check.h"
-#include "space/policy.h"
-#include "space/roots.h"
+#include "tables/policy.h"
+#include "tables/roots.h"
 
 /* Copy the one entry that the root in use lacks. CR3 says which root that is: between setting `current` and loading the
  * root, or on a stack that is not the task's, nothing else does. */

@@ -5,7 +5,7 @@
  * list (roots.c). One that goes gives back its tables; the kernel half is never
  * walked.
  */
-#include "space/half.h"
+#include "tables/half.h"
 
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -13,10 +13,10 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "frames/obtain.h"
-#include "space/asid.h"
-#include "space/changer.h"
-#include "space/roots.h"
-#include "space/tables.h"
+#include "tables/asid.h"
+#include "tables/changer.h"
+#include "tables/roots.h"
+#include "tables/tables.h"
 
 COLD ashlar_status ashlar_space_create(struct ashlar_space *space)
 {

@@ -8,12 +8,12 @@
  *
  * Cost: O(tables + entries in them).
  */
-#include "space/half.h"
+#include "tables/half.h"
 
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
 #include "base/check.h"
-#include "space/reach.h"
+#include "tables/reach.h"
 
 struct mapping_run {
     ashlar_vpn first;

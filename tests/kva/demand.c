@@ -3,7 +3,7 @@
 #include "kva/world.h"
 
 #include "space/leaves.h"
-#include "space/reach.h"
+#include "tables/reach.h"
 
 #define PAGES 1100u /* more than one table has */
 

@@ -25,8 +25,8 @@ SOME = [(PAE, PREALLOCATE), (TWO_LEVEL, LAZY), (FOUR, HYBRID)]
 FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level"]
 POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
 
-GROWTH, ROOTS, CPUS, FAULT = "src/space/growth.c", "src/space/roots.c", "src/space/cpus.c", "src/space/space_fault.c"
-SHOOTDOWN, TABLES, PURGE = "src/space/flush.c", "src/space/tables.c", "src/kva/purge.c"
+GROWTH, ROOTS, CPUS, FAULT = "src/tables/growth.c", "src/tables/roots.c", "src/space/cpus.c", "src/space/space_fault.c"
+SHOOTDOWN, TABLES, PURGE = "src/tables/flush.c", "src/tables/tables.c", "src/kva/purge.c"
 TOKEN = "src/base/token.c"
 QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first", "mask-read-plain"]
 # The mask is read before this CPU flushes, which would drain its store buffer.
@@ -86,9 +86,9 @@ BREAKAGES = {
                                "&gather);\n        ashlar_gather_finish(&gather);\n        ashlar_gather_init(&gather, cursor->space);\n"
                                "        ashlar_cursor_pause(cursor);\n    }")]),
     "mask-read-early": (SOME, [
-        ("src/space/gather.c", '#include "space/gather.h"\n',
-         '#include "space/gather.h"\n#include "space/internal.h"\n#include <ashlar/port.h>\n'),
-        ("src/space/gather.c", "void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space)\n{",
+        ("src/tables/gather.c", '#include "tables/gather.h"\n',
+         '#include "tables/gather.h"\n#include "tables/kernel_half.h"\n#include <ashlar/port.h>\n'),
+        ("src/tables/gather.c", "void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space)\n{",
          "extern uint32_t early[64];\nuint32_t early[64];\n"
          "void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space)\n{\n"
          "    if (ashlar_port_context() == ASHLAR_CONTEXT_THREAD) {\n"

@@ -3,7 +3,7 @@
 #include "space/refused.h"
 
 #include "base/token.h"
-#include "space/changer.h"
+#include "tables/changer.h"
 
 #define MOST 3000u
 

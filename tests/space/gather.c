@@ -2,7 +2,7 @@
 /* gather.c - how much is flushed, on which CPUs, and that nothing is where nothing need be. */
 #include "space/world.h"
 
-#include "space/gather.h"
+#include "tables/gather.h"
 
 #define MOST 40u
 

@@ -3,7 +3,7 @@
 #include "space/world.h"
 
 #include "space/leaves.h"
-#include "space/reach.h"
+#include "tables/reach.h"
 
 #define RUNS 4u
 #define PAGES_MOST 6u

@@ -2,8 +2,8 @@
 /* policies.c - each sharing policy does what its row says: which roots have a new slot, when, and at what price. */
 #include "space/world.h"
 
-#include "space/growth.h"
-#include "space/policy.h"
+#include "tables/growth.h"
+#include "tables/policy.h"
 
 #define SPACES 600u /* more than two batches of a push */
 

@@ -3,7 +3,7 @@
 #ifndef ASHLAR_TESTS_SPACE_SWAP_ENTRY_H
 #define ASHLAR_TESTS_SPACE_SWAP_ENTRY_H
 
-#include "space/reach.h"
+#include "tables/reach.h"
 
 /* Put another entry into a kernel page's place, at level 1; returns what was there. */
 static uint64_t swap_entry(ashlar_vpn page, uint64_t entry)

@@ -17,7 +17,7 @@
 #include "base/lock.h"
 #include "machine.h"
 #include "sim.h"
-#include "space/half.h"
+#include "tables/half.h"
 #include "tap.h"
 #include "world_formats.h"
 #include <ashlar/port.h>

@@ -10,7 +10,7 @@
  * Not-present to present needs no flush (Intel SDM vol. 3, 4.10.4.3): mapping
  * never gathers.
  */
-#include "space/gather.h"
+#include "tables/gather.h"
 
 #include "base/check.h"
 

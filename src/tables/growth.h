@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* growth.h - top-level entries that the kernel half lacks. */
-#ifndef ASHLAR_SPACE_GROWTH_H
-#define ASHLAR_SPACE_GROWTH_H
+#ifndef ASHLAR_TABLES_GROWTH_H
+#define ASHLAR_TABLES_GROWTH_H
 
 #include <ashlar/space.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* tables.h - page tables of a cursor: reserved, linked, split; and those that are empty. */
-#ifndef ASHLAR_SPACE_TABLES_H
-#define ASHLAR_SPACE_TABLES_H
+#ifndef ASHLAR_TABLES_TABLES_H
+#define ASHLAR_TABLES_TABLES_H
 
 #include <ashlar/space.h>
 

@@ -7,8 +7,8 @@
  *
  * Context: take waits in threads, where waiting is allowed; give: any but NMI.
  */
-#ifndef ASHLAR_SPACE_CHANGER_H
-#define ASHLAR_SPACE_CHANGER_H
+#ifndef ASHLAR_TABLES_CHANGER_H
+#define ASHLAR_TABLES_CHANGER_H
 
 #include <ashlar/space.h>
 

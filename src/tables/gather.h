@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* gather.h - joining what several gathers say. */
-#ifndef ASHLAR_SPACE_GATHER_H
-#define ASHLAR_SPACE_GATHER_H
+#ifndef ASHLAR_TABLES_GATHER_H
+#define ASHLAR_TABLES_GATHER_H
 
 #include <ashlar/space.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* flush.h - the boxes in which CPUs are asked to forget. */
-#ifndef ASHLAR_SPACE_FLUSH_H
-#define ASHLAR_SPACE_FLUSH_H
+#ifndef ASHLAR_TABLES_FLUSH_H
+#define ASHLAR_TABLES_FLUSH_H
 
 void ashlar_shootdown_init(void);
 

@@ -17,7 +17,7 @@
  * linked in the kernel half, stays for good: so the last ones that were walked to
  * are remembered, a word for each, and found again without a walk.
  */
-#include "space/reach.h"
+#include "tables/reach.h"
 
 #include "arch/entry.h"
 #include "arch/entry_runs.h"

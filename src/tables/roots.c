@@ -11,7 +11,7 @@
  *
  * Cost: O(kernel slots) to join, O(1) of it with the lock held; O(1) to leave.
  */
-#include "space/roots.h"
+#include "tables/roots.h"
 
 #include "base/atomic.h"
 #include "base/check.h"

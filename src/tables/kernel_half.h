@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* internal.h - the one kernel half of a machine: what the files of the space floor share.
+/* kernel_half.h - the one kernel half of a machine: what the files of this floor and of space share.
  *
  * Lock letters:
  *   b  set by boot, constant afterwards

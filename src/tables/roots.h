@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: 0BSD */
 /* roots.h - top-level slots of roots, and the list of address spaces. The caller is pinned. */
-#ifndef ASHLAR_SPACE_ROOTS_H
-#define ASHLAR_SPACE_ROOTS_H
+#ifndef ASHLAR_TABLES_ROOTS_H
+#define ASHLAR_TABLES_ROOTS_H
 
 #include "arch/entry.h"
-#include "space/internal.h"
+#include "tables/kernel_half.h"
 #include <ashlar/port.h>
 
 static inline unsigned ashlar_slot_of(ashlar_vpn page)

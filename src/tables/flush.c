@@ -30,16 +30,16 @@
  * Source: Black, Rashid, Golub, Hill, Baron, "Translation Lookaside Buffer
  * Consistency: A Software Approach" (ASPLOS 1989); there, every CPU waits.
  */
-#include "space/flush.h"
+#include "tables/flush.h"
 
 #include "base/alone.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
-#include "space/asid.h"
-#include "space/gather.h"
-#include "space/half.h"
+#include "tables/asid.h"
+#include "tables/gather.h"
+#include "tables/half.h"
 
 COLD ASHLAR_NORETURN static void refuse_cpu(unsigned cpu)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: 0BSD */
 /* half.h - addresses of the kernel half, and where it begins. */
-#ifndef ASHLAR_SPACE_HALF_H
-#define ASHLAR_SPACE_HALF_H
+#ifndef ASHLAR_TABLES_HALF_H
+#define ASHLAR_TABLES_HALF_H
 
 #include "arch/formats.h"
-#include "space/internal.h"
+#include "tables/kernel_half.h"
 
 /* The address of a page: page numbers have no sign extension, addresses do. */
 static inline uintptr_t ashlar_page_address(ashlar_vpn page)

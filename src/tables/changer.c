@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* changer.c - one thread at a time changes a user half. */
-#include "space/changer.h"
+#include "tables/changer.h"
 
 #include "base/token.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
 /* asid.h - translations that a CPU keeps across switches. */
-#ifndef ASHLAR_SPACE_ASID_H
-#define ASHLAR_SPACE_ASID_H
+#ifndef ASHLAR_TABLES_ASID_H
+#define ASHLAR_TABLES_ASID_H
 
-#include "space/internal.h"
+#include "tables/kernel_half.h"
 #include <stdbool.h>
 
 /* Folds to false where no format has them. */

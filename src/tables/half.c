@@ -4,7 +4,7 @@
  * There is one on a machine. Boot lays it; from then on its layout is constant,
  * and anybody may ask without a lock.
  */
-#include "space/half.h"
+#include "tables/half.h"
 
 #include "base/bits.h"
 #include "base/check.h"

@@ -20,7 +20,7 @@
  *     HYBRID       line   yes   -              -
  *     SEQ          1      -     yes            yes
  */
-#include "space/policy.h"
+#include "tables/policy.h"
 
 const struct ashlar_sharing ashlar_sharing_rows[] = {
     [ASHLAR_SHARING_PREALLOCATE] = {"PREALLOCATE", SHARING_ALL, false, false, false},

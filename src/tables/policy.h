@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* policy.h - sharing policies as data. */
-#ifndef ASHLAR_SPACE_POLICY_H
-#define ASHLAR_SPACE_POLICY_H
+#ifndef ASHLAR_TABLES_POLICY_H
+#define ASHLAR_TABLES_POLICY_H
 
 #include <ashlar/space.h>
 #include <stdbool.h>

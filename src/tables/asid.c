@@ -30,7 +30,7 @@
  * Cost: O(ASIDs of a CPU), 8, for a switch. Source: Intel SDM vol. 3, 4.10.1
  * and 4.10.4.1.
  */
-#include "space/asid.h"
+#include "tables/asid.h"
 
 #include "base/atomic.h"
 

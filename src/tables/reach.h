@@ -3,11 +3,11 @@
  *
  * What is inline here is on the path of every change of a mapping.
  */
-#ifndef ASHLAR_SPACE_REACH_H
-#define ASHLAR_SPACE_REACH_H
+#ifndef ASHLAR_TABLES_REACH_H
+#define ASHLAR_TABLES_REACH_H
 
 #include "arch/formats.h"
-#include "space/internal.h"
+#include "tables/kernel_half.h"
 #include <ashlar/port.h>
 
 /* The entry that decides about a page, in a table of this level or of one above where nothing is linked further down.

@@ -44,7 +44,7 @@
  * names a table is flushed even if the table is empty, since the CPU may cache
  * the path to it (Intel SDM vol. 3, 4.10.4.1).
  */
-#include "space/tables.h"
+#include "tables/tables.h"
 
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
@@ -53,8 +53,8 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/mem.h"
-#include "space/gather.h"
-#include "space/reach.h"
+#include "tables/gather.h"
+#include "tables/reach.h"
 
 #define BATCH_MOST 64u
 #define BATCH_SHARE 512u /* of what is free, a batch is no more than this part */

@@ -8,7 +8,7 @@
  *
  * Cost: O(roots) where the policy pushes, else O(1).
  */
-#include "space/growth.h"
+#include "tables/growth.h"
 
 #include "base/atomic.h"
 #include "base/check.h"
@@ -16,9 +16,9 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/token.h"
-#include "space/policy.h"
-#include "space/reach.h"
-#include "space/roots.h"
+#include "tables/policy.h"
+#include "tables/reach.h"
+#include "tables/roots.h"
 
 static ashlar_vpn slot_first_page(unsigned slot)
 {
