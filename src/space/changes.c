@@ -274,7 +274,7 @@ COLD static void collect_to_visitor(struct ashlar_cursor *cursor, ashlar_frames_
         while (cursor->pages != 0 && count != VISIT_BATCH && looks != 0 && found.large_pages == 0) {
             pages[count] = cursor->next;
             (void)ashlar_cursor_collect_step(cursor, &frames[count], 1, cursor->pages, &found);
-            count += found.frames;
+            count += found.frames != 0;
             looks--;
         }
         ashlar_cursor_pause(cursor);
