@@ -217,6 +217,17 @@ static void test_process_pages(void)
     ok(memory_free_frames() + RESERVES_MAX >= frames, "their frames are free again, a few reserves apart");
 }
 
+/* Frames may be on their way on another CPU, whose idle loop gives back what a purge has collected. */
+static bool frames_come_back(size_t wanted)
+{
+    memory_heap_shrink();
+    for (unsigned i = 0; i < 20 && memory_free_frames() < wanted; i++) {
+        task_sleep(1);
+        memory_heap_shrink();
+    }
+    return memory_free_frames() >= wanted;
+}
+
 /* Memory runs out in the middle of starting one: no frame stays behind. */
 static void test_process_failures(void)
 {
@@ -234,8 +245,7 @@ static void test_process_failures(void)
             break;
         }
         failures++;
-        memory_heap_shrink();
-        losses += memory_free_frames() < before;
+        losses += !frames_come_back(before);
     }
     ok(failures > 0, "[fault 28] a process did not start %u times", failures);
     ok(losses <= 2, "a frame was kept, as a reserve, %u times at most", losses);

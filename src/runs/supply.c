@@ -36,13 +36,15 @@ COLD static void leave_source(struct ashlar_runs *runs)
     atomic_store(&runs->source_caller, 0);
 }
 
+/* An interrupt may come in the middle of the source, on the same stack: it may not change anything, and is not the source. */
 COLD bool ashlar_runs_may_change(const struct ashlar_runs *runs)
 {
+    bool may = runs->source.pages != 0 && ashlar_may_change();
     uintptr_t below = atomic_load(&runs->source_caller) - (uintptr_t)__builtin_frame_address(0);
-    ASHLAR_CHECK(below - 1u >= SOURCE_STACK_BYTES,
+    ASHLAR_CHECK(!may || below - 1u >= SOURCE_STACK_BYTES,
                  "heap: its source (commit %p) uses the heap that it serves, and would wait for itself",
                  (void *)(uintptr_t)runs->source.commit);
-    return runs->source.pages != 0 && ashlar_may_change();
+    return may;
 }
 
 COLD void ashlar_runs_token_give(struct ashlar_runs *runs)

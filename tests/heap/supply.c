@@ -7,12 +7,25 @@
 static void *block;
 static unsigned mode; /* which of its functions uses the heap, and how */
 
+/* On the same stack, as an interrupt in the middle of the source is. */
+static void interrupt(void)
+{
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    void *taken = ashlar_heap_alloc(heap, (size_t)8 << 20, 0);
+    ok(taken == NULL, "[fault 141] an interrupt in the middle of commit gets no memory that is not there");
+    ashlar_heap_free(heap, block);
+    block = NULL;
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+}
+
 static ashlar_status commit(void *context, size_t first, size_t pages)
 {
     if (mode == 1) {
         (void)!ashlar_heap_alloc(heap, 40000, 0);
     } else if (mode == 2) {
         (void)!ashlar_heap_alloc(heap, 2000, 0);
+    } else if (mode == 5 && block != NULL) {
+        interrupt();
     }
     return source_commit(context, first, pages);
 }
@@ -65,5 +78,12 @@ int main(void)
     block = ashlar_heap_alloc(heap, (size_t)4 << 20, 0);
     ashlar_heap_free(heap, block);
     end("one that does not goes on");
+    start(0);
+    block = ashlar_heap_alloc(heap, (size_t)4 << 20, 0);
+    mode = 5;
+    behind = ashlar_heap_alloc(heap, (size_t)4 << 20, 0);
+    ok(behind != NULL && block == NULL, "[fault 141] and what it frees is free: the source goes on");
+    ashlar_heap_free(heap, behind);
+    end("after an interrupt in the middle of the source");
     return done_testing();
 }
