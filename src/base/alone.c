@@ -8,15 +8,16 @@
  *
  *     the one CPU, interrupts off          a CPU that joins
  *     others? then no                      others += 1
- *     inside = 1                           wait until inside is 0
+ *     inside = its number                  wait until inside is 0
  *     others? then inside = 0, no          take part
  *     work ... inside = 0
  *
  * Both sides write before they read, by read-modify-writes: so one of the two
  * sees the other. What is inside ends by itself: it waits for nobody.
  *
- * Nobody else can be inside, and the one that is runs to its end on its CPU: so a
- * nonzero count that a thread of the only CPU sees is its own, and nests.
+ * Between its two looks the one CPU may be inside for a moment after another one
+ * has joined. So the word says whose it is: a CPU nests in its own, ends its own,
+ * and makes nothing of another's.
  */
 #include "base/alone.h"
 
@@ -29,7 +30,7 @@
 static struct {
     volatile uint32_t counted; /* somebody counts */
     volatile uint32_t others;  /* CPUs that take part, less one */
-    volatile uint32_t inside;  /* depth of enters of the CPU that is alone */
+    volatile uint32_t inside;  /* whose, and how deep: 0, or the first enter's word and what nests in it */
     uint32_t max_cpus;
     bool logged;
 } alone;
@@ -56,10 +57,24 @@ COLD void ashlar_alone_leave(void)
     (void)atomic_fetch_add_u32(&alone.others, ~(uint32_t)0);
 }
 
+/* Of this CPU, which the caller does not leave: one enter. */
+#define DEPTH_BITS 16u
+static uint32_t first_enter(void)
+{
+    return ((uint32_t)ashlar_port_cpu() + 1u) << DEPTH_BITS | 1u;
+}
+
+/* How deep this CPU is inside. */
+static uint32_t own_depth(void)
+{
+    uint32_t inside = atomic_load_u32(&alone.inside);
+    return inside != 0 && inside >> DEPTH_BITS == first_enter() >> DEPTH_BITS ? inside & ((1u << DEPTH_BITS) - 1u) : 0;
+}
+
+/* With interrupts off. */
 static bool is_alone(void)
 {
-    return atomic_load_u32(&alone.counted) != 0 &&
-           (atomic_load_u32(&alone.others) == 0 || atomic_load_u32(&alone.inside) != 0);
+    return atomic_load_u32(&alone.counted) != 0 && (atomic_load_u32(&alone.others) == 0 || own_depth() != 0);
 }
 
 /* A thread with interrupts off, whether it may sleep otherwise or not. */
@@ -82,8 +97,15 @@ COLD static bool enter_alone(const void *caller)
     if (!is_alone()) {
         return false;
     }
-    if (atomic_fetch_add_u32(&alone.inside, 1) == 0 && atomic_load_u32(&alone.others) != 0) {
-        (void)atomic_fetch_add_u32(&alone.inside, ~(uint32_t)0);
+    if (own_depth() != 0) {
+        (void)atomic_fetch_add_u32(&alone.inside, 1);
+        return true;
+    }
+    if (!atomic_cas_u32(&alone.inside, 0, first_enter())) {
+        return false;
+    }
+    if (atomic_load_u32(&alone.others) != 0) {
+        (void)atomic_exchange_u32(&alone.inside, 0);
         return false;
     }
     log_reliance(caller);
@@ -97,7 +119,13 @@ bool ashlar_alone_enter(void)
 
 void ashlar_alone_exit(void)
 {
-    if (atomic_load_u32(&alone.inside) != 0 && is_thread_apart()) {
+    if (atomic_load_u32(&alone.inside) == 0 || !is_thread_apart()) {
+        return;
+    }
+    uint32_t depth = own_depth();
+    if (depth == 1) {
+        (void)atomic_exchange_u32(&alone.inside, 0);
+    } else if (depth != 0) {
         (void)atomic_fetch_add_u32(&alone.inside, ~(uint32_t)0);
     }
 }

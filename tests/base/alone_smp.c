@@ -52,6 +52,10 @@ static void join(void)
         problem = "a CPU joins in the middle";
     }
     (void)atomic_fetch_add_u32(&joined, 1);
+    if (ashlar_alone_enter()) {
+        problem = "one of several CPUs is alone";
+    }
+    ashlar_alone_exit();
     sim_yield();
     (void)atomic_fetch_add_u32(&joined, ~(uint32_t)0);
     ashlar_alone_leave();
