@@ -5,7 +5,8 @@
  * of each space: `audit`, `fault=0x10`, `test=heap,space`. With none of them, and
  * without `monitor`, it is the tour. The word `exit` ends the machine afterwards
  * with the worst of their statuses; otherwise the monitor waits at the prompt.
- * `map=module`, `paging=FORMAT`, `cpus=N`, `waiting=` and `priorities=` are words of memory.c.
+ * `map=module`, `paging=FORMAT`, `cpus=N`, `waiting=` and `priorities=` are words of memory.c; so are `apic=x2`, which turns
+ * on x2APIC mode as some firmware does, and `ghost=ID`, a CPU that is tried first although no table has it.
  *
  * The thread that booted becomes the idle task: the rest runs on a guarded stack.
  */
@@ -19,6 +20,7 @@
 #include "io/serial.h"
 #include "io/string.h"
 #include "memory/image.h"
+#include "memory/loader.h"
 #include "memory/memory.h"
 #include "task/task.h"
 #include <ashlar/port.h>
@@ -32,7 +34,8 @@ static bool is_option(const char *word)
     return text_equal(word, "exit") || text_equal(word, "monitor") || text_after(word, "map=") != NULL ||
            text_after(word, "policy=") != NULL || text_after(word, "kernel-space=") != NULL ||
            text_after(word, "heap-space=") != NULL || text_after(word, "paging=") != NULL ||
-           text_after(word, "cpus=") != NULL || text_after(word, "waiting=") != NULL ||
+           text_after(word, "cpus=") != NULL || text_after(word, "ghost=") != NULL ||
+           text_after(word, "apic=") != NULL || text_after(word, "waiting=") != NULL ||
            text_after(word, "priorities=") != NULL;
 }
 
@@ -86,7 +89,7 @@ void kernel_main(uint32_t magic, uint32_t information)
     cpu_load(0);
     trap_init();
     memory_init(magic, information);
-    timer_init();
+    timer_init(loader_rsdp(), smp_lapic_registers());
     if (task_start(&main_task, "main", main_thread, NULL, NULL) != ASHLAR_OK) {
         ashlar_port_fatal("no stack for the main thread");
     }

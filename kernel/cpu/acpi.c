@@ -3,10 +3,13 @@
  *
  *     RSDP, below 1 MiB or where the loader says
  *       -> RSDT or XSDT: addresses of tables, of 4 or 8 bytes
- *            -> "APIC": entries, each a type and a length; type 0 is a CPU's local APIC
+ *            -> "APIC": entries, each a type and a length; type 0 is a CPU's local APIC,
+ *               type 9 one whose ID may have 32 bits
+ *            -> "FACP": where the timer is
  *
- * A table counts only if its bytes add up to zero. Source: ACPI specification
- * 6.5, 5.2.5 to 5.2.12.
+ * A table counts only if its bytes add up to zero. Firmware lists CPUs that are not
+ * there by an ID of ones, and some CPUs twice, be it by both types: an ID is
+ * noted once. Source: ACPI specification 6.5, 5.2.5 to 5.2.12.
  */
 #include "cpu/acpi.h"
 
@@ -23,7 +26,13 @@
 #define TABLES_MAX 64u
 #define MADT_FIRST_ENTRY 44u
 #define MADT_LOCAL_APIC 0u
+#define MADT_LOCAL_APIC_BYTES 8u
 #define MADT_ADDRESS_OVERRIDE 5u
+#define MADT_ADDRESS_OVERRIDE_BYTES 12u
+#define MADT_LOCAL_X2APIC 9u
+#define MADT_LOCAL_X2APIC_BYTES 16u
+#define FADT_TIMER 76u
+#define FADT_TIMER_END 80u
 #define CPU_ENABLED 1u
 
 static uint32_t u32_at(ashlar_phys address)
@@ -111,18 +120,43 @@ static ashlar_phys find_table(ashlar_phys rsdp, const char *name)
     return table != 0 ? table : find_in(u32_at(rsdp + 16), "RSDT", 4, name);
 }
 
-static void read_entry(ashlar_phys entry, uint8_t type, struct acpi_cpus *found)
+static bool is_known(const struct acpi_cpus *found, uint32_t id)
 {
-    if (type == MADT_ADDRESS_OVERRIDE) {
+    for (unsigned i = 0; i < found->count; i++) {
+        if (found->apic_ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* nobody: the ID that means all CPUs. */
+static void note_cpu(struct acpi_cpus *found, uint32_t id, uint32_t nobody, uint32_t flags)
+{
+    if (id == nobody || (flags & CPU_ENABLED) == 0) {
+        return;
+    }
+    if (id > found->highest_id) {
+        found->left_out++;
+    } else if (found->count < found->most && !is_known(found, id)) {
+        found->apic_ids[found->count++] = id;
+    }
+}
+
+static void read_entry(ashlar_phys entry, uint8_t type, uint8_t bytes, struct acpi_cpus *found)
+{
+    if (type == MADT_ADDRESS_OVERRIDE && bytes >= MADT_ADDRESS_OVERRIDE_BYTES) {
         found->local_apic = u64_at(entry + 4);
-    } else if (type == MADT_LOCAL_APIC && (u32_at(entry + 4) & CPU_ENABLED) != 0 && found->count < found->most) {
-        found->apic_ids[found->count++] = u32_at(entry) >> 24;
+    } else if (type == MADT_LOCAL_APIC && bytes >= MADT_LOCAL_APIC_BYTES) {
+        note_cpu(found, u32_at(entry) >> 24, 0xff, u32_at(entry + 4));
+    } else if (type == MADT_LOCAL_X2APIC && bytes >= MADT_LOCAL_X2APIC_BYTES) {
+        note_cpu(found, u32_at(entry + 4), UINT32_MAX, u32_at(entry + 8));
     }
 }
 
 void acpi_find_cpus(ashlar_phys rsdp, struct acpi_cpus *found)
 {
-    found->count = 0;
+    found->count = found->left_out = 0;
     rsdp = rsdp != 0 ? rsdp : find_root_pointer();
     ashlar_phys madt = rsdp != 0 ? find_table(rsdp, "APIC") : 0;
     if (madt == 0) {
@@ -136,7 +170,14 @@ void acpi_find_cpus(ashlar_phys rsdp, struct acpi_cpus *found)
         if (entry[1] < 2 || entry[1] > bytes - at) {
             return;
         }
-        read_entry(madt + at, entry[0], found);
+        read_entry(madt + at, entry[0], entry[1], found);
         at += entry[1];
     }
+}
+
+uint16_t acpi_find_timer(ashlar_phys rsdp)
+{
+    rsdp = rsdp != 0 ? rsdp : find_root_pointer();
+    ashlar_phys fadt = rsdp != 0 ? find_table(rsdp, "FACP") : 0;
+    return fadt != 0 && u32_at(fadt + 4) >= FADT_TIMER_END ? (uint16_t)u32_at(fadt + FADT_TIMER) : 0;
 }

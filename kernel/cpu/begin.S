@@ -7,6 +7,7 @@
 #define PHYSICAL(symbol) ((symbol) - IMAGE_OFFSET)
 #define SELECTOR_DATA 0x10
 #define MSR_EFER 0xC0000080
+#define CR0_PE_ET 0x11
 #define CR0_PG 0x80000000
 #define CR0_PG_WP 0x80010000
 #define STACK_BYTES 16384
@@ -34,8 +35,7 @@ ap_trampoline:
     cli
     cld
     lgdtl %cs:(ap_segments_pointer - ap_trampoline)
-    movl %cr0, %eax
-    orl $1, %eax
+    movl $CR0_PE_ET, %eax /* all of it: INIT leaves the cache off (CD, NW) */
     movl %eax, %cr0
     ljmpl $SELECTOR_CODE_32, $PHYSICAL(ap_start)
 ap_segments_pointer:
@@ -49,6 +49,15 @@ ap_start:
     movl %eax, %ds
     movl %eax, %es
     movl %eax, %ss
+    xorl %eax, %eax
+    xchgl %eax, PHYSICAL(ap_values + 12)
+    testl %eax, %eax
+    jnz ap_expected
+ap_late: /* the ticket is gone: nobody waits for this CPU any more */
+    cli
+    hlt
+    jmp ap_late
+ap_expected:
     movl PHYSICAL(ap_values + 8), %ebx
     testl %ebx, %ebx
     jz ap_paging

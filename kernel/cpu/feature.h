@@ -8,6 +8,7 @@
 
 typedef enum feature {
     FEATURE_PSE,
+    FEATURE_TSC,
     FEATURE_PAE,
     FEATURE_PGE,
     FEATURE_PAT,
@@ -24,6 +25,7 @@ typedef enum feature {
 bool feature_has(feature which);
 /* By CPUID 1 EAX and the microcode of an Intel CPU. */
 bool feature_invlpg_leaves_global(uint32_t signature, uint32_t microcode);
+bool feature_large_pages_race(uint32_t signature, uint32_t microcode);
 const char *feature_name(feature which);
 
 /* On each CPU: EFER.NXE, without which the NX bit is a reserved one. Before the first table that has it is loaded. */

@@ -12,6 +12,7 @@
 #include "memory/memory.h"
 
 #include "cpu/feature.h"
+#include "cpu/lapic.h"
 #include "cpu/percpu.h"
 #include "cpu/smp.h"
 #include "cpu/trap.h"
@@ -180,6 +181,30 @@ static unsigned most_cpus(void)
     return word != NULL && text_number(word, &most) && most != 0 ? most : CPUS_MAX;
 }
 
+static uint32_t named_ghost(void)
+{
+    uint32_t id = SMP_NO_GHOST;
+    const char *word = memory_option("ghost=");
+    if (word != NULL && !text_number(word, &id)) {
+        ashlar_port_fatal("ghost=: the ID of a local APIC, a number");
+    }
+    return id;
+}
+
+static void use_x2apic_if_told(void)
+{
+    const char *word = memory_option("apic=");
+    if (word == NULL) {
+        return;
+    }
+    if (!text_equal(word, "x2")) {
+        ashlar_port_fatal("apic=: x2");
+    }
+    if (!lapic_use_msrs()) {
+        ashlar_port_fatal("apic=x2: this CPU does not have it");
+    }
+}
+
 static bool same_letters(const char *word, const char *name)
 {
     while (*word != '\0' && (*word | 0x20) == (*name | 0x20)) {
@@ -272,9 +297,10 @@ static void boot_up(void)
         .waiting = named_waiting(),
         .heap_kick = smp_kick_one,
     };
-    uint64_t before = x86_rdtsc();
+    bool has_cycles = feature_has(FEATURE_TSC);
+    uint64_t before = has_cycles ? x86_rdtsc() : 0;
     ashlar_boot_up(&boot, &kernel_memory.booted);
-    kernel_memory.boot_cycles = x86_rdtsc() - before;
+    kernel_memory.boot_cycles = (has_cycles ? x86_rdtsc() : 0) - before;
     kernel_memory.frames = kernel_memory.booted.frames;
     use_direct_map();
 }
@@ -289,7 +315,8 @@ void memory_init(uint32_t magic, uint32_t information)
     if (line_has("map=module")) {
         replace_map();
     }
-    kernel_memory.cpus = smp_plan(&kernel_memory.map, loader_rsdp(), most_cpus());
+    use_x2apic_if_told();
+    kernel_memory.cpus = smp_plan(&kernel_memory.map, loader_rsdp(), most_cpus(), named_ghost());
     keep_firmware_map();
     set_priorities();
     boot_up();

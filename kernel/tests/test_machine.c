@@ -48,6 +48,11 @@ static void test_models(void)
     ok(feature_invlpg_leaves_global(0xb06a2, 0x4116) && !feature_invlpg_leaves_global(0x806c1, 0) &&
            !feature_invlpg_leaves_global(0xa20f10, 0),
        "so does Raptor Lake; Tiger Lake and others do not");
+    ok(feature_large_pages_race(0x106c2, 0x20d) && !feature_large_pages_race(0x106c2, 0x20e),
+       "[fault 198] an early Atom does not bear large pages that change, until its microcode is new");
+    ok(feature_large_pages_race(0x106c0, 0) && !feature_large_pages_race(0x106ca, 0) &&
+           !feature_large_pages_race(0x106d2, 0) && !feature_large_pages_race(0x206c2, 0),
+       "[fault 198] later steppings and other models do");
 }
 
 static int count_writable_code(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
