@@ -20,12 +20,12 @@ ALL_TESTS := $(HOSTED_TESTS) $(SCRIPT_TESTS) $(WRAPPED_TESTS)
 TESTS = $(if $(T),$(foreach t,$(ALL_TESTS),$(if $(findstring $(T),$t),$t)),$(ALL_TESTS))
 
 # What scripts look at, by their folder; tests of the house look at everything.
-SCRIPT_NEEDS_qemu := $(KERNEL_WIDTHS:%=$(BUILD)/%/kernel.elf) $(BUILD)/i386/example.elf $(TOOLS)
+SCRIPT_NEEDS_qemu := $(KERNEL_WIDTHS:%=$(BUILD)/%/kernel.elf) $(BUILD)/i486/kernel.elf $(BUILD)/i386/example.elf $(TOOLS)
 SCRIPT_NEEDS_tools := $(TOOLS)
 SCRIPT_NEEDS_examples := $(EXAMPLES)
 SCRIPT_NEEDS_sim := $(foreach v,$(SMP_VARIANTS),$(BUILD)/$v/tests/kva/random_smp $(BUILD)/$v/tests/kva/stacks_smp $(BUILD)/$v/tests/kva/waiting_smp)
 SCRIPT_NEEDS_models := $(SCRIPT_NEEDS_sim)
-SCRIPT_NEEDS_all := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(EXAMPLE_KERNELS:%=$(BUILD)/%/example.elf) $(TOOLS) $(BENCHES) $(EXAMPLES) $(call archives,clang64,$(seen)) $(BUILD)/gcc32/libsim.a
+SCRIPT_NEEDS_all := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(BUILD)/i486/kernel.elf $(EXAMPLE_KERNELS:%=$(BUILD)/%/example.elf) $(TOOLS) $(BENCHES) $(EXAMPLES) $(call archives,clang64,$(seen)) $(BUILD)/gcc32/libsim.a
 script_needs = $(or $(SCRIPT_NEEDS_$(call floor_of,$1)),$(SCRIPT_NEEDS_all))
 
 .PHONY: check check-long check-build

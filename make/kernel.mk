@@ -18,6 +18,9 @@ GCC_x86_64 = $(GCC) -m64
 CLANG_i386 = $(CLANG) --target=i686-elf
 CLANG_x86_64 = $(CLANG) --target=x86_64-elf
 
+# The same width for an i486, which exchanges no 64-bit entry.
+KERNEL_GCC_486 = $(subst -march=i686,-march=i486,$(call KERNEL_GCC,$1)) -DASHLAR_PAGING_FIXED=TWO_LEVEL
+
 # Does the compiler ($1) know the flag ($2)?
 knows = $(shell $1 $2 -Werror -ffreestanding -c -x c /dev/null -o /dev/null 2>/dev/null && echo '$2')
 
@@ -78,6 +81,7 @@ $(foreach w,$(KERNEL_WIDTHS),\
     $(eval $(call kernel,$w-debug,$w,KERNEL_GCC,LINK_GCC,1)) \
     $(eval $(call kernel,$w-clang,$w,KERNEL_CLANG,LINK_CLANG,0)) \
     $(eval $(call kernel,$w-clang-debug,$w,KERNEL_CLANG,LINK_CLANG,1)))
+$(eval $(call kernel,i486,i386,KERNEL_GCC_486,LINK_GCC,0))
 
 .PHONY: kernel kernels
 kernel: $(KERNEL_WIDTHS:%=$(BUILD)/%/kernel.elf) ## build build/i386/kernel.elf and build/x86_64/kernel.elf (gcc, release)

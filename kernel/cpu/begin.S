@@ -11,6 +11,13 @@
 #define CR0_PG 0x80000000
 #define CR0_PG_WP 0x80010000
 #define STACK_BYTES 16384
+#define FLAGS_ID 0x200000
+#define EXTENDED 0x80000000 /* leaves of CPUID that have a count of their own */
+#define EXIT_PORT 0xF4      /* as in exit.c */
+#define EXIT_PANIC 1
+#define COM1 0x3F8
+#define SCREEN 0xB8000
+#define SCREEN_WHITE 0x0F
 
     .macro MULTIBOOT2_HEADER
     .align 8
@@ -24,6 +31,116 @@ multiboot2:
     .word 0, 0 /* the end */
     .long 8
 multiboot2_end:
+    .endm
+
+    .macro CPU_NEED leaf, bit, text
+    .long \leaf, \bit, PHYSICAL(\text)
+    .endm
+
+/* Does this CPU have what the kernel is made for? The includer has cpu_needs: CPU_NEEDs, of bits of EDX, and a leaf of zero
+ * at the end. If it lacks one, it is said on the serial line and the screen: no exception could be told yet. EBX and EBP are
+ * kept. EDX is what CPUID 1 says afterwards, zero where there is no CPUID. */
+    .macro CHECK_CPU
+    movl $PHYSICAL(boot_stack_top), %esp
+    movl %ebx, %edi
+    movl $PHYSICAL(cpu_needs), %esi
+    pushfl
+    popl %ecx
+    movl %ecx, %eax
+    xorl $FLAGS_ID, %eax
+    pushl %eax
+    popfl
+    pushfl
+    popl %eax
+    xorl %edx, %edx
+    xorl %ecx, %eax
+    testl $FLAGS_ID, %eax
+    jnz cpu_need
+    cmpl $0, (%esi)
+    je cpu_checked
+    movl $PHYSICAL(cpu_text_cpuid), %esi
+    jmp cpu_lacks
+cpu_need:
+    movl (%esi), %eax
+    testl %eax, %eax
+    jz cpu_has_all
+    andl $EXTENDED, %eax
+    cpuid
+    cmpl (%esi), %eax
+    jb cpu_need_missing
+    movl (%esi), %eax
+    cpuid
+    movl 4(%esi), %ecx
+    btl %ecx, %edx
+    jnc cpu_need_missing
+    addl $12, %esi
+    jmp cpu_need
+cpu_need_missing:
+    movl 8(%esi), %esi
+    jmp cpu_lacks
+cpu_has_all:
+    movl $1, %eax
+    cpuid
+cpu_checked:
+    movl %edi, %ebx
+    .endm
+
+/* ESI: what is missing, in words. */
+    .macro CPU_LACKS
+cpu_lacks:
+    movl $SCREEN, %edi
+    pushl %esi
+    movl $PHYSICAL(cpu_serial), %esi
+cpu_serial_next:
+    lodsw
+    testw %ax, %ax
+    jz cpu_serial_done
+    movzbl %al, %edx
+    addl $COM1, %edx
+    movb %ah, %al
+    outb %al, %dx
+    jmp cpu_serial_next
+cpu_serial_done:
+    movl $PHYSICAL(cpu_text_begin), %esi
+    call cpu_say
+    popl %esi
+    call cpu_say
+    movl $PHYSICAL(cpu_text_end), %esi
+    call cpu_say
+    movb $EXIT_PANIC, %al
+    outb %al, $EXIT_PORT
+cpu_halt:
+    hlt
+    jmp cpu_halt
+
+cpu_say:
+    lodsb
+    testb %al, %al
+    jz cpu_said
+    movl $0x10000, %ecx /* a line that never gets free is none */
+cpu_wait:
+    movl $(COM1 + 5), %edx
+    movb %al, %ah
+    inb %dx, %al
+    testb $0x20, %al
+    movb %ah, %al
+    loopz cpu_wait
+    movl $COM1, %edx
+    outb %al, %dx
+    cmpb $0x20, %al
+    jb cpu_say
+    movb $SCREEN_WHITE, %ah
+    stosw
+    jmp cpu_say
+cpu_said:
+    ret
+
+cpu_serial: /* a register of COM1 and what goes there: no interrupts, 115200, 8N1, DTR, RTS */
+    .byte 1, 0x00, 3, 0x80, 0, 0x01, 1, 0x00, 3, 0x03, 2, 0x00, 4, 0x03, 0, 0
+cpu_text_begin:
+    .asciz "\r\npanic: this CPU lacks "
+cpu_text_cpuid:
+    .asciz "CPUID"
     .endm
 
 /* Ends with the root in EDX and CR4 in ECX, as load_paging wants them; where to go on then is the width's to say. */

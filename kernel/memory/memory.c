@@ -101,7 +101,7 @@ static const struct paging_mode *named_mode(const char *word)
     for (unsigned i = 0; i < PAGING_MODES; i++) {
         if (text_equal(word, paging_modes[i].word)) {
             if (!mode_is_possible(&paging_modes[i])) {
-                ashlar_port_fatal("paging=: this CPU does not have it");
+                ashlar_port_fatal("paging=: this CPU does not have it, or the library is built for another one");
             }
             return &paging_modes[i];
         }

@@ -83,15 +83,14 @@ static inline int x86_has_cpuid(void)
 /* Many a 486 has none: then the flag that says so (ID) cannot be changed. */
 static inline int x86_has_cpuid(void)
 {
-    const uint32_t id = UINT32_C(1) << 21;
     uint32_t before;
     uint32_t after;
-    __asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl %2, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
+    __asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl $0x200000, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
                      "pushl %0\n\tpopfl"
                      : "=&r"(before), "=&r"(after)
-                     : "i"(id)
+                     :
                      : "memory", "cc");
-    return ((before ^ after) & id) != 0;
+    return before != after;
 }
 #endif
 

@@ -40,10 +40,21 @@ start:
     cli
     cld
     movl %eax, %ebp /* the loader's magic */
+    CHECK_CPU
     movl $PHYSICAL(start_root), %edx
     movl $CR4_PAE, %ecx
     movl $PHYSICAL(start_high), %esi
     jmp load_paging
+
+    CPU_LACKS
+cpu_text_long:
+    .asciz "64-bit mode"
+cpu_text_end:
+    .asciz ": this kernel needs it; the 32-bit one, build/i386/kernel.elf, does not\r\n"
+    .align 4
+cpu_needs:
+    CPU_NEED 0x80000001, 29, cpu_text_long
+    .long 0
 
     .code64
 start_high:
