@@ -17,6 +17,7 @@
 #include "cpu/trap.h"
 #include "io/exit.h"
 #include "io/print.h"
+#include "io/screen.h"
 #include "io/serial.h"
 #include "io/string.h"
 #include "memory/image.h"
@@ -86,6 +87,7 @@ void kernel_main(uint32_t magic, uint32_t information)
     cpu_load(0);
     task_init("idle", (uintptr_t)boot_stack_top);
     image_enter(&paging_modes[0]);
+    screen_init();
     cpu_load(0);
     trap_init();
     memory_init(magic, information);

@@ -94,7 +94,7 @@ static void read_line(char *line)
             erase(&length, 0);
         } else if (character >= ' ' && character < DELETE && length + 1 < LINE_BYTES) {
             line[length++] = (char)character;
-            serial_put((char)character);
+            print("%c", character);
         }
     }
     line[length] = '\0';

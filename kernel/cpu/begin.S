@@ -28,6 +28,8 @@ multiboot2:
     .long 24, PHYSICAL(multiboot2), PHYSICAL(image_start), PHYSICAL(image_data_end), PHYSICAL(image_end)
     .word 3, 0 /* entry */
     .long 12, PHYSICAL(start), 0
+    .word 5, 1 /* a display of dots, if there is one: no size is preferred */
+    .long 20, 0, 0, 0, 0
     .word 0, 0 /* the end */
     .long 8
 multiboot2_end:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* print.c - a small formatter: character by character into a sink.
  *
- * The sink is the serial line or a buffer. No memory, bounded stack: it works in
+ * The sink is the serial line and the screen, or a buffer. No memory, bounded stack: it works in
  * every context. The text of one call stays together, whatever other CPUs print:
  * a lock sees to it, which the panic path does without. Numbers are divided in
  * digits of 16 bits, so that no 64-bit division is needed.
@@ -9,6 +9,7 @@
 #include "io/print.h"
 
 #include "cpu/spin.h"
+#include "io/screen.h"
 #include "io/serial.h"
 #include <stdbool.h>
 
@@ -16,7 +17,7 @@ static struct spin line;
 static volatile bool is_unlocked;
 
 struct sink {
-    char *out; /* NULL: the serial line */
+    char *out; /* NULL: the serial line and the screen */
     size_t bytes;
     size_t length;
 };
@@ -33,6 +34,7 @@ static void put(struct sink *sink, char character)
 {
     if (sink->out == NULL) {
         serial_put(character);
+        screen_put(character);
     } else if (sink->length + 1 < sink->bytes) {
         sink->out[sink->length] = character;
     }

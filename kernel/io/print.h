@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* print.h - text to the serial line. */
+/* print.h - text to the serial line and the screen. */
 #ifndef KERNEL_PRINT_H
 #define KERNEL_PRINT_H
 

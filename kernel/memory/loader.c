@@ -63,6 +63,53 @@ int loader_first_module(struct loader_module *module)
     return status == ASHLAR_OK;
 }
 
+/* Both say the same in the same order, from different places on. */
+struct loader_display {
+    uint64_t address;
+    uint32_t pitch_bytes;
+    uint32_t width;
+    uint32_t height;
+    uint8_t bits;
+    uint8_t kind; /* 1: dots by red, green and blue */
+} __attribute__((packed));
+
+#define DISPLAY_OF_DOTS 1u
+#define ONE_DISPLAY 88u
+#define ONE_HAS_DISPLAY (1u << 12)
+#define TWO_TAG_DISPLAY 8u
+
+/* The tags have been walked before, by whoever added the map: they have an end. */
+static ashlar_phys find_display(void)
+{
+    uint32_t word[2] = {0, 0}; /* flags; or a tag's type, and its bytes */
+    ashlar_phys at = two.information + 8;
+    if (!is_two()) {
+        memory_read(NULL, one.information, word, sizeof word[0]);
+        return (word[0] & ONE_HAS_DISPLAY) != 0 ? (ashlar_phys)one.information + ONE_DISPLAY : 0;
+    }
+    for (;; at += (word[1] + 7u) & ~7u) {
+        memory_read(NULL, at, word, sizeof word);
+        if (word[0] == 0 || word[0] == TWO_TAG_DISPLAY) {
+            return word[0] != 0 && word[1] >= 8 + sizeof(struct loader_display) ? at + 8 : 0;
+        }
+    }
+}
+
+bool loader_screen(struct screen_dots *dots)
+{
+    struct loader_display display = {.kind = 0};
+    ashlar_phys at = find_display();
+    if (at != 0) {
+        memory_read(NULL, at, &display, sizeof display);
+    }
+    *dots = (struct screen_dots){.address = display.address,
+                                 .pitch_bytes = display.pitch_bytes,
+                                 .width = display.width,
+                                 .height = display.height,
+                                 .dot_bytes = display.bits / 8};
+    return display.kind == DISPLAY_OF_DOTS;
+}
+
 ashlar_phys loader_rsdp(void)
 {
     ashlar_phys rsdp = 0;

@@ -17,6 +17,7 @@
 #include "cpu/smp.h"
 #include "cpu/trap.h"
 #include "io/print.h"
+#include "io/screen.h"
 #include "io/string.h"
 #include "memory/image.h"
 #include "memory/loader.h"
@@ -305,12 +306,32 @@ static void boot_up(void)
     use_direct_map();
 }
 
+/* Letters, unless the loader says that there are dots. Where the map has RAM in place of a VGA's letters, there is no VGA. */
+static void find_screen(void)
+{
+    struct screen_dots dots;
+    if (loader_screen(&dots)) {
+        if (!screen_use_dots(&dots)) {
+            print("the display cannot be used: %u by %u dots of %u bytes at 0x%llx\n", dots.width, dots.height,
+                  dots.dot_bytes, (unsigned long long)dots.address);
+        }
+        return;
+    }
+    for (size_t i = 0; i < kernel_memory.map.count; i++) {
+        const struct ashlar_memmap_entry *entry = &map_entries[i];
+        if (entry->type == ASHLAR_MEMMAP_USABLE && SCREEN_TEXT_ADDRESS - entry->base < entry->length) {
+            screen_off();
+        }
+    }
+}
+
 void memory_init(uint32_t magic, uint32_t information)
 {
     loader_init(magic, information);
     loader_command_line(kernel_memory.line, sizeof kernel_memory.line);
     read_map(0);
     enter_mode(choose_mode());
+    find_screen();
     read_map(feature_physical_limit(image_mode()->is_wide));
     if (line_has("map=module")) {
         replace_map();
