@@ -150,6 +150,11 @@ unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most, ui
     return smp.planned;
 }
 
+ashlar_pfn smp_start_page(void)
+{
+    return smp.trampoline;
+}
+
 ashlar_phys smp_lapic_registers(void)
 {
     return smp.found.local_apic;

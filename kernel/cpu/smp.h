@@ -13,6 +13,8 @@
 unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most, uint32_t ghost);
 /* Where the tables say that the local APIC's registers are. */
 ashlar_phys smp_lapic_registers(void);
+/* The frame at which a CPU begins; 0: there is none. */
+ashlar_pfn smp_start_page(void);
 /* In a thread, with the timer running: starts them. */
 void smp_start(void);
 

@@ -123,6 +123,14 @@ static void begin_row(unsigned row)
     clear_row((screen.row + 1) % screen.rows);
 }
 
+static void clear_all(void)
+{
+    for (unsigned row = 0; row < screen.rows; row++) {
+        clear_row(row);
+    }
+    begin_row(0);
+}
+
 void screen_put(char character)
 {
     if (screen.columns == 0) {
@@ -157,7 +165,7 @@ void screen_init(void)
         screen.columns = TEXT_COLUMNS;
         screen.rows = TEXT_ROWS;
         screen.scale = 0;
-        begin_row(0);
+        clear_all();
     }
 }
 
@@ -174,7 +182,7 @@ bool screen_use_dots(const struct screen_dots *dots)
     }
     screen.scale = scale;
     screen.dots = *dots;
-    begin_row(0);
+    clear_all();
     return true;
 }
 

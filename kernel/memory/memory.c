@@ -133,6 +133,10 @@ static void enter_mode(const struct paging_mode *mode)
         trap_init();
     }
     feature_enable();
+}
+
+static void tell_mode(const struct paging_mode *mode)
+{
     print("%s paging,", ashlar_paging_name(mode->paging));
     for (unsigned i = 0; i < FEATURES; i++) {
         print("%s%s", feature_has((feature)i) ? " " : "", feature_has((feature)i) ? feature_name((feature)i) : "");
@@ -332,6 +336,7 @@ void memory_init(uint32_t magic, uint32_t information)
     read_map(0);
     enter_mode(choose_mode());
     find_screen();
+    tell_mode(image_mode());
     read_map(feature_physical_limit(image_mode()->is_wide));
     if (line_has("map=module")) {
         replace_map();

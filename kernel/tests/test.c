@@ -8,7 +8,7 @@
 #include "io/string.h"
 #include "memory/memory.h"
 
-static const struct test *const groups[] = {tests_low, tests_high,  tests_machine,
+static const struct test *const groups[] = {tests_low, tests_high,  tests_machine, tests_acpi,
                                             tests_smp, tests_races, tests_waiting};
 static unsigned passed;
 static unsigned failed;

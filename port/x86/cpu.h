@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #define X86_CR0_WP ((uintptr_t)1 << 16)
+#define X86_CR0_NW ((uintptr_t)1 << 29)
+#define X86_CR0_CD ((uintptr_t)1 << 30)
 #define X86_CR4_PSE ((uintptr_t)1 << 4)
 #define X86_CR4_PAE ((uintptr_t)1 << 5)
 #define X86_CR4_PGE ((uintptr_t)1 << 7)
