@@ -12,6 +12,7 @@
 #include "bench/divide.h"
 #include "bench/pair.h"
 #include "commands/command.h"
+#include "cpu/feature.h"
 #include "cpu/timer.h"
 #include "io/exit.h"
 #include "io/print.h"
@@ -346,6 +347,10 @@ int bench_run(unsigned count, char **words)
 {
     static const unsigned sizes[] = {16, 64, 1024, 32768};
     static const unsigned steady_sizes[] = {16, 64, 256};
+    if (!feature_has(FEATURE_TSC)) {
+        print("bench: this CPU has no counter of cycles (TSC)\n");
+        return EXIT_FAILED;
+    }
     csv("boot_instructions", count > 1 ? words[1] : "this", kernel_memory.boot_cycles, "instructions");
     bench_metadata();
     timer_mask(true);

@@ -10,6 +10,7 @@
  * CSV policy,spaces,table_bytes,growth_instructions,entries_written,faults,worst_step_instructions
  */
 #include "commands/command.h"
+#include "cpu/feature.h"
 #include "cpu/timer.h"
 #include "cpu/trap.h"
 #include "io/exit.h"
@@ -105,6 +106,10 @@ int growth_run(unsigned count, char **words)
     uint32_t wanted;
     if (count != 2 || !text_number(words[1], &wanted) || wanted == 0) {
         print("growth N: what a growth step costs with N address spaces\n");
+        return EXIT_FAILED;
+    }
+    if (!feature_has(FEATURE_TSC)) {
+        print("growth: this CPU has no counter of cycles (TSC)\n");
         return EXIT_FAILED;
     }
     growth = (struct growth){0};

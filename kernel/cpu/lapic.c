@@ -122,9 +122,8 @@ bool lapic_open(ashlar_phys registers, unsigned spurious_vector)
     if (lapic.kind != LAPIC_NONE || kind == LAPIC_NONE) {
         return lapic.kind != LAPIC_NONE;
     }
-    if (kind == LAPIC_MEMORY &&
-        ashlar_kva_map_mmio(registers, LAPIC_BYTES, ASHLAR_MAP_WRITE | ASHLAR_MAP_CACHE_UC, "local APIC",
-                            &lapic.registers) != ASHLAR_OK) {
+    if (kind == LAPIC_MEMORY && ashlar_kva_map_mmio(registers, LAPIC_BYTES, ASHLAR_MAP_WRITE | ASHLAR_MAP_CACHE_UC,
+                                                    "local APIC", &lapic.registers) != ASHLAR_OK) {
         return false;
     }
     lapic.kind = kind;

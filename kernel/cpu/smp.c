@@ -42,8 +42,8 @@
 struct ap_values {
     uint32_t root; /* of the image's own tables */
     uint32_t cr4;
-    uint32_t no_execute; /* EFER.NXE, or 0 */
-    uint32_t ticket;     /* 1 until it is taken */
+    uint32_t no_execute;  /* EFER.NXE, or 0 */
+    uint32_t ticket;      /* 1 until it is taken */
     uintptr_t space_root; /* the reference root */
     uintptr_t stack;
 };
@@ -108,7 +108,7 @@ static void number_cpus(const uint32_t *ids, unsigned count, uint32_t ghost)
         cpus[smp.planned++].apic_id = ghost;
     }
     for (unsigned i = 0; i < count && smp.planned < CPUS_MAX; i++) {
-        if (ids[i] != cpus[0].apic_id) {
+        if (ids[i] != cpus[0].apic_id && ids[i] != ghost) {
             cpus[smp.planned++].apic_id = ids[i];
         }
     }

@@ -51,7 +51,7 @@ void smp_stop_others(void);
 #define VECTOR_TICK 48u
 #define VECTOR_KICK 49u
 #define VECTOR_LEAVE 50u
-#define VECTOR_TIMER 51u /* of the local APIC, on the first CPU */
+#define VECTOR_TIMER 51u    /* of the local APIC, on the first CPU */
 #define VECTOR_SPURIOUS 63u /* its low four bits are ones on any local APIC */
 void smp_interrupt(unsigned vector);
 

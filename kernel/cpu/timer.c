@@ -152,7 +152,8 @@ void timer_init(ashlar_phys rsdp, ashlar_phys registers)
     }
     if (!lapic_open(registers, VECTOR_SPURIOUS)) {
         if (!pit_ticks(PATIENCE_LAST)) {
-            ashlar_port_fatal("timer: no interrupt of the PIT comes, and there is no local APIC whose timer could tick");
+            ashlar_port_fatal(
+                "timer: no interrupt of the PIT comes, and there is no local APIC whose timer could tick");
         }
         return;
     }

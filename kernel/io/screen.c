@@ -22,7 +22,7 @@
 #define TEXT_COLOUR 0x07u
 #define CELL_WIDTH (FONT_WIDTH + 1)
 #define CELL_HEIGHT (FONT_HEIGHT + 1)
-#define WIDE 1000u      /* from here on each dot of a letter is two by two */
+#define WIDE 1000u        /* from here on each dot of a letter is two by two */
 #define ENTRY_FLAGS 0x7bu /* present, writable, accessed, dirty; not cached */
 #define NO_EXECUTE ((uint64_t)1 << 63)
 
@@ -173,7 +173,8 @@ bool screen_use_dots(const struct screen_dots *dots)
 {
     unsigned scale = dots->width < WIDE ? 1 : 2;
     uint64_t end = dots->address + (uint64_t)dots->pitch_bytes * dots->height;
-    bool is_known = dots->dot_bytes >= 2 && dots->dot_bytes <= 4 && end <= feature_physical_limit(image_mode()->is_wide);
+    bool is_known =
+        dots->dot_bytes >= 2 && dots->dot_bytes <= 4 && end <= feature_physical_limit(image_mode()->is_wide);
     screen.columns = is_known ? dots->width / (CELL_WIDTH * scale) : 0;
     screen.rows = dots->height / (CELL_HEIGHT * scale);
     if (screen.columns == 0 || screen.rows < 2 || dots->pitch_bytes < dots->width * dots->dot_bytes) {

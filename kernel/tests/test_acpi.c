@@ -98,8 +98,8 @@ static void test_types(void)
 static void test_doubles(void)
 {
     static const uint8_t twice[] = {CPU(0), CPU(1), CPU(1), WIDE_CPU(1, 0), WIDE_CPU(2, 0), CPU(2), CPU(0)};
-    static const uint8_t nobody[] = {CPU(0), CPU(0xff), WIDE_CPU(0xff, 0), 9, 16, 0, 0, 0xff, 0xff, 0xff, 0xff,
-                                     1,      0,         0, 0, 0, 0, 0, 0};
+    static const uint8_t nobody[] = {
+        CPU(0), CPU(0xff), WIDE_CPU(0xff, 0), 9, 16, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0};
     struct acpi_cpus found = FIND(twice, IDS, 0xfe);
     ok(found.count == 3 && ids[0] == 0 && ids[1] == 1 && ids[2] == 2,
        "[fault 194] an ID that is listed twice, by either type, is one CPU");
@@ -117,7 +117,8 @@ static void test_nonsense(void)
     ok(FIND(empty_entry, IDS, 0xfe).count == 1, "an entry of no bytes is the end");
     ok(FIND(cut, IDS, 0xfe).count == 1, "so is one that passes the end of the table");
     struct acpi_cpus found = FIND(short_ones, IDS, 0xfe);
-    ok(found.count == 2 && ids[1] == 3 && found.local_apic == 0xfee00000, "entries too short for their type say nothing");
+    ok(found.count == 2 && ids[1] == 3 && found.local_apic == 0xfee00000,
+       "entries too short for their type say nothing");
     madt[9]++;
     struct acpi_cpus broken = {.apic_ids = ids, .most = IDS, .highest_id = 0xfe};
     acpi_find_cpus(physical(rsdp), &broken);

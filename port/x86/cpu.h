@@ -87,11 +87,12 @@ static inline int x86_has_cpuid(void)
 {
     uint32_t before;
     uint32_t after;
-    __asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl $0x200000, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
-                     "pushl %0\n\tpopfl"
-                     : "=&r"(before), "=&r"(after)
-                     :
-                     : "memory", "cc");
+    __asm__ volatile(
+        "pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl $0x200000, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
+        "pushl %0\n\tpopfl"
+        : "=&r"(before), "=&r"(after)
+        :
+        : "memory", "cc");
     return before != after;
 }
 #endif

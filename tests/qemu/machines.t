@@ -53,6 +53,11 @@ for image in "$I386" "$WIDE"; do
     says '^3 CPUs' "[fault 193] the others do"
 done
 
+boots 0 "[fault 194] this CPU's own ID among the others'" --mem 128M --smp 3 "$I386" ghost=0 audit test=races
+says '^3 CPUs' "[fault 194] it is not started again"
+! grep -q 'does not come up' "$OUT"
+ok $? "[fault 194] nor given up"
+
 boots 1 "[fault 196] a 486, and a kernel for an i686" --cpu 486 --mem 32M "$I386" audit
 says '^panic: this CPU lacks CMOV' "[fault 196] it says so"
 boots 1 "[fault 196] a CPU without 64-bit mode" --cpu qemu32 --mem 32M "$WIDE" audit
@@ -61,6 +66,8 @@ boots 1 "[fault 196] a 486, and a 64-bit kernel" --cpu 486 --mem 32M "$WIDE" aud
 says '^panic: this CPU lacks 64-bit mode' "[fault 196] it says so"
 boots 0 "[fault 199] a 486, and a kernel for it" --cpu 486 --mem 32M "$I486" audit test=space,heap,process
 says '^two-level paging, PSE (32 bits)' "[fault 199] it has nothing more"
+boots 2 "[fault 199] a bench on a CPU that counts no cycles" --cpu 486 --mem 32M "$I486" bench
+says '^bench: this CPU has no counter of cycles' "[fault 199] it says so"
 on "[fault 199] the same kernel on 2 CPUs of today" "$I486" "-M pc" --smp 2
 objdump -d "$I486" >"$OUT"
 ! grep -qw 'cmov[a-z]*\|cmpxchg8b' "$OUT"
