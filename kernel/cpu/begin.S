@@ -119,7 +119,7 @@ cpu_say:
     lodsb
     testb %al, %al
     jz cpu_said
-    movl $0x10000, %ecx /* a line that never gets free is none */
+    movl $0x1000000, %ecx /* a line that never gets free is none */
 cpu_wait:
     movl $(COM1 + 5), %edx
     movb %al, %ah

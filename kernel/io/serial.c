@@ -17,7 +17,6 @@
 #define SCRATCH (COM1 + 7)
 #define STATUS_RECEIVED 0x01
 #define STATUS_CAN_SEND 0x20
-#define PATIENCE 0x100000u /* a line that never gets free is none */
 
 static bool is_there;
 
@@ -49,13 +48,13 @@ void serial_init(void)
 
 static void send(char character)
 {
-    for (uint32_t i = 0; is_there && (x86_in8(LINE_STATUS) & STATUS_CAN_SEND) == 0; i++) {
-        is_there = i < PATIENCE;
+    if (!is_there) {
+        return;
+    }
+    while ((x86_in8(LINE_STATUS) & STATUS_CAN_SEND) == 0) {
         x86_pause();
     }
-    if (is_there) {
-        x86_out8(COM1, (uint8_t)character);
-    }
+    x86_out8(COM1, (uint8_t)character);
 }
 
 void serial_put(char character)
