@@ -20,6 +20,9 @@
 #define TEXT_COLUMNS 80u
 #define TEXT_ROWS 25u
 #define TEXT_COLOUR 0x07u
+#define VGA_INDEX 0x3d4
+#define VGA_DATA 0x3d5
+#define VGA_CURSOR_LOW 0x0f
 #define CELL_WIDTH (FONT_WIDTH + 1)
 #define CELL_HEIGHT (FONT_HEIGHT + 1)
 #define WIDE 1000u        /* from here on each dot of a letter is two by two */
@@ -90,7 +93,7 @@ static void draw_letter(unsigned column, unsigned row, char letter)
     for (unsigned y = 0; y < CELL_HEIGHT * screen.scale; y++) {
         ashlar_phys at = screen.dots.address +
                          (ashlar_phys)(row * CELL_HEIGHT * screen.scale + y) * screen.dots.pitch_bytes +
-                         column * CELL_WIDTH * dot_bytes;
+                         (ashlar_phys)column * CELL_WIDTH * dot_bytes;
         uint8_t dots = font_row(letter, y / screen.scale);
         for (unsigned x = 0; x < CELL_WIDTH; x++, at += dot_bytes) {
             fill(at, dot_bytes, x < FONT_WIDTH && (dots >> (FONT_WIDTH - 1 - x) & 1) != 0 ? 0xff : 0);
@@ -151,17 +154,24 @@ void screen_put(char character)
 
 /* --- which it is -------------------------------------------------------------------- */
 
-/* Where there is no memory, nothing keeps what is written. */
+/* A VGA keeps where its cursor is. Memory alone would prove nothing: emulators have RAM where there is no VGA. */
+static bool cursor_keeps(uint8_t value)
+{
+    x86_out8(VGA_INDEX, VGA_CURSOR_LOW);
+    x86_out8(VGA_DATA, value);
+    return x86_in8(VGA_DATA) == value;
+}
+
+static bool letters_keep(uint16_t cell)
+{
+    volatile uint16_t *first = (volatile uint16_t *)(volatile void *)show(SCREEN_TEXT_ADDRESS);
+    *first = cell;
+    return *first == cell;
+}
+
 void screen_init(void)
 {
-    volatile uint16_t *cell = (volatile uint16_t *)(volatile void *)show(SCREEN_TEXT_ADDRESS);
-    uint16_t before = *cell;
-    *cell = 0x0741;
-    bool keeps = *cell == 0x0741;
-    *cell = 0x0742;
-    keeps = keeps && *cell == 0x0742;
-    *cell = before;
-    if (keeps) {
+    if (cursor_keeps(0x5a) && cursor_keeps(0) && letters_keep(0x0741) && letters_keep(0x0720)) {
         screen.columns = TEXT_COLUMNS;
         screen.rows = TEXT_ROWS;
         screen.scale = 0;

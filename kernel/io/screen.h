@@ -16,7 +16,7 @@ struct screen_dots {
     unsigned dot_bytes;
 };
 
-/* Once the image's tables are in use: a VGA that shows text, if there is memory where its letters are. */
+/* Once the image's tables are in use: a VGA, taken to show letters, if there is one. */
 void screen_init(void);
 /* The loader says that there are dots; false: they cannot be reached, or are too few. */
 bool screen_use_dots(const struct screen_dots *dots);

@@ -21,6 +21,7 @@ static uint8_t rsdt[HEADER_BYTES + 8];
 static uint8_t madt[MADT_BYTES];
 static uint8_t fadt[HEADER_BYTES + 44];
 static uint32_t ids[IDS];
+static const uint8_t signature[] = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '};
 
 static ashlar_phys physical(const void *address)
 {
@@ -64,7 +65,7 @@ static struct acpi_cpus find(const uint8_t *entries, uint32_t bytes, unsigned mo
     set32(rsdt + HEADER_BYTES, physical(madt));
     set32(rsdt + HEADER_BYTES + 4, physical(fadt));
     seal_table(rsdt, "RSDT", sizeof rsdt);
-    memcpy(rsdp, "RSD PTR ", 8);
+    memcpy(rsdp, signature, sizeof signature);
     set32(rsdp + 16, physical(rsdt));
     seal(rsdp, sizeof rsdp, 8);
     memset(ids, 0xee, sizeof ids);
