@@ -11,14 +11,14 @@
 #include "heap/heap_explain.h"
 #include "heap/internal.h"
 #include "heap/marks.h"
-#include "heap/peek.h"
+#include "runs/peek.h"
 
 /* Next granule whose bit is set in [granule, end), or end. What cannot be read has none set. */
 COLD static uintptr_t next_allocated(const struct ashlar_heap *heap, uintptr_t granule, uintptr_t end)
 {
     while (granule < end) {
         struct granule_bits bits = {0, 0};
-        (void)ashlar_heap_peek(heap, &heap->runs.bits[granule / 32u], &bits, sizeof bits);
+        (void)ashlar_runs_peek(&heap->runs, &heap->runs.bits[granule / 32u], &bits, sizeof bits);
         uint32_t word = bits.allocated >> granule % 32u;
         if (word != 0) {
             granule += u32_ctz(word);
@@ -54,7 +54,7 @@ COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, 
 {
     struct run run;
     uintptr_t unit = 0;
-    while (ashlar_heap_peek_run(heap, heap->runs.base + (unit << heap->runs.unit_shift), &run)) {
+    while (ashlar_runs_peek_run(&heap->runs, heap->runs.base + (unit << heap->runs.unit_shift), &run)) {
         if ((is_slab(&run) || run.state == RUN_LARGE) && walk_objects(heap, &run, visit, context) != 0) {
             return;
         }

@@ -6,7 +6,7 @@
 #include "threads.h"
 
 #include "heap/marks.h"
-#include "heap/peek.h"
+#include "runs/peek.h"
 #include <ashlar/heap.h>
 
 #define ROUNDS 60u
