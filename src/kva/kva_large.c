@@ -38,6 +38,7 @@
 #include "space/cursor.h"
 #include "space/leaves.h"
 #include "space/mapping.h"
+#include "space/plan.h"
 
 COLD size_t ashlar_large_pages(void)
 {

@@ -9,7 +9,7 @@
 #include "kva/fill.h"
 #include "kva/kva_large.h"
 #include "kva/purge.h"
-#include "space/cursor.h"
+#include "space/plan.h"
 
 /* As single ones, if there cannot be any large page. */
 COLD static __attribute__((noinline)) ashlar_status take_in_large_pages(size_t pages, unsigned flags, const char *name,

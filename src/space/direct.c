@@ -21,6 +21,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "space/cursor.h"
+#include "space/plan.h"
 #include "tables/half.h"
 #include "tables/policy.h"
 

@@ -13,6 +13,7 @@
 #include "frames/obtain.h"
 #include "space/changes.h"
 #include "space/cursor.h"
+#include "space/plan.h"
 #include "tables/half.h"
 #include "tables/reach.h"
 
