@@ -21,6 +21,9 @@ void ashlar_alone_exit(void);
  * off only where it is alone, and then within enter and exit if a CPU may join. */
 bool ashlar_may_change(void);
 
+/* In debug builds: may a thread do what boot may? Nobody counts CPUs (yet), or it is on the only one, and holds no lock. */
+bool ashlar_alone_like_boot(void);
+
 /* A thread waits for the token. One with interrupts off, alone, enters and does not wait: false, if somebody has it. */
 bool ashlar_alone_take(struct ashlar_token *token);
 void ashlar_alone_give(struct ashlar_token *token);

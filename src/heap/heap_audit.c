@@ -16,6 +16,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/token.h"
 #include "heap/find.h"
 #include "heap/internal.h"
@@ -266,6 +267,7 @@ COLD static bool count_uses(const struct ashlar_heap *heap, uintptr_t *uses)
 
 COLD const char *ashlar_heap_audit(struct ashlar_heap *heap)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     const char *broken = ashlar_heap_audit_busy;
     uint32_t fast_cpus = heap->fast_cpus;
     if (!ashlar_token_try(&heap->runs.growing)) {

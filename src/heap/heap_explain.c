@@ -8,6 +8,7 @@
 #include "heap/heap_explain.h"
 
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/format.h"
 #include "base/mem.h"
 #include "heap/find.h"
@@ -88,6 +89,7 @@ COLD void ashlar_heap_look(const struct ashlar_heap *heap, const void *address, 
 
 COLD void ashlar_heap_explain(struct ashlar_heap *heap, const void *address, struct ashlar_heap_place *place)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     bool may_go = heap->runs.source.pages != 0 && heap->runs.source.peek == NULL;
     if (may_go &&
         (uintptr_t)address - heap->runs.base < heap->runs.range_base + heap->runs.range_bytes - heap->runs.base) {
@@ -146,6 +148,7 @@ COLD static void place_to_text(const struct ashlar_heap *heap, const struct ashl
 
 COLD void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address, char *text, size_t bytes)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     struct ashlar_heap_place place;
     ashlar_heap_explain(heap, address, &place);
     place_to_text(heap, &place, text, bytes);

@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/mem.h"
 #include "base/relaxed.h"
 #include "heap/heap_explain.h"
@@ -52,6 +53,7 @@ COLD static int walk_objects(struct ashlar_heap *heap, const struct run *run, as
 /* Ends where a run is just being cut or merged by somebody, or cannot be read. */
 COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, void *context)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     struct run run;
     uintptr_t unit = 0;
     while (ashlar_runs_peek_run(&heap->runs, heap->runs.base + (unit << heap->runs.unit_shift), &run)) {
@@ -79,6 +81,7 @@ COLD static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *
 
 COLD void ashlar_heap_stats(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     memset(stats, 0, sizeof *stats);
     size_t metadata_pages = (size_t)heap->runs.map_pages + heap->runs.run_pages + heap->runs.bit_pages;
     stats->range_bytes = heap->runs.range_bytes;

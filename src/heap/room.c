@@ -10,6 +10,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "base/relaxed.h"
 #include "base/token.h"
@@ -95,6 +96,7 @@ COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t
 
 COLD ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim, void *context)
 {
+    CONTEXTS(yes, yes, no, no, no);
     ashlar_status status = ASHLAR_NO_STORAGE;
     uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     uint32_t count = heap->reclaimer_count;

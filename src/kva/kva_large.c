@@ -32,6 +32,7 @@
 #include "arch/formats.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "kva/addresses.h"
 #include "kva/backing.h"
 #include "kva/purge.h"
@@ -106,6 +107,7 @@ COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn firs
 
 COLD ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsigned flags)
 {
+    CONTEXTS(yes, yes, no, no, no);
     bool relief = (flags & ASHLAR_KVA_NO_RELIEF) == 0;
     if ((flags & ASHLAR_MAP_EXEC) != 0 || !can_be_large(first, pages)) {
         return ashlar_kva_commit(first, pages, flags);

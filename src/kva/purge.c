@@ -26,6 +26,7 @@
 #include "base/alone.h"
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "base/token.h"
 #include "base/wait.h"
@@ -188,6 +189,7 @@ COLD static size_t purge_given(struct purge *purge)
 /* Who is alone, with interrupts off, does not wait for another purger: a thread that was interrupted is none. */
 COLD size_t ashlar_kva_purge(void)
 {
+    CONTEXTS(yes, yes, less, no, no);
     struct purge *purge = &ashlar_kva.purge;
     size_t pages = 0;
     if (ashlar_alone_take(&purge->token)) {

@@ -28,6 +28,7 @@
 #include "arch/entry_runs.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "frames/obtain.h"
 #include "space/plan.h"
@@ -173,6 +174,7 @@ COLD static ashlar_status begin_as_changer(struct ashlar_cursor *cursor, struct 
 ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                   size_t pages, ashlar_intent intent)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     ashlar_status status;
     if (space == NULL) {
         return ashlar_cursor_open(cursor, NULL, first, pages, intent, 1);
@@ -186,6 +188,7 @@ ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_sp
 
 void ashlar_cursor_end(struct ashlar_cursor *cursor)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     ashlar_spot_close(&cursor->spot);
     ashlar_tables_release(cursor);
     leave_half(cursor);
@@ -264,6 +267,7 @@ static void note_each_frame(ashlar_pfn first, size_t frames, void (*note)(struct
 
 void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, size_t pages, unsigned flags)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     uint64_t bits = bits_of_leaf(cursor, 1, flags);
     CHECK_PAGES(cursor, pages);
     while (pages != 0) {
@@ -282,6 +286,7 @@ void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, s
 
 COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned large_level = ashlar_large_level(cursor->next, first, flags);
     CHECK_PAGES(cursor, pages);
@@ -356,6 +361,7 @@ COLD static size_t hide_large_page(const struct ashlar_cursor *cursor, const str
 
 size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     size_t hidden = 0;
     CHECK_PAGES(cursor, pages);
     while (pages != 0) {
@@ -402,6 +408,7 @@ COLD size_t ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limi
 COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags,
                                 struct ashlar_gather *gather)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     CHECK_PAGES(cursor, pages);
     while (pages != 0) {
         const struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
@@ -453,6 +460,7 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
 
 size_t ashlar_cursor_collect(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     size_t count = 0;
     CHECK_PAGES(cursor, pages);
     while (pages != 0) {

@@ -25,6 +25,7 @@
 
 #include "arch/entry.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/mem.h"
@@ -161,6 +162,7 @@ COLD static ashlar_status count_lay_frames(const struct ashlar_space_options *op
 
 COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     const struct carved_frames none = {0, 0};
     return count_lay_frames(options, none, frames);
 }
@@ -168,6 +170,7 @@ COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_optio
 /* All tables that PREALLOCATE makes are weighed: its own, and those of the fixed area, which every policy has. */
 COLD ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_options *options, size_t ram_frames)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     struct ashlar_space_options all = *options;
     size_t frames = 0;
     if (options->policy != ASHLAR_SHARING_AUTO) {
@@ -300,6 +303,7 @@ COLD static void begin_half(const struct ashlar_space_options *options)
 COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn carve_first,
                                     size_t carve_frames, struct ashlar_space_layout *layout)
 {
+    CONTEXTS(yes, no, no, no, no);
     const struct carved_frames carved = {carve_first, carve_frames};
     struct ashlar_builder builder = {carve_first, 0};
     ashlar_status status = count_lay_frames(options, carved, &builder.left);

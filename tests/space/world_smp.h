@@ -7,6 +7,7 @@
 
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
+#include "base/alone.h"
 #include "base/lock.h"
 #include "machine.h"
 #include "schedule.h"
@@ -288,6 +289,7 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
     size_t footprint = 0;
     unsigned pcid = (mmu->features & SIM_CPU_PCIDE) != 0 ? ASHLAR_FEATURE_PCID : 0u;
     ashlar_vpn image = (ashlar_paging_page(p, (uintptr_t)0 - 1u) | 1023u) - 1023u;
+    ashlar_alone_begin(1); /* of the machine before nobody takes part */
     world.format = format;
     world.options = (struct ashlar_space_options){.paging = p,
                                                   .features = FEATURES | pcid,
