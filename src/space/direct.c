@@ -128,7 +128,7 @@ COLD static void map_ram_run(struct ashlar_builder *builder, struct ram_run run)
         step = direct_step_at(options->paging, level, first + done, run.frames - done);
     }
     ashlar_status status =
-        ashlar_cursor_open(&cursor, NULL, first, run.frames, ASHLAR_INTENT_MAP, largest_level(options));
+        ashlar_cursor_try(&cursor, NULL, first, run.frames, ASHLAR_INTENT_MAP, largest_level(options));
     ASHLAR_CHECK(status == ASHLAR_OK, "space: direct map at %p: %s", (void *)ashlar_page_address(first),
                  ashlar_status_text(status));
     ashlar_cursor_map_linear(&cursor, run.first, run.frames, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE);
