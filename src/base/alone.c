@@ -137,9 +137,14 @@ bool ashlar_may_change(void)
 }
 
 #if ASHLAR_DEBUG
+bool ashlar_alone_counts(void)
+{
+    return atomic_load_u32(&alone.counted) != 0;
+}
+
 bool ashlar_alone_like_boot(void)
 {
-    return atomic_load_u32(&alone.counted) == 0 || (is_alone() && ashlar_may_change());
+    return is_alone() && ashlar_may_change();
 }
 #endif
 

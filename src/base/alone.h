@@ -21,7 +21,8 @@ void ashlar_alone_exit(void);
  * off only where it is alone, and then within enter and exit if a CPU may join. */
 bool ashlar_may_change(void);
 
-/* In debug builds: may a thread do what boot may? Nobody counts CPUs (yet), or it is on the only one, and holds no lock. */
+/* In debug builds: does anybody count CPUs? And is this a thread on the only one, that may do what boot may? */
+bool ashlar_alone_counts(void);
 bool ashlar_alone_like_boot(void);
 
 /* A thread waits for the token. One with interrupts off, alone, enters and does not wait: false, if somebody has it. */

@@ -97,6 +97,9 @@ static struct ashlar_lock lock;
     CASE(ashlar_cache_walk, "yes yes no no no", ashlar_cache_walk(NULL, NULL, NULL))                                   \
     CASE(ashlar_heap_fail_nth, "yes yes no no no", ashlar_heap_fail_nth(NULL, 0))                                      \
     CASE(ashlar_boot_up, "yes no no no no", ashlar_boot_up(NULL, NULL))                                                \
+    CASE(ashlar_selftest, "yes yes yes yes no", (void)!ashlar_selftest())                                              \
+    CASE(ashlar_memory_add, "no yes less less less", (void)!ashlar_memory_add(0, 0, 0))                                \
+    CASE(ashlar_memory_reclaim, "no yes less less less", (void)!ashlar_memory_reclaim(NULL, 0, NULL, 0, NULL))         \
     CASE(ashlar_fault, "yes yes yes yes no", (void)!ashlar_fault(0, 0))
 
 #define CASE_NUMBER(name, words, call) CASE_##name,
