@@ -46,13 +46,11 @@ COLD void ashlar_contexts_check(const char *function, unsigned row, const void *
     unsigned context = ashlar_port_context();
     const char *held = ashlar_lock_held_name();
     enum column column = column_of(context, held);
-    bool refused = says_no(row, column);
-    if (refused && column <= COLUMN_OFF && ashlar_alone_like_boot()) {
+    if (column <= COLUMN_OFF && (!ashlar_alone_counts() || (says_no(row, column) && ashlar_alone_like_boot()))) {
         column = COLUMN_BOOT;
-        refused = says_no(row, COLUMN_BOOT);
     }
     ASHLAR_CHECK(
-        !refused,
+        !says_no(row, column),
         "contexts: %s called in '%s', by %p: the hook says 0x%x%s%s; boot %s, thread %s, off %s, interrupt %s, NMI %s",
         function, names[column], caller, context, held != NULL ? ", and held is lock " : "", held != NULL ? held : "",
         word_of(row, COLUMN_BOOT), word_of(row, COLUMN_THREAD), word_of(row, COLUMN_OFF),

@@ -17,6 +17,7 @@
 
 #include "base/alone.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/format.h"
 #include "base/wait.h"
 #include "space/leaves.h"
@@ -280,6 +281,7 @@ COLD static bool try_mark(void)
 
 COLD const char *ashlar_selftest(void)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     /* A lost kick would be waited for by what changes mappings: so it is tried before. */
     static bool (*const each[])(void) = {try_interrupts, try_pin,     try_windows, try_root,
                                          try_kick,       try_mapping, try_mark};
