@@ -117,13 +117,16 @@ uintptr_t ashlar_leaf_note(const struct ashlar_spot *spot)
 
 COLD bool ashlar_leaf_renote(const struct ashlar_spot *spot, uintptr_t note)
 {
-    return ashlar_entry_cas(ashlar_half.paging, spot->table, spot->index, spot->entry, ashlar_entry_encode_note(note));
+    return ashlar_entry_cas(ashlar_half.paging, spot->table, spot->index, spot->entry,
+                            ashlar_entry_encode_note(ashlar_half.paging, note));
 }
 
 COLD void ashlar_leaf_fill(const struct ashlar_spot *spot, ashlar_pfn frame, unsigned flags)
 {
     uint64_t bits = ashlar_half.leaf_bits[(flags | ASHLAR_MAP_GLOBAL) & LEAF_FLAGS];
-    ashlar_entry_store(ashlar_half.paging, spot->table, spot->index, (uint64_t)frame << ASHLAR_PAGE_SHIFT | bits);
+    /* Whole at once: one half of a note and one of the page could name RAM. */
+    (void)ashlar_entry_exchange(ashlar_half.paging, spot->table, spot->index,
+                                (uint64_t)frame << ASHLAR_PAGE_SHIFT | bits);
     ashlar_frames_note_mapped(ashlar_half.pool, frame);
 }
 
