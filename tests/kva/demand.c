@@ -169,7 +169,7 @@ static void test_busy(void)
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
     ok(ashlar_kva_fault(world_address(first), 2), "%s: a fault on a busy page is to be tried again", world.name);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
-    is_u(ashlar_entry_load(world.paging, spot.table, spot.index), ashlar_entry_encode_note(note),
+    is_u(ashlar_entry_load(world.paging, spot.table, spot.index), ashlar_entry_encode_note(world.paging, note),
          "%s: the entry is left to the other CPU", world.name);
     is_u(promised(), 2, "%s: no frame was taken", world.name);
     sim_set_context(ASHLAR_CONTEXT_NMI);

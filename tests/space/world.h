@@ -158,6 +158,7 @@ static void world_power_on(const struct world_format *format, const struct world
 {
     struct sim_mmu_options mmu = {.features = SIM_CPU_USUAL,
                                   .physical_bits = format->physical_bits,
+                                  .has_l1tf = format->has_l1tf,
                                   .seed = options->seed,
                                   .evict_one_in = options->evict_one_in,
                                   .speculate_one_in = options->speculate_one_in,
