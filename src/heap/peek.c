@@ -30,7 +30,7 @@ COLD bool ashlar_heap_peek_run(const struct ashlar_heap *heap, uintptr_t address
         return false;
     }
     uint32_t unit = (uint32_t)(granule >> heap->runs.unit_granule_shift);
-    uint32_t offset;
-    return ashlar_heap_peek(heap, &heap->runs.map[unit], &offset, sizeof offset) &&
-           ashlar_heap_peek(heap, run_at(&heap->runs, offset), run, sizeof *run) && unit - run->first < run->units;
+    uint32_t entry;
+    return ashlar_heap_peek(heap, &heap->runs.map[unit], &entry, sizeof entry) &&
+           ashlar_heap_peek(heap, run_in_map(&heap->runs, entry), run, sizeof *run) && unit - run->first < run->units;
 }
