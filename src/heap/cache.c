@@ -77,7 +77,7 @@ COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *nam
     set_up_cache(heap, cache, object_bytes, align_bytes, flags);
     cache->name = name;
     cache->run = run;
-    ashlar_runs_map(&heap->runs, run, run_offset(&heap->runs, run));
+    ashlar_runs_map_whole(&heap->runs, run);
     uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     store_relaxed(&run->state, RUN_META);
     cache->next = heap->caches;

@@ -179,7 +179,7 @@ COLD struct run *ashlar_heap_find_live(struct ashlar_heap *heap, const void *obj
 {
     uintptr_t address = (uintptr_t)object;
     struct run *run = ashlar_heap_find(heap, address);
-    bool may_be = (is_slab(run) || run->state == RUN_LARGE) && address % GRANULE_BYTES == 0;
+    bool may_be = is_slab(run) ? address % GRANULE_BYTES == 0 : run->state == RUN_LARGE && run->base == address;
     if (!may_be || !is_allocated(heap, address) || is_pending(heap, address)) {
         ashlar_heap_bad_pointer(heap, object, verb, caller);
     }

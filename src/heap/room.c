@@ -55,7 +55,10 @@ COLD static bool drain_own(struct ashlar_heap *heap)
 {
     bool drained = false;
     bool mail = false;
-    for (unsigned nth = 0; nth < 2u; nth++) {
+    const struct owner *own = &heap->owners[ashlar_port_pin()];
+    bool any = (load_relaxed(&own->mailbox) | load_relaxed(&own[heap->max_cpus].mailbox)) != 0;
+    ashlar_port_unpin();
+    for (unsigned nth = 0; any && nth < 2u; nth++) {
         struct owner *owner = ashlar_heap_claim_nth(heap, nth);
         if (owner != NULL) {
             drained |= ashlar_heap_drain(heap, owner);

@@ -44,7 +44,7 @@ COLD ashlar_status ashlar_kva_take_demand(size_t pages, unsigned flags, const ch
     CONTEXTS(yes, yes, no, no, no);
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
-    const struct range_request request = ashlar_range_request(RANGE_DEMAND, pages, name);
+    const struct range_request request = range_request_for(RANGE_DEMAND, pages, name);
     ashlar_status status = ashlar_flags_status(NULL, flags);
     if (pages == 0 || pages > ashlar_kva.layout.kernel_pages) {
         return ASHLAR_BAD_ARGUMENT;

@@ -26,7 +26,7 @@ COLD ashlar_status ashlar_kva_map_mmio(ashlar_phys base, size_t bytes, unsigned 
     struct ashlar_range_info range;
     size_t pages = pages_spanned(base, bytes);
     ashlar_pfn frame = (ashlar_pfn)(base >> ASHLAR_PAGE_SHIFT);
-    const struct range_request request = ashlar_range_request(RANGE_DEVICE, pages, name);
+    const struct range_request request = range_request_for(RANGE_DEVICE, pages, name);
     if (bytes == 0 || base + bytes < base || frame != base >> ASHLAR_PAGE_SHIFT) {
         return ASHLAR_BAD_ARGUMENT;
     }

@@ -30,7 +30,7 @@ COLD bool ashlar_runs_peek_run(const struct ashlar_runs *runs, uintptr_t address
         return false;
     }
     uint32_t unit = (uint32_t)(granule >> runs->unit_granule_shift);
-    uint32_t offset;
-    return ashlar_runs_peek(runs, &runs->map[unit], &offset, sizeof offset) &&
-           ashlar_runs_peek(runs, run_at(runs, offset), run, sizeof *run) && unit - run->first < run->units;
+    uint32_t entry;
+    return ashlar_runs_peek(runs, &runs->map[unit], &entry, sizeof entry) &&
+           ashlar_runs_peek(runs, run_in_map(runs, entry), run, sizeof *run) && unit - run->first < run->units;
 }
