@@ -236,6 +236,7 @@ COLD static bool try_mapped(struct shown *shown)
     if (ashlar_space_map(NULL, shown->page, 1, shown->frames, ASHLAR_MAP_WRITE) != ASHLAR_OK) {
         return tell("no memory to map a page with");
     }
+    (void)ashlar_space_fault(ashlar_space_address(shown->page), 0); /* there may be no handler yet to bring it in */
     shown->pointer = ashlar_port_pointer(ashlar_space_address(shown->page));
     bool good = show_other(shown, 1, "flush_page", flush_one) && show_other(shown, 0, "flush_all", flush_all);
     ashlar_status status = ashlar_space_unmap(NULL, shown->page, 1, &left);
