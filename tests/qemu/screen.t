@@ -46,7 +46,10 @@ shows "$letters" audit_in_letters "[fault 197] the same, 64 bits" -kernel "$WIDE
 shows "$letters" panic_in_letters "[fault 197] a panic, too" -kernel "$WIDE" -append "panic=because"
 shows "$letters" lacks_in_letters "[fault 197] and what a CPU lacks" -kernel "$WIDE" -append audit -cpu qemu32
 
-tools/make-iso --default 1 "$folder/cd.iso" "$I386" "$WIDE" audit monitor >"$OUT" 2>&1
+tools/make-iso --dots --default 1 "$folder/cd.iso" "$I386" "$WIDE" audit monitor >"$OUT" 2>&1
 ok $? "an image"
 shows "$dots" mode_in_dots "[fault 197] a display of dots shows the kernel's own letters" -cdrom "$folder/cd.iso"
+tools/make-iso --default 0 "$folder/cd.iso" "$I386" "$WIDE" audit monitor >"$OUT" 2>&1
+ok $? "another one"
+shows "$letters" audit_in_letters "[fault 197] on BIOS GRUB leaves letters, unless it is told otherwise" -cdrom "$folder/cd.iso"
 done_testing
