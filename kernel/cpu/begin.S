@@ -195,9 +195,9 @@ ap_paging:
     movl %eax, %cr0
     .endm
 
+/* All of CR0: firmware may leave the cache of the CPU that boots off as well. */
     .macro PAGING_ON
-    movl %cr0, %eax
-    orl $CR0_PG_WP, %eax
+    movl $(CR0_PG_WP | CR0_PE_ET), %eax
     movl %eax, %cr0
     .endm
 
