@@ -29,7 +29,6 @@
 #include "tables/tables.h"
 
 #define USER_COLLECT_BATCH 32u
-#define RESERVE_BATCH 8u
 #define VISIT_BATCH 16u
 #define VISIT_LOOKS 24u
 
@@ -56,24 +55,16 @@ COLD static ashlar_status look_at_range(struct ashlar_cursor *cursor, ashlar_int
     return status;
 }
 
-/* A few at a time: zeroing them takes long, and no other thread runs meanwhile. */
 COLD static ashlar_status reserve_some_tables(struct ashlar_cursor *cursor, size_t tables)
 {
     ashlar_status status = ASHLAR_OK;
     for (size_t wanted = 0; wanted < tables && status == ASHLAR_OK;) {
-        wanted = tables - wanted < RESERVE_BATCH ? tables : wanted + RESERVE_BATCH;
+        wanted = tables - wanted < SPARES_BATCH ? tables : wanted + SPARES_BATCH;
         ashlar_port_pin();
         status = ashlar_tables_reserve(cursor, wanted);
         ashlar_port_unpin();
     }
     return status;
-}
-
-COLD static void release_tables(struct ashlar_cursor *cursor)
-{
-    ashlar_port_pin();
-    ashlar_tables_release(cursor);
-    ashlar_port_unpin();
 }
 
 /* Split the large pages at the edges; the whole ones are forgotten before a part of one is changed. */
@@ -85,7 +76,7 @@ COLD static void split_edges(struct ashlar_cursor *cursor)
     ashlar_plan_split(cursor, &gather);
     ashlar_cursor_pause(cursor);
     ashlar_gather_finish(&gather);
-    release_tables(cursor);
+    ashlar_tables_release(cursor);
 }
 
 /* With the token, all that the change needs, and whole pages at both edges; or without anything. */
@@ -104,6 +95,7 @@ COLD static ashlar_status begin_change(struct ashlar_cursor *cursor, ashlar_inte
         status = reserve_some_tables(cursor, plan.tables);
     }
     if (status != ASHLAR_OK) {
+        ashlar_tables_release(cursor);
         ashlar_changer_give(cursor->space);
     } else if (plan.splits != 0) {
         split_edges(cursor);
@@ -113,7 +105,7 @@ COLD static ashlar_status begin_change(struct ashlar_cursor *cursor, ashlar_inte
 
 COLD static void end_change(struct ashlar_cursor *cursor)
 {
-    release_tables(cursor);
+    ashlar_tables_release(cursor);
     ashlar_changer_give(cursor->space);
 }
 
@@ -157,16 +149,15 @@ COLD ashlar_status ashlar_user_map(struct ashlar_space *space, ashlar_vpn first,
     return ASHLAR_OK;
 }
 
-/* The next page of the highest level, where it fits; or what one table of level 1 covers, which is set with few
- * instructions each. */
-COLD static size_t linear_piece(const struct ashlar_cursor *cursor, unsigned large_level)
+/* The cursor is open. What its next entry maps as one page; or what one table of level 1 covers, which is set with few
+ * instructions each. A table that was left behind, empty, lies in the way of a page as large as it covers. */
+COLD static size_t linear_piece(struct ashlar_cursor *cursor, ashlar_pfn frame, unsigned large_level)
 {
-    size_t largest = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, large_level);
-    size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, 2);
+    unsigned found = ashlar_cursor_seek(cursor, cursor->next)->level;
+    unsigned level = ashlar_level_for(ashlar_half.paging, cursor->next, frame, cursor->pages,
+                                      found < large_level ? found : large_level);
+    size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, level > 2 ? level : 2u);
     size_t rest = whole - (cursor->next & (whole - 1u));
-    if (large_level > 1 && (cursor->next & (largest - 1u)) == 0 && cursor->pages >= largest) {
-        return largest;
-    }
     return cursor->pages < rest ? cursor->pages : rest;
 }
 
@@ -181,8 +172,8 @@ COLD ashlar_status ashlar_user_map_linear(struct ashlar_space *space, ashlar_vpn
         return status;
     }
     while (cursor.pages != 0) {
-        size_t step = linear_piece(&cursor, large_level);
         ashlar_cursor_resume(&cursor);
+        size_t step = linear_piece(&cursor, frame, large_level);
         ashlar_cursor_map_linear(&cursor, frame, step, flags);
         ashlar_cursor_pause(&cursor);
         frame += step;

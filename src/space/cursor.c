@@ -125,6 +125,7 @@ static ashlar_status open_cursor(struct ashlar_cursor *cursor, ashlar_intent int
         }
         ashlar_cursor_pause(cursor);
         if (status != ASHLAR_OK) {
+            ashlar_tables_release(cursor);
             return status;
         }
         ashlar_gather_finish(&gather); /* split pages, forgotten as large ones; planned again: the half was open */
@@ -187,8 +188,8 @@ ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_sp
 void ashlar_cursor_end(struct ashlar_cursor *cursor)
 {
     ashlar_spot_close(&cursor->spot);
-    ashlar_tables_release(cursor);
     leave_half(cursor);
+    ashlar_tables_release(cursor);
     if (cursor->space != NULL && cursor->is_changer) {
         ashlar_changer_give(cursor->space);
     }
