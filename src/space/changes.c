@@ -5,7 +5,8 @@
  * that keeps interrupts off. So a change goes in pieces, and the space's lock is
  * open between them. What keeps it whole is the changer's token, held from the
  * first look to the last entry: nobody else changes this half meanwhile, so what
- * was found stays true, and a call that fails has changed nothing.
+ * was found stays true, and a call that fails has changed nothing. Only visitors
+ * run without it.
  *
  *     token ── look ── reserve ── piece, piece, ... ── flush ── piece, ... ── prune ── token
  *              no lock            lock each            none     lock each     lock each
@@ -21,6 +22,8 @@
 #include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/token.h"
+#include "base/wait.h"
 #include "space/cursor.h"
 #include "space/plan.h"
 #include "tables/changer.h"
@@ -253,27 +256,61 @@ COLD static void collect_to_caller(struct ashlar_cursor *cursor, ashlar_pfn *fra
     }
 }
 
-/* One page at a time, since whoever visits is told of its address. */
+/* What a visitor is told of next: single pages, each with its address, and a large one behind them. */
+struct visits {
+    struct collected large;
+    size_t count;
+    ashlar_pfn frames[VISIT_BATCH];
+    ashlar_vpn pages[VISIT_BATCH];
+};
+
+COLD static void collect_some(struct ashlar_cursor *cursor, struct visits *some)
+{
+    size_t looks = VISIT_LOOKS;
+    some->count = 0;
+    some->large.large_pages = 0;
+    ashlar_cursor_resume(cursor);
+    while (cursor->pages != 0 && some->count != VISIT_BATCH && looks != 0 && some->large.large_pages == 0) {
+        some->pages[some->count] = cursor->next;
+        (void)ashlar_cursor_collect_step(cursor, &some->frames[some->count], 1, cursor->pages, &some->large);
+        some->count += some->large.frames != 0;
+        looks--;
+    }
+    ashlar_cursor_pause(cursor);
+}
+
+COLD static void visit_some(const struct visits *some, ashlar_vpn next, ashlar_frames_visitor visit, void *context)
+{
+    for (size_t i = 0; i < some->count; i++) {
+        visit(context, some->pages[i], some->frames[i], 1);
+    }
+    if (some->large.large_pages != 0) {
+        visit(context, next - some->large.large_pages, some->large.large_first, some->large.large_pages);
+    }
+}
+
+/* The visitor may be short of memory, and whoever is asked for some may want to change this space: so the token is let go
+ * of, if it can be waited for again. What the rest has hidden stays flushed whatever others do, but for a cursor in a
+ * caller's hands: then all of the rest is hidden, and flushed, once more. */
 COLD static void collect_to_visitor(struct ashlar_cursor *cursor, ashlar_frames_visitor visit, void *context)
 {
+    struct ashlar_space *space = cursor->space;
     while (cursor->pages != 0) {
-        ashlar_pfn frames[VISIT_BATCH];
-        ashlar_vpn pages[VISIT_BATCH];
-        struct collected found = {0, 0, 0};
-        size_t count = 0, looks = VISIT_LOOKS;
-        ashlar_cursor_resume(cursor);
-        while (cursor->pages != 0 && count != VISIT_BATCH && looks != 0 && found.large_pages == 0) {
-            pages[count] = cursor->next;
-            (void)ashlar_cursor_collect_step(cursor, &frames[count], 1, cursor->pages, &found);
-            count += found.frames != 0;
-            looks--;
+        struct visits some;
+        collect_some(cursor, &some);
+        uintptr_t cursors = space->cursors;
+        bool open = ashlar_may_wait();
+        if (open) {
+            ashlar_changer_give(space);
         }
-        ashlar_cursor_pause(cursor);
-        for (size_t i = 0; i < count; i++) {
-            visit(context, pages[i], frames[i], 1);
+        visit_some(&some, cursor->next, visit, context);
+        if (open) {
+            ashlar_token_take(&space->changing);
         }
-        if (found.large_pages != 0) {
-            visit(context, cursor->next - found.large_pages, found.large_first, found.large_pages);
+        if (space->cursors != cursors) {
+            struct ashlar_cursor rest;
+            ashlar_cursor_place(&rest, space, cursor->next, cursor->pages);
+            hide_all(&rest);
         }
     }
 }

@@ -163,6 +163,7 @@ COLD static ashlar_status begin_as_changer(struct ashlar_cursor *cursor, struct 
     if (status != ASHLAR_OK) {
         return status;
     }
+    space->cursors++;
     status = ashlar_cursor_try(cursor, space, first, pages, intent, 1);
     if (status != ASHLAR_OK) {
         ashlar_changer_give(space);
