@@ -86,9 +86,16 @@ COLD bool ashlar_runs_move_units(struct ashlar_runs *runs, uint32_t to, uint32_t
     return moved;
 }
 
-COLD bool ashlar_runs_relieve(struct ashlar_runs *runs)
+COLD uintptr_t ashlar_runs_reliefs(const struct ashlar_runs *runs)
 {
-    return runs->source.relieve != NULL && runs->source.relieve(runs->source.context) != 0;
+    return runs->source.reliefs != NULL ? atomic_load(runs->source.reliefs) : 0;
+}
+
+COLD bool ashlar_runs_relieve(struct ashlar_runs *runs, uintptr_t seen)
+{
+    return runs->source.relieve != NULL &&
+           (ashlar_runs_reliefs(runs) != seen || runs->source.relieve(runs->source.context) != 0 ||
+            ashlar_runs_reliefs(runs) != seen);
 }
 
 COLD bool ashlar_runs_commit_metadata(struct ashlar_runs *runs, void *area, size_t first, size_t pages)
