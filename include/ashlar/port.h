@@ -93,7 +93,8 @@ struct ashlar_waiting {
     void (*yield)(void);
     /* A word of the running thread's own, zero when it begins, and the library's alone. It tells a reliever or reclaimer
      * that is short itself, and must not wait for its own end, from other threads, which wait for it. Without it nobody
-     * waits for one: whoever is short while another thread's reclaimer runs is told so at once. */
+     * waits for one: whoever is short while another thread's reclaimer runs is told so at once. It also names the
+     * thread: a heap's source that uses the heap it serves is found by it, wherever it does so. */
     uint32_t *(*mark)(void);
 };
 
