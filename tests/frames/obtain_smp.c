@@ -123,8 +123,10 @@ static void begin(uint64_t seed)
 
 static const char *run_seed(uint64_t seed, bool strict)
 {
-    const struct sim_schedule_options schedule = {
-        .seed = seed, .threads = THREADS, .priority_of = strict ? priority_of : NULL, .interrupt = answer};
+    const struct sim_schedule_options schedule = {.seed = seed,
+                                                  .threads = THREADS,
+                                                  .priority_of = strict ? priority_of : NULL,
+                                                  .interrupt = answer};
     begin(seed);
     ashlar_wait_by(strict ? &sim_waiting_by_block : &sim_waiting_by_yield);
     const char *why = sim_schedule(CPUS, thread_body, NULL, &schedule);

@@ -103,7 +103,8 @@ static const char *alloc_with(unsigned which)
 
 static void test_threads(void)
 {
-    like(alloc_with(6), "its source (commit 0x", "[fault 166] a source is told, however deep on its stack it uses the heap");
+    like(alloc_with(6), "its source (commit 0x",
+         "[fault 166] a source is told, however deep on its stack it uses the heap");
     source_free(&test);
     like(alloc_with(7), "it waits for", "[fault 166] another thread is none, though it were as near: it waits");
     source_free(&test);

@@ -67,7 +67,7 @@ static const char *clear_with(void (*act)(void), ashlar_status *status)
         ok(clear_with((act), &status_) == NULL, "%s: [fault 164] %s: nobody waits for itself", world.name, what);      \
         is_u(status_, ASHLAR_OK, "%s: clear", world.name);                                                             \
         is_u(told.acted, ASHLAR_OK, "%s: [fault 164] %s", world.name, what);                                           \
-        ok(told.right && told.known == 0, "%s: what is told of nobody knows", world.name);                             \
+        ok(told.right &&told.known == 0, "%s: what is told of nobody knows", world.name);                              \
     } while (0)
 
 static void finish(void)
