@@ -8,6 +8,7 @@
  * Where frames are short, whoever has registered with the frames floor is asked
  * for some (ashlar_frames_relieve); so a caller holds no lock and no token that
  * such a one may wait for. Ranges that wait for a purge come back by themselves.
+ * Whatever is passed by pointer is resident (types.h).
  */
 #ifndef ASHLAR_KVA_H
 #define ASHLAR_KVA_H

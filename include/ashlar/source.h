@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* source.h - where a heap's pages come from: what whoever makes a heap supplies. */
+/* source.h - where a heap's pages come from: what whoever makes a heap supplies. The range is resident (types.h) where it is
+ * committed. */
 #ifndef ASHLAR_SOURCE_H
 #define ASHLAR_SOURCE_H
 

@@ -8,7 +8,7 @@
  * it from every TLB. Who holds which kernel addresses is kva.h's subject.
  *
  * Addresses are numbers here, pages as first and count. "NULL space" means the
- * kernel half.
+ * kernel half. Whatever is passed by pointer is resident (types.h).
  */
 #ifndef ASHLAR_SPACE_H
 #define ASHLAR_SPACE_H
