@@ -57,7 +57,7 @@ COLD bool ashlar_runs_may_change(const struct ashlar_runs *runs)
     bool may = runs->source.pages != 0 && ashlar_may_change();
     uintptr_t caller = atomic_load(&runs->source_caller);
     ASHLAR_CHECK(!may || caller == 0 || !is_same_caller(caller, caller_name(__builtin_frame_address(0))),
-                 "heap: its source (commit %p) uses the heap that it serves, and would wait for itself",
+                 "runs: the source of a heap (commit %p) uses the heap that it serves, and would wait for itself",
                  (void *)(uintptr_t)runs->source.commit);
     return may;
 }

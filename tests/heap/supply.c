@@ -103,7 +103,7 @@ static const char *alloc_with(unsigned which)
 
 static void test_threads(void)
 {
-    like(alloc_with(6), "its source (commit 0x",
+    like(alloc_with(6), "the source of a heap (commit 0x",
          "[fault 166] a source is told, however deep on its stack it uses the heap");
     source_free(&test);
     like(alloc_with(7), "it waits for", "[fault 166] another thread is none, though it were as near: it waits");
@@ -123,7 +123,7 @@ static void start(unsigned which)
 
 int main(void)
 {
-    static const char uses[] = "its source (commit 0x";
+    static const char uses[] = "the source of a heap (commit 0x";
     start(1);
     like(SIM_FATAL((void)!ashlar_heap_alloc(heap, 64, 0)), uses, "[fault 141] commit takes a block");
     source_free(&test);
