@@ -123,12 +123,14 @@ bool ashlar_alone_enter(void)
 COLD static void check_still_off(const void *caller)
 {
     if (ashlar_context_kind() == ASHLAR_CONTEXT_THREAD) {
-        uintptr_t interrupts = ashlar_port_irq_save(); /* so that it is one CPU's number, and what that one is inside of */
+        uintptr_t interrupts =
+            ashlar_port_irq_save(); /* so that it is one CPU's number, and what that one is inside of */
         uint32_t depth = own_depth();
         ashlar_port_irq_restore(interrupts);
-        ASHLAR_CHECK(depth == 0,
-                     "alone: a visitor, source or hook turned interrupts on in the middle of a call that had them off: %p",
-                     caller);
+        ASHLAR_CHECK(
+            depth == 0,
+            "alone: a visitor, source or hook turned interrupts on in the middle of a call that had them off: %p",
+            caller);
     }
 }
 

@@ -27,7 +27,7 @@
 #include "boot/reserve.h"
 #include "boot/unseal.h"
 #include "boot/up.h"
-#include "frames/obtain.h"
+#include "frames/relief.h"
 #include <ashlar/kmalloc.h>
 
 #define MIB ((size_t)1 << 20)

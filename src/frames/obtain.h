@@ -13,13 +13,7 @@
 #define ASHLAR_FRAMES_OBTAIN_H
 
 #include "base/atomic.h"
-#include <ashlar/frames.h>
-#include <stdbool.h>
-
-/* Times that a reliever, of whatever pool, has given something. */
-extern volatile uintptr_t ashlar_frames_reliefs;
-/* As ashlar_frames_relieve, where the count was `seen` before what failed. */
-bool ashlar_frames_relieve_since(struct ashlar_frames *pool, uintptr_t seen);
+#include "frames/relief.h"
 
 /* take: an expression that returns a status, evaluated once for each turn; the last one's status is left in `status`.
  * relief false: once. */

@@ -20,7 +20,7 @@
  *
  * Cost: O(relievers), and what they do.
  */
-#include "frames/obtain.h"
+#include "frames/relief.h"
 
 #include "base/atomic.h"
 #include "base/check.h"

@@ -17,7 +17,7 @@
 
 /* Ranges of fewer pages than this, guards included, are kept in magazines by their size. */
 #define KEPT_SIZES 33u
-#define RANGE_HINTS 16u
+#define RANGE_HINTS 9u /* the first: of whatever page */
 
 struct arena {
     struct ashlar_ranges ranges OWN_LINES; /* r */

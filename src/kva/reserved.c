@@ -4,8 +4,8 @@
  * Whoever commits, moves or decommits names pages, and nothing in their entries
  * says whose they are. A wrong number would take pages out of a stack, or map
  * some where the next take finds addresses. So the range is looked up: where a page
- * of this neighbourhood was found last, by its first page, or among all. No lock
- * is needed for more than the hash: the range is the caller's, and stays.
+ * was found last, this one's neighbours among them, by its first page, or among
+ * all. No lock is needed for more than the hash: the range is the caller's.
  *
  * Cost: O(1); O(ranges) for pages in the middle of a range, where others were asked for meanwhile.
  */
@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "kva/addresses.h"
+#include "kva/descriptor.h"
 #include "kva/lookup.h"
 #include "space/leaves.h"
 #include "space/plan.h"
@@ -34,14 +35,19 @@ COLD static bool find_anew(struct arena *arena, ashlar_vpn page, struct ashlar_r
     return found || ashlar_ranges_containing(&arena->ranges, page, range);
 }
 
+COLD static bool find_by_hint(const struct arena *arena, size_t hint, ashlar_vpn page, struct ashlar_range_info *range)
+{
+    return ashlar_ranges_by_index(&arena->ranges, atomic_load_u32(&arena->hints[hint]), range) && lies_in(range, page);
+}
+
 COLD static bool find_range(ashlar_vpn page, struct ashlar_range_info *range)
 {
     struct arena *arena = ashlar_arena_of(page);
-    volatile uint32_t *hint = &arena->hints[(page >> HINT_SHIFT) % RANGE_HINTS];
-    bool found = ashlar_ranges_by_index(&arena->ranges, atomic_load_u32(hint), range) && lies_in(range, page);
-    if (!found) {
-        found = find_anew(arena, page, range);
-        atomic_store_u32(hint, found ? range->index : 0);
+    size_t hint = 1u + (page >> HINT_SHIFT) % (RANGE_HINTS - 1u);
+    bool found = find_by_hint(arena, hint, page, range) || find_anew(arena, page, range);
+    if (found) {
+        atomic_store_u32(&arena->hints[0], range->index);
+        atomic_store_u32(&arena->hints[hint], range->index);
     }
     return found;
 }
@@ -57,9 +63,22 @@ ASHLAR_NORETURN COLD static void refuse_pages_of(const struct ashlar_range_info 
         (void *)ashlar_kva_address(ashlar_range_first(range)), caller);
 }
 
+/* Whoever grows a range by and by names the one that was found last: its descriptor is where it was, whatever it is now. */
+static inline bool is_in_last(const struct arena *arena, ashlar_vpn first, size_t pages)
+{
+    uint32_t index = atomic_load_u32(&arena->hints[0]);
+    const struct range_descriptor *last = descriptor_at(&arena->ranges, index);
+    return index != 0 && load_acquire(&last->state) == (uint32_t)RANGE_TAKEN &&
+           load_acquire(&last->note) == (uint32_t)RANGE_RESERVED && first - last->first < last->pages &&
+           pages - 1u < last->pages - (first - last->first);
+}
+
 COLD ashlar_status ashlar_reserved_status(ashlar_vpn first, size_t pages, const char *done, const void *caller)
 {
     struct ashlar_range_info range;
+    if (is_in_last(&ashlar_kva.general, first, pages)) {
+        return ASHLAR_OK;
+    }
     ashlar_status status = ashlar_range_status(NULL, first, pages);
     bool found = status == ASHLAR_OK && find_range(first, &range);
     if (status == ASHLAR_OK &&

@@ -72,7 +72,6 @@ static ashlar_status prepare_cursor(struct ashlar_cursor *cursor, ashlar_intent 
     status = ashlar_tables_reserve(cursor, plan.tables);
     if (status == ASHLAR_OK && plan.splits != 0) {
         ashlar_plan_split(cursor, gather);
-        ashlar_tables_release(cursor);
     }
     return status;
 }
@@ -124,8 +123,8 @@ static ashlar_status open_cursor(struct ashlar_cursor *cursor, ashlar_intent int
             return ASHLAR_OK;
         }
         ashlar_cursor_pause(cursor);
+        ashlar_tables_release(cursor);
         if (status != ASHLAR_OK) {
-            ashlar_tables_release(cursor);
             return status;
         }
         ashlar_gather_finish(&gather); /* split pages, forgotten as large ones; planned again: the half was open */
