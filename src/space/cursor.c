@@ -146,14 +146,6 @@ ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_spac
     return open_cursor(cursor, intent, large_level);
 }
 
-ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
-                                 size_t pages, ashlar_intent intent, unsigned large_level)
-{
-    ashlar_status status;
-    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_cursor_try(cursor, space, first, pages, intent, large_level));
-    return status;
-}
-
 /* The token is not held while somebody is asked for relief, who may want it. */
 COLD static ashlar_status begin_as_changer(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                            size_t pages, ashlar_intent intent)
@@ -190,7 +182,7 @@ void ashlar_cursor_end(struct ashlar_cursor *cursor)
     ashlar_spot_close(&cursor->spot);
     leave_half(cursor);
     ashlar_tables_release(cursor);
-    if (cursor->space != NULL && cursor->is_changer) {
+    if (cursor->is_changer) {
         ashlar_changer_give(cursor->space);
     }
 }

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: 0BSD */
-/* cursor.h - steps of a cursor that the library's own floors take, beside those of ashlar/space.h. */
+/* cursor.h - steps of a cursor that the library's own floors take, beside those of ashlar/space.h. Inline is how a change of
+ * the kernel half begins: with constants, so that half of its arguments need not be passed. */
 #ifndef ASHLAR_SPACE_CURSOR_H
 #define ASHLAR_SPACE_CURSOR_H
 
-#include <ashlar/space.h>
-#include <stdbool.h>
+#include "frames/obtain.h"
+#include "tables/half.h"
 
 /* The highest level, up to limit, at which one entry can map from here on. */
 unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
                           unsigned limit);
-/* As ashlar_cursor_begin, for pages up to this level; of a user space by its changer. try asks nobody for relief: for callers that hold what a reliever
- * may wait for. */
+/* As ashlar_cursor_begin, for pages up to this level; of a user space by its changer. try asks nobody for relief: for
+ * callers that hold what a reliever may wait for. */
 ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                 size_t pages, ashlar_intent intent, unsigned large_level);
-ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
-                                 size_t pages, ashlar_intent intent, unsigned large_level);
+static inline ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space,
+                                               ashlar_vpn first, size_t pages, ashlar_intent intent,
+                                               unsigned large_level)
+{
+    ashlar_status status;
+    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_cursor_try(cursor, space, first, pages, intent, large_level));
+    return status;
+}
 /* As ashlar_cursor_begin to collect: nothing is checked or reserved, nothing fails, nobody is asked for memory. Of a user
  * space by its changer. */
 void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages);

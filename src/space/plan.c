@@ -15,18 +15,12 @@
 #include "tables/reach.h"
 #include "tables/tables.h"
 
-struct ashlar_spot *ashlar_cursor_seek(struct ashlar_cursor *cursor, ashlar_vpn page)
+struct ashlar_spot *ashlar_cursor_find(struct ashlar_cursor *cursor, ashlar_vpn page)
 {
-    struct ashlar_spot *spot = &cursor->spot;
-    unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
-    if (spot->table != NULL && spot->level == 1 && (page ^ cursor->spot_page) >> shift == 0) {
-        spot->index = (unsigned)(page & (((size_t)1 << shift) - 1u));
-        return spot;
-    }
-    ashlar_spot_close(spot);
-    ashlar_spot_find(cursor->space, page, 1, spot);
+    ashlar_spot_close(&cursor->spot);
+    ashlar_spot_find(cursor->space, page, 1, &cursor->spot);
     cursor->spot_page = page;
-    return spot;
+    return &cursor->spot;
 }
 
 /* Tables below an empty entry of this level that mapping so many pages from page on needs: at each level those spanned,
@@ -94,10 +88,11 @@ static inline __attribute__((always_inline)) ashlar_status plan_change_at(const 
     return ASHLAR_OK;
 }
 
+/* A step ends where another entry decides, so each begins by finding it. */
 static inline ashlar_status plan_step(struct ashlar_cursor *cursor, ashlar_vpn *page, size_t *left,
                                       ashlar_intent intent, unsigned large_level, struct plan *plan)
 {
-    const struct ashlar_spot *spot = ashlar_cursor_seek(cursor, *page);
+    const struct ashlar_spot *spot = ashlar_cursor_find(cursor, *page);
     size_t step = ashlar_spot_pages(spot, *page, *left);
     ashlar_status status = intent == ASHLAR_INTENT_MAP ? plan_map_at(spot, *page, step, large_level, plan)
                                                        : plan_change_at(cursor, spot, *page, step, large_level, plan);
