@@ -9,7 +9,7 @@
  * Context: any but NMI. Locks: one, rank FRAMES, taken with interrupts off;
  * nothing here sleeps, or takes memory from another floor, and nothing but
  * ashlar_frames_relieve calls back.
- * Contents of frames are not cleared.
+ * Contents of frames are not cleared. Whatever is passed by pointer is resident (types.h).
  */
 #ifndef ASHLAR_FRAMES_H
 #define ASHLAR_FRAMES_H

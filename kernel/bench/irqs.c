@@ -15,7 +15,8 @@
 #include "memory/memory.h"
 #include <ashlar/kmalloc.h>
 
-#define FIRST ((ashlar_vpn)0x10000)
+#define FIRST ((ashlar_vpn)0x10000) /* no page of 1 GiB fits */
+#define WHOLE ((ashlar_vpn)0x40000) /* one does */
 #define GIB_PAGES ((size_t)1 << 18)
 #define DEVICE ((ashlar_pfn)0x80000) /* frames that are nobody's */
 #define USER_WRITE (ASHLAR_MAP_WRITE | ASHLAR_MAP_USER)
@@ -23,6 +24,7 @@
 static struct {
     struct ashlar_space space;
     ashlar_pfn *frames; /* GIB_PAGES of them */
+    ashlar_vpn first;   /* page that operations begin at */
 } user;
 
 __attribute__((weak)) bool meter_start(void)
@@ -55,17 +57,17 @@ static bool map(size_t pages)
     for (size_t i = 0; i < pages; i++) {
         user.frames[i] = DEVICE + i;
     }
-    return ashlar_space_map(&user.space, FIRST, pages, user.frames, USER_WRITE) == ASHLAR_OK;
+    return ashlar_space_map(&user.space, user.first, pages, user.frames, USER_WRITE) == ASHLAR_OK;
 }
 
 static bool map_linear(size_t pages)
 {
-    return ashlar_space_map_linear(&user.space, FIRST, pages, DEVICE, USER_WRITE) == ASHLAR_OK;
+    return ashlar_space_map_linear(&user.space, user.first, pages, DEVICE, USER_WRITE) == ASHLAR_OK;
 }
 
 static bool map_large(size_t pages)
 {
-    return ashlar_space_map_linear(&user.space, FIRST, pages, DEVICE, USER_WRITE | ASHLAR_MAP_LARGE) == ASHLAR_OK;
+    return ashlar_space_map_linear(&user.space, user.first, pages, DEVICE, USER_WRITE | ASHLAR_MAP_LARGE) == ASHLAR_OK;
 }
 
 /* A page here and there: tables, and nothing much in them. */
@@ -73,30 +75,30 @@ static bool map_sparse(size_t pages)
 {
     bool good = true;
     for (size_t page = 0; page < pages && good; page += 512) {
-        good = ashlar_space_map_linear(&user.space, FIRST + page, 1, DEVICE, USER_WRITE) == ASHLAR_OK;
+        good = ashlar_space_map_linear(&user.space, user.first + page, 1, DEVICE, USER_WRITE) == ASHLAR_OK;
     }
     return good;
 }
 
 static bool protect(size_t pages)
 {
-    return ashlar_space_protect(&user.space, FIRST, pages, ASHLAR_MAP_READ | ASHLAR_MAP_USER) == ASHLAR_OK;
+    return ashlar_space_protect(&user.space, user.first, pages, ASHLAR_MAP_READ | ASHLAR_MAP_USER) == ASHLAR_OK;
 }
 
 /* All but the first page and the last: large ones are split there. */
 static bool protect_inner(size_t pages)
 {
-    return ashlar_space_protect(&user.space, FIRST + 1, pages - 2, ASHLAR_MAP_READ | ASHLAR_MAP_USER) == ASHLAR_OK;
+    return ashlar_space_protect(&user.space, user.first + 1, pages - 2, ASHLAR_MAP_READ | ASHLAR_MAP_USER) == ASHLAR_OK;
 }
 
 static bool unmap(size_t pages)
 {
-    return ashlar_space_unmap(&user.space, FIRST, pages, user.frames) == ASHLAR_OK;
+    return ashlar_space_unmap(&user.space, user.first, pages, user.frames) == ASHLAR_OK;
 }
 
 static bool clear(size_t pages)
 {
-    return ashlar_space_clear(&user.space, FIRST, pages, drop, NULL) == ASHLAR_OK;
+    return ashlar_space_clear(&user.space, user.first, pages, drop, NULL) == ASHLAR_OK;
 }
 
 static bool empty(size_t pages)
@@ -111,7 +113,7 @@ static bool map_and_take_out(size_t pages)
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
     bool good = map_linear(pages);
-    for (ashlar_vpn page = FIRST; good && page < FIRST + pages; page += ASHLAR_CURSOR_PAGES) {
+    for (ashlar_vpn page = user.first; good && page < user.first + pages; page += ASHLAR_CURSOR_PAGES) {
         good = ashlar_cursor_begin(&cursor, &user.space, page, ASHLAR_CURSOR_PAGES, ASHLAR_INTENT_CHANGE) == ASHLAR_OK;
         if (good) {
             ashlar_gather_init(&gather, &user.space);
@@ -141,22 +143,26 @@ static bool walk_ranges(size_t pages);
 /* An operation, and what has to be there for it. More of them: a row each. */
 static const struct operation {
     const char *name;
+    ashlar_vpn first;
     size_t pages;
     bool (*prepare)(size_t pages);
     bool (*run)(size_t pages);
     bool (*finish)(size_t pages);
 } operations[] = {
-    {"space_map", GIB_PAGES, nothing, map, empty},
-    {"space_map_linear", GIB_PAGES, nothing, map_linear, empty},
-    {"space_map_large", GIB_PAGES, nothing, map_large, empty},
-    {"space_protect", GIB_PAGES, map, protect, empty},
-    {"space_protect_large", GIB_PAGES, map_large, protect_inner, empty},
-    {"space_unmap", GIB_PAGES, map, unmap, nothing},
-    {"space_clear", GIB_PAGES, map, clear, nothing},
-    {"space_empty", GIB_PAGES, map, empty, nothing},
-    {"space_empty_sparse", GIB_PAGES, map_sparse, empty, nothing},
-    {"space_destroy", GIB_PAGES, map_and_take_out, destroy, nothing},
-    {"kva_walk_ranges", 256, nothing, walk_ranges, nothing},
+    {"space_map", FIRST, GIB_PAGES, nothing, map, empty},
+    {"space_map_linear", FIRST, GIB_PAGES, nothing, map_linear, empty},
+    {"space_map_large", FIRST, GIB_PAGES, nothing, map_large, empty},
+    {"space_map_large_whole", WHOLE, GIB_PAGES, nothing, map_large, empty},
+    {"space_map_large_left", WHOLE, GIB_PAGES, map_and_take_out, map_large, empty},
+    {"space_protect", FIRST, GIB_PAGES, map, protect, empty},
+    {"space_protect_large", FIRST, GIB_PAGES, map_large, protect_inner, empty},
+    {"space_protect_whole", WHOLE, GIB_PAGES, map_large, protect_inner, empty},
+    {"space_unmap", FIRST, GIB_PAGES, map, unmap, nothing},
+    {"space_clear", FIRST, GIB_PAGES, map, clear, nothing},
+    {"space_empty", FIRST, GIB_PAGES, map, empty, nothing},
+    {"space_empty_sparse", FIRST, GIB_PAGES, map_sparse, empty, nothing},
+    {"space_destroy", FIRST, GIB_PAGES, map_and_take_out, destroy, nothing},
+    {"kva_walk_ranges", FIRST, 256, nothing, walk_ranges, nothing},
 };
 
 static int see(void *context, const struct ashlar_place *place)
@@ -176,6 +182,7 @@ static bool walk_ranges(size_t pages)
 static bool measure(const struct operation *operation)
 {
     uintptr_t where;
+    user.first = operation->first;
     if (!operation->prepare(operation->pages)) {
         return false;
     }

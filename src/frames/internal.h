@@ -18,7 +18,7 @@
  * Words are native, and all that a later, finer lock needs is here: counts that
  * decide before bits do, one chunk owned by who takes from it.
  *
- * Letters: L: under the pool's lock. I: written at init only. A: atomic.
+ * Letters: L: under the pool's lock. I: written at init only.
  */
 #ifndef ASHLAR_FRAMES_INTERNAL_H
 #define ASHLAR_FRAMES_INTERNAL_H
@@ -108,7 +108,6 @@ struct ashlar_frames {
     size_t metadata_bytes;    /* L */
     struct slot_block *slots; /* L: the newest first */
     struct ashlar_reliever *volatile relievers; /* appended to under L; read by anybody */
-    volatile uintptr_t reliefs;                 /* A: times that one gave something */
 };
 
 /* The part of a run that lies in the chunk of its first frame. */

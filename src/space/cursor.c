@@ -73,7 +73,6 @@ static ashlar_status prepare_cursor(struct ashlar_cursor *cursor, ashlar_intent 
     status = ashlar_tables_reserve(cursor, plan.tables);
     if (status == ASHLAR_OK && plan.splits != 0) {
         ashlar_plan_split(cursor, gather);
-        ashlar_tables_release(cursor);
     }
     return status;
 }
@@ -125,6 +124,7 @@ static ashlar_status open_cursor(struct ashlar_cursor *cursor, ashlar_intent int
             return ASHLAR_OK;
         }
         ashlar_cursor_pause(cursor);
+        ashlar_tables_release(cursor);
         if (status != ASHLAR_OK) {
             return status;
         }
@@ -155,6 +155,7 @@ COLD static ashlar_status begin_as_changer(struct ashlar_cursor *cursor, struct 
     if (status != ASHLAR_OK) {
         return status;
     }
+    space->cursors++;
     status = ashlar_cursor_try(cursor, space, first, pages, intent, 1);
     if (status != ASHLAR_OK) {
         ashlar_changer_give(space);
@@ -182,8 +183,8 @@ void ashlar_cursor_end(struct ashlar_cursor *cursor)
 {
     CONTEXTS(yes, yes, yes, no, no);
     ashlar_spot_close(&cursor->spot);
-    ashlar_tables_release(cursor);
     leave_half(cursor);
+    ashlar_tables_release(cursor);
     if (cursor->is_changer) {
         ashlar_changer_give(cursor->space);
     }
