@@ -372,7 +372,8 @@ static unsigned step_entries(const struct ashlar_spot *spot, size_t step)
 }
 
 /* Hidden pages are not mapped any more, whoever collects them. Returns how many were. */
-static size_t hide_entries(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, size_t step)
+static inline __attribute__((always_inline)) size_t hide_entries(const struct ashlar_cursor *cursor,
+                                                                 const struct ashlar_spot *spot, size_t step)
 {
     size_t entries = ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, step_entries(spot, step));
     size_t hidden = spot->level == 1 ? entries : entries * step;
