@@ -251,22 +251,10 @@ static void step(void)
     }
 }
 
-static void come_up(void)
-{
-    unsigned cpu = ashlar_port_cpu();
-    uintptr_t interrupts = ashlar_port_irq_save();
-    if (cpu != 0 && !run.joined[cpu]) {
-        run.joined[cpu] = true;
-        ashlar_space_cpu_join(cpu);
-        sim_mmu_take_part(cpu, true);
-    }
-    ashlar_port_irq_restore(interrupts);
-}
-
 static void thread_body(void *context)
 {
     (void)context;
-    come_up();
+    world_join_once(run.joined);
     for (unsigned i = 0; i < ROUNDS && run.problem[0] == '\0'; i++) {
         if (world_step(sim_thread() / CPUS * ROUNDS + i)) {
             step();
@@ -284,7 +272,7 @@ static void coming_body(void *context)
 {
     struct ashlar_space *space = &run.passed[sim_thread()];
     (void)context;
-    come_up();
+    world_join_once(run.joined);
     for (unsigned i = 0; i < ROUNDS * 4u && run.problem[0] == '\0'; i++) {
         if (ashlar_port_cpu() == 0) {
             look_around();
@@ -301,7 +289,6 @@ static void coming_body(void *context)
 /* By the first thread of its CPU. */
 static void settle(void)
 {
-    struct ashlar_frames_stats stats;
     if (sim_thread() != 0) {
         return;
     }
@@ -310,9 +297,8 @@ static void settle(void)
     }
     destroy_offered();
     world_note_broken(run.problem, sizeof run.problem);
-    ashlar_frames_stats(world.pool, &stats);
-    if (run.problem[0] == '\0' && stats.free_frames + world_kept_frames() != run.frames) {
-        problem("frames are lost", stats.free_frames);
+    if (run.problem[0] == '\0' && world_frames() != run.frames) {
+        problem("frames are lost", world_frames());
     }
 }
 
@@ -323,18 +309,13 @@ static unsigned priority_of(unsigned thread)
 
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
-    const struct sim_mmu_options mmu = {.features = world_features(seed), .seed = seed};
-    struct sim_schedule_options schedule = world_schedule(seed, NULL);
-    struct ashlar_frames_stats stats;
+    struct sim_schedule_options schedule = world_start(format, policy, seed);
     bool strict = seed % 4u != 3u;
     schedule.threads = THREADS;
     schedule.priority_of = strict ? priority_of : NULL;
     schedule.waits_most = 40000; /* for a changer: its token is not fair */
-    world_begin(seed);
     memset(&run, 0, sizeof run);
-    world_up(format, policy, &mmu);
-    ashlar_frames_stats(world.pool, &stats);
-    run.frames = stats.free_frames;
+    run.frames = world_frames();
     for (unsigned i = 0; i < SPACES; i++) {
         if (ashlar_space_create(&run.spaces[i]) != ASHLAR_OK) {
             return "no space";
