@@ -85,7 +85,10 @@ static bool is_zero(const unsigned char *object, size_t bytes)
 
 static void *take_zeroed(size_t bytes)
 {
-    unsigned char *object = random_below(2) == 0 ? ashlar_kcalloc(bytes, 1) : ashlar_kzalloc(bytes);
+    unsigned what = random_below(3);
+    unsigned char *object = what == 0   ? ashlar_kcalloc(bytes, 1)
+                            : what == 1 ? ashlar_kzalloc(bytes)
+                                        : ashlar_heap_calloc(heap, 1, bytes, 0);
     if (object != NULL && !is_zero(object, bytes)) {
         problem("a zeroed object has something in it");
     }
@@ -95,7 +98,8 @@ static void *take_zeroed(size_t bytes)
 static void *take_aligned(size_t bytes)
 {
     size_t align = (size_t)1 << random_below(13);
-    void *object = ashlar_kmemalign(align, bytes);
+    void *object =
+        random_below(2) == 0 ? ashlar_kmemalign(align, bytes) : ashlar_heap_alloc_aligned(heap, align, bytes, 0);
     if (((uintptr_t)object & (align - 1u)) != 0) {
         problem("an alignment that was asked for is not there");
     }
@@ -131,6 +135,9 @@ static void give(struct slot *slot)
 {
     slot->state = BUSY;
     check_object(slot, slot->bytes);
+    if (ashlar_heap_usable_size(heap, slot->object) < slot->bytes) {
+        problem("an object became smaller");
+    }
     if (random_below(2) == 0) {
         ashlar_kfree_sized(slot->object, slot->bytes);
     } else {
