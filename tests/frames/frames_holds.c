@@ -79,18 +79,13 @@ static void test_range(void)
 
 int main(void)
 {
-    if (ASHLAR_DEBUG) {
-        puts("1..0 # SKIP what debug builds keep of each frame takes longer");
-        return 0;
-    }
-    if (!stepping_works()) {
-        return 0;
-    }
     pool = pool_at(FIRST, FRAMES);
-    test_bulk();
-    test_promised();
     test_refused();
-    test_range();
+    if (!ASHLAR_DEBUG && stepping_works()) { /* what debug builds keep of each frame takes longer */
+        test_bulk();
+        test_promised();
+        test_range();
+    }
     pool_drop();
     return done_testing();
 }
