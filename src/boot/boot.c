@@ -377,6 +377,10 @@ void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted
     init_spaces(&plan);
     init_heap(&plan);
     log_layout(&plan);
+    if (ASHLAR_DEBUG) {
+        const char *wrong = ashlar_selftest();
+        ASHLAR_CHECK(wrong == NULL, "boot: the port's %s", wrong);
+    }
     sealed = true;
 }
 

@@ -171,3 +171,11 @@ ashlar_status ashlar_memmap_reclaim(struct ashlar_memmap *map, ashlar_phys base,
     }
     return retype(map, base, end, type, &usable);
 }
+
+/* As many entries as there were before. */
+COLD void ashlar_memmap_unreclaim(struct ashlar_memmap *map, const struct ashlar_memmap_entry *old)
+{
+    ashlar_status status = retype(map, old->base, end_of(old), ASHLAR_MEMMAP_USABLE, old);
+    ASHLAR_ASSERT(status == ASHLAR_OK);
+    (void)status;
+}
