@@ -49,6 +49,10 @@ static void test_models(void)
     ok(feature_invlpg_leaves_global(0xb06a2, 0x4116) && !feature_invlpg_leaves_global(0x806c1, 0) &&
            !feature_invlpg_leaves_global(0xa20f10, 0),
        "so does Raptor Lake; Tiger Lake and others do not");
+    ok(feature_l1tf(0x306c3, 0) && feature_l1tf(0x50654, 2) && feature_l1tf(0xf64, 0),
+       "[fault 156] Haswell, Skylake and Pentium 4 read where absent entries point");
+    ok(!feature_l1tf(0x50657, 1) && !feature_l1tf(0x506c9, 0) && !feature_l1tf(0x543, 0),
+       "Cascade Lake says that it does not; an Atom and a Pentium never did");
 }
 
 static int count_writable_code(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)

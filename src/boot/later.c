@@ -19,6 +19,7 @@
 
 #include "base/alone.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "memmap/map.h"
 #include "space/direct.h"
 #include "tables/half.h"
@@ -28,6 +29,7 @@
 
 COLD ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned node)
 {
+    CONTEXTS(no, yes, less, less, less);
     if (!ashlar_may_change()) {
         return ASHLAR_MAY_NOT_WAIT;
     }
@@ -83,6 +85,7 @@ COLD static ashlar_status reclaim_entry(struct ashlar_memmap *map, const struct 
 COLD ashlar_status ashlar_memory_reclaim(struct ashlar_memmap *map, ashlar_memmap_type type,
                                          const struct ashlar_memmap_entry *live, size_t live_count, size_t *frames)
 {
+    CONTEXTS(no, yes, less, less, less);
     const struct ashlar_memmap_entry *entry;
     ashlar_status status = ASHLAR_OK;
     *frames = 0;

@@ -17,6 +17,7 @@
 
 #include "base/alone.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/format.h"
 #include "base/wait.h"
 #include "space/leaves.h"
@@ -235,6 +236,7 @@ COLD static bool try_mapped(struct shown *shown)
     if (ashlar_space_map(NULL, shown->page, 1, shown->frames, ASHLAR_MAP_WRITE) != ASHLAR_OK) {
         return tell("no memory to map a page with");
     }
+    (void)ashlar_space_fault(ashlar_space_address(shown->page), 0); /* there may be no handler yet to bring it in */
     shown->pointer = ashlar_port_pointer(ashlar_space_address(shown->page));
     bool good = show_other(shown, 1, "flush_page", flush_one) && show_other(shown, 0, "flush_all", flush_all);
     ashlar_status status = ashlar_space_unmap(NULL, shown->page, 1, &left);
@@ -280,6 +282,7 @@ COLD static bool try_mark(void)
 
 COLD const char *ashlar_selftest(void)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     /* A lost kick would be waited for by what changes mappings: so it is tried before. */
     static bool (*const each[])(void) = {try_interrupts, try_pin,     try_windows, try_root,
                                          try_kick,       try_mapping, try_mark};

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: 0BSD */
 /* frames_state.c - what the pool tells of itself: the state of a frame, statistics, whether it is short. */
+#include "base/contexts.h"
 #include "frames/regions.h"
 
 COLD ashlar_frame_state ashlar_frames_state(struct ashlar_frames *pool, ashlar_pfn frame)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     ashlar_frame_state state = ASHLAR_FRAME_FOREIGN;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     const struct region *region = region_of(pool, frame);
@@ -22,6 +24,7 @@ static size_t low_watermark(const struct ashlar_frames *pool)
 /* What takes change they change by plain stores, under the lock. */
 int ashlar_frames_is_short(struct ashlar_frames *pool)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     bool is_short = pool->free_frames < low_watermark(pool) + pool->promised_frames;
     ashlar_lock_give(&pool->lock, interrupts);
@@ -30,6 +33,7 @@ int ashlar_frames_is_short(struct ashlar_frames *pool)
 
 COLD void ashlar_frames_stats(struct ashlar_frames *pool, struct ashlar_frames_stats *stats)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     stats->total_frames = pool->total_frames;
     stats->free_frames = pool->free_frames;

@@ -25,6 +25,7 @@
 #include "base/check.h"
 #include "space/cursor.h"
 #include "space/mapping.h"
+#include "space/plan.h"
 #include "tables/half.h"
 #include "tables/policy.h"
 

@@ -15,6 +15,38 @@
 #include "tables/reach.h"
 #include "tables/tables.h"
 
+COLD unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
+                               unsigned limit)
+{
+    unsigned level = limit;
+    while (level > 1) {
+        size_t whole = (size_t)1 << ashlar_entry_shift(paging, level);
+        if (pages >= whole && ((page | frame) & (whole - 1u)) == 0) {
+            break;
+        }
+        level--;
+    }
+    return level;
+}
+
+COLD bool ashlar_large_is_allowed(unsigned flags)
+{
+    return (flags & ASHLAR_MAP_EXEC) == 0 && (ashlar_half.options.features & ASHLAR_FEATURE_ONE_PAGE_SIZE) == 0;
+}
+
+COLD unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned level = ashlar_paging_large_level(paging, ashlar_half.options.features);
+    if ((flags & ASHLAR_MAP_LARGE) == 0 || !ashlar_large_is_allowed(flags)) {
+        return 1;
+    }
+    while (level > 1 && ((first ^ frame) & (((size_t)1 << ashlar_entry_shift(paging, level)) - 1u)) != 0) {
+        level--;
+    }
+    return level;
+}
+
 struct ashlar_spot *ashlar_cursor_find(struct ashlar_cursor *cursor, ashlar_vpn page)
 {
     ashlar_spot_close(&cursor->spot);

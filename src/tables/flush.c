@@ -36,6 +36,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "tables/asid.h"
 #include "tables/gather.h"
@@ -197,6 +198,7 @@ static void shoot_down(const struct ashlar_gather *gather, const void *caller)
 
 void ashlar_gather_finish(struct ashlar_gather *gather)
 {
+    CONTEXTS(yes, yes, less, no, no);
     if (gather->runs != 0) {
         shoot_down(gather, ASHLAR_CALLER());
     }
@@ -242,6 +244,7 @@ COLD bool ashlar_shootdown_probe(size_t turns, unsigned *silent)
 
 void ashlar_space_answer(void)
 {
+    CONTEXTS(yes, no, yes, yes, no);
     struct half_cpu *here = &ashlar_half.cpus[ashlar_shootdown_cpu()];
     struct shootdown *box = &here->box;
     struct ashlar_gather gather;
