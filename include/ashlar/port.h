@@ -55,7 +55,8 @@ void ashlar_port_irq_restore(uintptr_t saved);
 /* What is running: one of the three, and what keeps it from waiting. Asked on
  * slow paths only; in debug builds at the head of each function that some context
  * may not call (docs/contexts.md), too, where a lie is fatal. Memory is grown, unmapped and waited for only where this
- * returns exactly ASHLAR_CONTEXT_THREAD.
+ * returns exactly ASHLAR_CONTEXT_THREAD; grown and unmapped, without a wait, in a
+ * thread with IRQS_OFF as well while one CPU takes part.
  * NO_SLEEP: a thread that may not be put to sleep, and that no other one takes
  * the CPU from: the kernel has pinned it or has turned preemption off, or it
  * holds a lock of the kernel's own. Whether the library's own pins count does not

@@ -140,8 +140,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space)
 #define ASHLAR_SPACE_WRITE_EXEC 1u
 ASHLAR_MUST_USE ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned flags);
 
-/* Gives back the tables. Fatal if a CPU runs in it, or if something is still
- * mapped (ashlar_space_empty). Never walks the kernel half. */
+/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), or another
+ * thread changes it and may not be waited for. Never walks the kernel half. */
 void ashlar_space_destroy(struct ashlar_space *space);
 
 /* Load its root on this CPU; NULL: the kernel's reference root. Called with
@@ -340,7 +340,7 @@ void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visit
 
 /* NULL, or the first broken invariant: the linear array against the tables,
  * every root's kernel slots against the reference (A and D apart); or "space: busy ..." where somebody changes a space, or
- * grows the kernel half, meanwhile. O(kernel space). */
+ * grows the kernel half, meanwhile. Nobody maps kernel pages meanwhile. O(kernel space). */
 const char *ashlar_space_audit(void);
 
 ASHLAR_END_DECLS
