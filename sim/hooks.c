@@ -14,6 +14,7 @@
 #define MESSAGE_BYTES 512
 
 static _Thread_local struct sim_state self;
+static _Thread_local unsigned long holds;
 static _Thread_local struct {
     unsigned long count;
     char message[MESSAGE_BYTES];
@@ -91,8 +92,19 @@ unsigned ashlar_port_cpu(void)
     return self.cpu;
 }
 
+unsigned long sim_holds(void)
+{
+    return holds;
+}
+
+static void count_hold(void)
+{
+    holds += self.pins == 0 && !self.interrupts_off;
+}
+
 unsigned ashlar_port_pin(void)
 {
+    count_hold();
     self.pins++;
     return self.cpu;
 }
@@ -108,6 +120,7 @@ void ashlar_port_unpin(void)
 uintptr_t ashlar_port_irq_save(void)
 {
     uintptr_t saved = self.interrupts_off;
+    count_hold();
     self.interrupts_off = true;
     return saved;
 }

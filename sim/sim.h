@@ -44,6 +44,9 @@ void sim_state_exchange(struct sim_state *keep, const struct sim_state *load);
 /* How many pins are open on this thread: 0 outside of the library. */
 unsigned sim_pins(void);
 
+/* How often this thread began to keep others away: by a pin, or with interrupts off, where it had neither before. */
+unsigned long sim_holds(void);
+
 /* The last line that the library logged, and how many there were. */
 const char *sim_last_log(void);
 unsigned long sim_log_count(void);

@@ -5,6 +5,7 @@
  * is an allocator. So each floor says beforehand how much it needs for this
  * map; boot carves that once out of RAM, maps it through the port's windows at
  * its final address, and initialises upward. Nothing is moved afterwards.
+ * Whatever is passed by pointer is resident (types.h).
  */
 #ifndef ASHLAR_BOOT_H
 #define ASHLAR_BOOT_H

@@ -9,7 +9,7 @@
  * Context: any but NMI. Locks: one, rank FRAMES, taken with interrupts off;
  * nothing here sleeps, or takes memory from another floor, and nothing but
  * ashlar_frames_relieve calls back.
- * Contents of frames are not cleared.
+ * Contents of frames are not cleared. Whatever is passed by pointer is resident (types.h).
  */
 #ifndef ASHLAR_FRAMES_H
 #define ASHLAR_FRAMES_H
@@ -137,7 +137,7 @@ ASHLAR_MUST_USE ashlar_status ashlar_frames_add_memory(struct ashlar_frames *poo
                                                        unsigned node, void *storage, size_t storage_bytes);
 
 /* Free frames are below the low watermark: purge, shrink. O(1). */
-int ashlar_frames_is_short(const struct ashlar_frames *pool);
+int ashlar_frames_is_short(struct ashlar_frames *pool);
 
 /* Debug builds note what is mapped, so that a give of a mapped frame is fatal.
  * They count; frames that the pool does not manage are ignored. Nothing in

@@ -12,10 +12,11 @@
  * Size 0 gives an object of the smallest size, as unique as any other.
  *
  * Context: any, unless a function says otherwise. Only a thread (the context
- * hook says exactly ASHLAR_CONTEXT_THREAD) grows the heap, gives pages back or
- * waits; others get what is there, or NULL. In an NMI nothing takes a lock.
+ * hook says exactly ASHLAR_CONTEXT_THREAD; after boot, as long as one CPU takes
+ * part, with interrupts off, too) grows the heap or gives pages back, and only
+ * with interrupts on it waits; others get what is there, or NULL. In an NMI nothing takes a lock.
  * Locks: one spin lock, for runs of pages, never held across the source, and
- * with interrupts off for a bounded number of steps.
+ * with interrupts off for a bounded number of steps. Whatever is passed by pointer is resident (types.h).
  *
  * Who would get NULL takes home all that was sent to his CPU first, and then an
  * object of his size or cache that is on its way to another CPU. What else other

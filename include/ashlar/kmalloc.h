@@ -5,7 +5,7 @@
  * NULL does nothing. Define ASHLAR_PLAIN_NAMES before the inclusion to have
  * kmalloc, kfree and so on without the prefix.
  *
- * Context, alignment, size 0, what is fatal: as in heap.h. NULL: no memory.
+ * Context, alignment, size 0, what is fatal, what is resident: as in heap.h. NULL: no memory.
  * Cost: a pair of kmalloc and kfree takes 167 instructions on i386 up to 1 KiB, calls and the kernel's hooks included.
  */
 #ifndef ASHLAR_KMALLOC_H

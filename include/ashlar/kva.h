@@ -8,6 +8,7 @@
  * Where frames are short, whoever has registered with the frames floor is asked
  * for some (ashlar_frames_relieve); so a caller holds no lock and no token that
  * such a one may wait for. Ranges that wait for a purge come back by themselves.
+ * Whatever is passed by pointer is resident (types.h).
  */
 #ifndef ASHLAR_KVA_H
 #define ASHLAR_KVA_H
@@ -44,15 +45,16 @@ const struct ashlar_kva_layout *ashlar_kva_layout(void);
  * that outlives the range and whatever report of a fault reads it at that moment. Thread context (may take a frame for descriptors).
  * ASHLAR_NO_ADDRESSES, ASHLAR_NO_FRAMES, ASHLAR_BAD_ARGUMENT. O(1). */
 ASHLAR_MUST_USE ashlar_status ashlar_kva_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first);
-/* Everything in it must have been decommitted or unmapped. Fatal if first begins no range. */
+/* Fatal if first begins no such range, or if something in it was not decommitted. O(its tables). */
 void ashlar_kva_unreserve(ashlar_vpn first);
 
 /* Or-ed to the flags of a commit: nobody is asked for relief (frames.h). For callers that hold what a reliever may wait
  * for; they let go of it, ask, and try again. */
 #define ASHLAR_KVA_NO_RELIEF 0x100u
 
-/* Back pages of a range with frames of the pool, one by one: all or nothing.
- * Contents undefined. flags: ASHLAR_MAP_WRITE and so on. Thread context. */
+/* Back pages of a reserved range with frames of the pool, one by one: all or nothing. Contents undefined. flags:
+ * ASHLAR_MAP_WRITE and so on. Fatal, here and in all that follows, if the pages are kernel addresses, but not all of one
+ * reserved range. Thread context. */
 ASHLAR_MUST_USE ashlar_status ashlar_kva_commit(ashlar_vpn first, size_t pages, unsigned flags);
 /* The same in large pages of 2 MiB, each a block of frames of its own: wherever a whole aligned one fits, such a block is
  * free, and no table of small pages is there from before; in single frames elsewhere, and wholly so under two-level
@@ -61,7 +63,7 @@ ASHLAR_MUST_USE ashlar_status ashlar_kva_commit(ashlar_vpn first, size_t pages, 
  * pages for good. Errors as above: ASHLAR_NO_FRAMES, never for want of blocks; ASHLAR_EXISTS. Thread context. Cost: of a
  * large page about that of a frame that is zeroed. */
 ASHLAR_MUST_USE ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsigned flags);
-/* The frames behind pages of a range come to lie behind as many others, of the same range or another, and nothing is
+/* The frames behind pages of a reserved range come to lie behind as many others, of the same one or another, and nothing is
  * behind the former: no byte is copied. Mapped as flags say, in small pages: a large page of which they are a part is
  * split for good. All or nothing: ASHLAR_EXISTS where something is mapped at `to`, ASHLAR_ABSENT where not all of `from`
  * is, ASHLAR_NO_FRAMES for tables; nobody is asked for relief. Both are the caller's, and nobody uses the pages

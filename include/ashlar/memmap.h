@@ -9,6 +9,7 @@
  *
  * Context: boot, one CPU. Locks: none. The caller owns all storage. To use a map
  * before it is finalized, or to add to one that is, is a caller's bug: fatal.
+ * Whatever is passed by pointer is resident (types.h).
  */
 #ifndef ASHLAR_MEMMAP_H
 #define ASHLAR_MEMMAP_H

@@ -55,7 +55,8 @@ void ashlar_port_irq_restore(uintptr_t saved);
 /* What is running: one of the three, and what keeps it from waiting. Asked on
  * slow paths only; in debug builds at the head of each function that some context
  * may not call (docs/contexts.md), too, where a lie is fatal. Memory is grown, unmapped and waited for only where this
- * returns exactly ASHLAR_CONTEXT_THREAD.
+ * returns exactly ASHLAR_CONTEXT_THREAD; grown and unmapped, without a wait, in a
+ * thread with IRQS_OFF as well while one CPU takes part.
  * NO_SLEEP: a thread that may not be put to sleep, and that no other one takes
  * the CPU from: the kernel has pinned it or has turned preemption off, or it
  * holds a lock of the kernel's own. Whether the library's own pins count does not
@@ -80,7 +81,11 @@ void ashlar_port_relax(void);
  *
  * With none, a wait is a spin with ashlar_port_relax. That ends only where whoever is waited for gets CPU time
  * meanwhile: on another CPU, or on this one because the timer switches in turn between threads of equal priority. Where
- * a thread of higher priority keeps a lower one from running, it never ends: strict priorities need block and wake. */
+ * a thread of higher priority keeps a lower one from running, it never ends: strict priorities need block and wake.
+ *
+ * Waits are not fair: who is woken may find that another one was faster. And the library lends no priority, nor says who
+ * is waited for: it is a thread that is ready, or waits in turn. Where one of a priority in between may run without an end,
+ * the kernel sees to it that every ready thread gets turns while somebody is in block (docs/porting.md). */
 struct ashlar_waiting {
     /* As futexes do: in one step, against wake, compare *word with seen and queue on the word's address; then sleep until a
      * wake. Return at once where they differ; may return at any time for no reason: the caller looks again. */
@@ -94,7 +99,8 @@ struct ashlar_waiting {
     void (*yield)(void);
     /* A word of the running thread's own, zero when it begins, and the library's alone. It tells a reliever or reclaimer
      * that is short itself, and must not wait for its own end, from other threads, which wait for it. Without it nobody
-     * waits for one: whoever is short while another thread's reclaimer runs is told so at once. */
+     * waits for one: whoever is short while another thread's reclaimer runs is told so at once. It also names the
+     * thread: a heap's source that uses the heap it serves is found by it, wherever it does so. */
     uint32_t *(*mark)(void);
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-/* source.h - where a heap's pages come from: what whoever makes a heap supplies. */
+/* source.h - where a heap's pages come from: what whoever makes a heap supplies. The range is resident (types.h) where it is
+ * committed. */
 #ifndef ASHLAR_SOURCE_H
 #define ASHLAR_SOURCE_H
 
@@ -26,6 +27,9 @@ struct ashlar_heap_source {
     /* NULL: nobody can be asked. After a commit has said ASHLAR_NO_FRAMES, in thread context and with nothing held, the
      * heap's right to grow included: find memory elsewhere. Nonzero: it may be tried again. */
     int (*relieve)(void *context);
+    /* May be NULL. A word that changes, after memory has come free, whenever anybody was relieved: it is read before a
+     * commit, so that what another thread was given between a refusal and the question counts as well. */
+    const volatile uintptr_t *reliefs;
     void *context;
     unsigned flags; /* ASHLAR_HEAP_SOURCE_... */
     /* Copies bytes out of the range for reports: 0, and no fault, where it does not reach, or nothing is behind it. Any

@@ -8,7 +8,7 @@
  * it from every TLB. Who holds which kernel addresses is kva.h's subject.
  *
  * Addresses are numbers here, pages as first and count. "NULL space" means the
- * kernel half.
+ * kernel half. Whatever is passed by pointer is resident (types.h).
  */
 #ifndef ASHLAR_SPACE_H
 #define ASHLAR_SPACE_H
@@ -121,6 +121,7 @@ struct ashlar_space {
     struct ashlar_link link; /* in the list of spaces */
     struct ashlar_lock lock;
     struct ashlar_token changing; /* of whoever changes its mappings */
+    uintptr_t cursors;            /* that callers began */
     unsigned flags;               /* ASHLAR_SPACE_... */
     ashlar_phys root;
     size_t table_frames;                                 /* user tables, the root not counted */
@@ -139,8 +140,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space)
 #define ASHLAR_SPACE_WRITE_EXEC 1u
 ASHLAR_MUST_USE ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned flags);
 
-/* Gives back the tables. Fatal if a CPU runs in it, or if something is still
- * mapped (ashlar_space_empty). Never walks the kernel half. */
+/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), or another
+ * thread changes it and may not be waited for. Never walks the kernel half. */
 void ashlar_space_destroy(struct ashlar_space *space);
 
 /* Load its root on this CPU; NULL: the kernel's reference root. Called with
@@ -202,9 +203,8 @@ struct ashlar_spot {
 /* Most pages of a cursor on a user space: whole operations go in pieces, and have no such bound. */
 #define ASHLAR_CURSOR_PAGES 512u
 
-/* The fields are the floor's own. A cursor on a user space holds its lock, with
- * interrupts off, from begin to end, and nobody else changes the space meanwhile;
- * one on the kernel half keeps its CPU. */
+/* The fields are the floor's own. A cursor on a user space holds its lock, with interrupts off, from begin to end, and
+ * nobody else changes the space meanwhile; one on the kernel half keeps its CPU. */
 struct ashlar_cursor {
     struct ashlar_space *space;
     ashlar_vpn next; /* first page not yet worked on */
@@ -217,13 +217,11 @@ struct ashlar_cursor {
     ashlar_vpn spot_page; /* for which it was found */
 };
 
-/* Reserves every table that the change can need; splits large pages at the
- * edges of the range. The only step that fails:
- * ASHLAR_BAD_ARGUMENT (zero pages, wraps, not canonical, more than
- * ASHLAR_CURSOR_PAGES of a user space), ASHLAR_REFUSED (user
- * pages in the kernel half, kernel pages outside of it), ASHLAR_EXISTS,
- * ASHLAR_ABSENT, ASHLAR_NO_FRAMES; ASHLAR_MAY_NOT_WAIT: another thread changes
- * the space, and this is no place to wait for it. On failure there is no cursor to end. */
+/* Reserves every table that the change can need; splits large pages at the edges of the range. The only step that fails:
+ * ASHLAR_BAD_ARGUMENT (zero pages, wraps, not canonical, more than ASHLAR_CURSOR_PAGES of a user space), ASHLAR_REFUSED
+ * (user pages in the kernel half, kernel pages outside of it), ASHLAR_EXISTS, ASHLAR_ABSENT, ASHLAR_NO_FRAMES;
+ * ASHLAR_MAY_NOT_WAIT: another thread changes the space, and this is no place to wait for it. On failure there is no
+ * cursor to end. */
 ASHLAR_MUST_USE ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space,
                                                   ashlar_vpn first, size_t pages, ashlar_intent intent);
 
@@ -267,7 +265,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, a
                                                    unsigned flags);
 
 /* Frames that are nobody's by now: the visitor's. pages: 1, or those of a large page, which is told as one block. It holds
- * no lock and may call what it likes, but for what changes this space: that would wait for itself. */
+ * nothing, and may call what it likes, what changes this space included; others may change it meanwhile, too. What they do to
+ * pages of the range is done to holes: what is told of later is neither mapped nor free, and what they map may be taken. */
 typedef void (*ashlar_frames_visitor)(void *context, ashlar_vpn page, ashlar_pfn frame, size_t pages);
 /* Unmap whatever is there, holes and all; the frames go to visit, in order of address, or to the pool (NULL). Errors as
  * for a cursor, ASHLAR_NO_FRAMES only for a large page at an edge; ASHLAR_REFUSED for the kernel half. Thread context. */
@@ -341,7 +340,7 @@ void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visit
 
 /* NULL, or the first broken invariant: the linear array against the tables,
  * every root's kernel slots against the reference (A and D apart); or "space: busy ..." where somebody changes a space, or
- * grows the kernel half, meanwhile. O(kernel space). */
+ * grows the kernel half, meanwhile. Nobody maps kernel pages meanwhile. O(kernel space). */
 const char *ashlar_space_audit(void);
 
 ASHLAR_END_DECLS

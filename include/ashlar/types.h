@@ -6,6 +6,12 @@
  * are a first number and a count, never an end: so the last page of the
  * address space needs no special case.
  *
+ * Memory is *resident* if it is mapped for as long as somebody may use it, and no
+ * access to it faults: neither a user's, nor in a demand region (kva.h), nor what
+ * a pager may take away. What a caller passes by pointer (arrays of frames,
+ * requests, results, structures, names) is read and written with locks held and
+ * interrupts off, where a fault handler would wait for the same lock for ever.
+ *
  * Valid C89, C11 and C++98.
  */
 #ifndef ASHLAR_TYPES_H

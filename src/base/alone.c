@@ -18,6 +18,8 @@
  * Between its two looks the one CPU may be inside for a moment after another one
  * has joined. So the word says whose it is: a CPU nests in its own, ends its own,
  * and makes nothing of another's.
+ *
+ * What is called inside (a visitor, a source) may not turn interrupts on: that is fatal.
  */
 #include "base/alone.h"
 
@@ -117,9 +119,28 @@ bool ashlar_alone_enter(void)
     return is_thread_apart() && enter_alone(ASHLAR_CALLER());
 }
 
+/* Whoever is inside has interrupts off until it ends: else it would stay inside for good, and the next CPU wait for it. */
+COLD static void check_still_off(const void *caller)
+{
+    if (ashlar_context_kind() == ASHLAR_CONTEXT_THREAD) {
+        uintptr_t interrupts =
+            ashlar_port_irq_save(); /* so that it is one CPU's number, and what that one is inside of */
+        uint32_t depth = own_depth();
+        ashlar_port_irq_restore(interrupts);
+        ASHLAR_CHECK(
+            depth == 0,
+            "alone: a visitor, source or hook turned interrupts on in the middle of a call that had them off: %p",
+            caller);
+    }
+}
+
 void ashlar_alone_exit(void)
 {
-    if (atomic_load_u32(&alone.inside) == 0 || !is_thread_apart()) {
+    if (atomic_load_u32(&alone.inside) == 0) {
+        return;
+    }
+    if (!is_thread_apart()) {
+        check_still_off(ASHLAR_CALLER());
         return;
     }
     uint32_t depth = own_depth();

@@ -28,6 +28,7 @@
 #include "boot/reserve.h"
 #include "boot/unseal.h"
 #include "boot/up.h"
+#include "frames/relief.h"
 #include <ashlar/kmalloc.h>
 
 #define MIB ((size_t)1 << 20)
@@ -279,6 +280,7 @@ static void init_heap(struct boot_plan *plan)
     struct ashlar_heap_source source = {.commit = commit_heap,
                                         .decommit = decommit_heap,
                                         .relieve = relieve_heap,
+                                        .reliefs = &ashlar_frames_reliefs,
                                         .peek = peek_at_heap,
                                         .context = plan->booted->frames};
     struct ashlar_booted *booted = plan->booted;

@@ -107,13 +107,22 @@ void ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frame
     CONTEXTS(yes, yes, yes, yes, no);
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->gives++;
-    while (count != 0) {
-        ashlar_pfn base = round_down(*frames, WORD_BITS);
-        uintptr_t bits;
-        size_t given = word_bits_of(base, frames, count, &bits);
-        give_word(pool, base, bits, (unsigned)given, ASHLAR_CALLER());
-        frames += given;
-        count -= given;
+    for (;;) {
+        size_t left = count < BULK_PIECE ? count : BULK_PIECE;
+        count -= left;
+        while (left != 0) {
+            ashlar_pfn base = round_down(*frames, WORD_BITS);
+            uintptr_t bits;
+            size_t given = word_bits_of(base, frames, left, &bits);
+            give_word(pool, base, bits, (unsigned)given, ASHLAR_CALLER());
+            frames += given;
+            left -= given;
+        }
+        if (count == 0) {
+            break;
+        }
+        ashlar_lock_give(&pool->lock, interrupts);
+        interrupts = ashlar_lock_take(&pool->lock);
     }
     ashlar_lock_give(&pool->lock, interrupts);
 }
@@ -126,6 +135,13 @@ COLD void ashlar_frames_give_range(struct ashlar_frames *pool, ashlar_pfn first,
                  (unsigned long)first, ASHLAR_CALLER());
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->gives++;
+    while (frames > RANGE_PIECE) {
+        ashlar_frames_release(pool, first, RANGE_PIECE, SHAPE_RANGE, ASHLAR_CALLER());
+        first += RANGE_PIECE;
+        frames -= RANGE_PIECE;
+        ashlar_lock_give(&pool->lock, interrupts);
+        interrupts = ashlar_lock_take(&pool->lock);
+    }
     ashlar_frames_release(pool, first, frames, SHAPE_RANGE, ASHLAR_CALLER());
     ashlar_lock_give(&pool->lock, interrupts);
 }

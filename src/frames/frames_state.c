@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
 /* frames_state.c - what the pool tells of itself: the state of a frame, statistics, whether it is short. */
-#include "base/atomic.h"
 #include "base/contexts.h"
 #include "frames/regions.h"
 
@@ -22,11 +21,14 @@ static size_t low_watermark(const struct ashlar_frames *pool)
     return 2u * pool->kept_frames;
 }
 
-/* Two looks without the lock: the answer is a hint, and old as soon as it is given. */
-int ashlar_frames_is_short(const struct ashlar_frames *pool)
+/* What takes change they change by plain stores, under the lock. */
+int ashlar_frames_is_short(struct ashlar_frames *pool)
 {
-    CONTEXTS(yes, yes, yes, yes, yes);
-    return atomic_load(&pool->free_frames) < low_watermark(pool) + atomic_load(&pool->promised_frames);
+    CONTEXTS(yes, yes, yes, yes, no);
+    uintptr_t interrupts = ashlar_lock_take(&pool->lock);
+    bool is_short = pool->free_frames < low_watermark(pool) + pool->promised_frames;
+    ashlar_lock_give(&pool->lock, interrupts);
+    return is_short;
 }
 
 COLD void ashlar_frames_stats(struct ashlar_frames *pool, struct ashlar_frames_stats *stats)

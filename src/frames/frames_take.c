@@ -217,11 +217,40 @@ OUT_OF_LINE static ashlar_status take_bulk_locked(struct ashlar_frames *pool, as
     return ashlar_frames_book(pool, admitted, count, flags);
 }
 
+/* First they are promised, all or none; then they are taken out of that, and the lock is open in between. */
+COLD static ashlar_status take_in_pieces(struct ashlar_frames *pool, ashlar_pfn *frames, size_t count, unsigned flags,
+                                         const void *caller)
+{
+    uintptr_t interrupts = ashlar_lock_take(&pool->lock);
+    check_promise(pool, count, flags, caller);
+    bool admitted = ashlar_frames_admit(pool, count, flags);
+    ashlar_status status = ashlar_frames_book(pool, admitted, 0, 0);
+    if (admitted && (flags & ASHLAR_FRAMES_FROM_RESERVATION) == 0) {
+        pool->promised_frames += count;
+        ashlar_frames_set_gate(pool);
+    }
+    while (admitted && count != 0) {
+        size_t step = count < BULK_PIECE ? count : BULK_PIECE;
+        take_all(pool, frames, step);
+        pool->promised_frames -= step;
+        ashlar_frames_set_gate(pool);
+        frames += step;
+        count -= step;
+        ashlar_lock_give(&pool->lock, interrupts);
+        interrupts = ashlar_lock_take(&pool->lock);
+    }
+    ashlar_lock_give(&pool->lock, interrupts);
+    return status;
+}
+
 ashlar_status ashlar_frames_take_bulk(struct ashlar_frames *pool, ashlar_pfn *frames, size_t count, unsigned flags)
 {
     CONTEXTS(yes, yes, yes, yes, no);
     if ((flags & ~FLAGS_KNOWN) != 0) {
         return ASHLAR_BAD_ARGUMENT;
+    }
+    if (count > BULK_PIECE) {
+        return take_in_pieces(pool, frames, count, flags, ASHLAR_CALLER());
     }
     ashlar_status status = ASHLAR_OK;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);

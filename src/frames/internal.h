@@ -18,7 +18,7 @@
  * Words are native, and all that a later, finer lock needs is here: counts that
  * decide before bits do, one chunk owned by who takes from it.
  *
- * Letters: L: under the pool's lock. I: written at init only. A: atomic.
+ * Letters: L: under the pool's lock. I: written at init only.
  */
 #ifndef ASHLAR_FRAMES_INTERNAL_H
 #define ASHLAR_FRAMES_INTERNAL_H
@@ -35,6 +35,8 @@
 #define CHUNK_FRAMES 512u
 #define CHUNK_WORDS (CHUNK_FRAMES / WORD_BITS)
 #define WORD_ORDER (sizeof(uintptr_t) == 8u ? 6u : 5u)
+#define BULK_PIECE 128u                 /* frames that are taken or given one by one with the lock held all the time */
+#define RANGE_PIECE (2u * CHUNK_FRAMES) /* of a range that is given back, likewise */
 #define REGION_GAP_CHUNKS 32u /* a hole over 64 MiB parts two regions; a smaller one costs less than a region */
 
 /* A chunk's 16 bits. Invariants:
@@ -108,7 +110,6 @@ struct ashlar_frames {
     size_t metadata_bytes;    /* L */
     struct slot_block *slots; /* L: the newest first */
     struct ashlar_reliever *volatile relievers; /* appended to under L; read by anybody */
-    volatile uintptr_t reliefs;                 /* A: times that one gave something */
 };
 
 /* The part of a run that lies in the chunk of its first frame. */

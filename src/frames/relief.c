@@ -9,7 +9,7 @@
  *     short ──> purge: 0 ──> heap: 12 frames ──> try again
  *
  * One thread asks a reliever at a time. A second one that is short waits for it,
- * and takes what came free meanwhile for an answer. But a reliever that takes
+ * and takes what came free since it looked for an answer: reliefs are counted. But a reliever that takes
  * memory itself may be short in turn, and would wait for itself, or for one that
  * waits for it: a thread that is called by such a one, which the kernel's mark
  * tells (ashlar/port.h), passes it by while it works. So nested relief gives
@@ -20,13 +20,16 @@
  *
  * Cost: O(relievers), and what they do.
  */
-#include "frames/internal.h"
+#include "frames/relief.h"
 
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/contexts.h"
 #include "base/token.h"
 #include "base/wait.h"
+#include "frames/internal.h"
+
+volatile uintptr_t ashlar_frames_reliefs;
 
 COLD void ashlar_frames_add_reliever(struct ashlar_frames *pool, struct ashlar_reliever *reliever)
 {
@@ -44,14 +47,14 @@ COLD void ashlar_frames_add_reliever(struct ashlar_frames *pool, struct ashlar_r
     ashlar_lock_give(&pool->lock, interrupts);
 }
 
-COLD static size_t ask_reliever(struct ashlar_frames *pool, struct ashlar_reliever *reliever)
+COLD static size_t ask_reliever(struct ashlar_reliever *reliever)
 {
     if (!(reliever->takes_memory ? ashlar_token_enter(&reliever->token) : ashlar_token_get(&reliever->token))) {
         return 0;
     }
     size_t given = reliever->relieve(reliever->context);
     if (given != 0) {
-        (void)atomic_fetch_add(&pool->reliefs, 1);
+        (void)atomic_fetch_add(&ashlar_frames_reliefs, 1);
     }
     if (reliever->takes_memory) {
         ashlar_token_leave(&reliever->token);
@@ -67,17 +70,24 @@ COLD static struct ashlar_reliever *reliever_at(struct ashlar_reliever *volatile
     return __atomic_load_n(link, __ATOMIC_ACQUIRE);
 }
 
-COLD int ashlar_frames_relieve(struct ashlar_frames *pool)
+COLD bool ashlar_frames_relieve_since(struct ashlar_frames *pool, uintptr_t seen)
 {
-    CONTEXTS(yes, yes, less, less, less);
-    uintptr_t before = atomic_load(&pool->reliefs);
     size_t given = 0;
+    if (atomic_load(&ashlar_frames_reliefs) != seen) {
+        return true;
+    }
     if (!ashlar_may_wait()) {
-        return 0;
+        return false;
     }
     for (struct ashlar_reliever *reliever = reliever_at(&pool->relievers); reliever != NULL && given == 0;
          reliever = reliever_at(&reliever->next)) {
-        given = ask_reliever(pool, reliever);
+        given = ask_reliever(reliever);
     }
-    return given != 0 || atomic_load(&pool->reliefs) != before;
+    return atomic_load(&ashlar_frames_reliefs) != seen;
+}
+
+COLD int ashlar_frames_relieve(struct ashlar_frames *pool)
+{
+    CONTEXTS(yes, yes, less, less, less);
+    return ashlar_frames_relieve_since(pool, atomic_load(&ashlar_frames_reliefs));
 }

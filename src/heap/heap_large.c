@@ -19,7 +19,7 @@
 
 COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, size_t align_bytes, unsigned flags)
 {
-    unsigned turns = 0;
+    struct room room = room_begin(heap);
     uint32_t next_cpu = 0;
     if (bytes > heap->runs.range_bytes || align_bytes > heap->runs.range_bytes || align_bytes > UINT32_MAX / 2u ||
         ashlar_heap_is_nmi()) {
@@ -29,7 +29,7 @@ COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, 
     struct run *run;
     do {
         run = ashlar_runs_take(&heap->runs, &heap->runs.empty, units, (uint32_t)align_bytes);
-    } while (run == NULL && (ashlar_heap_make_room(heap, bytes, units, (uint32_t)align_bytes, flags, &turns) ||
+    } while (run == NULL && (ashlar_heap_make_room(heap, bytes, units, (uint32_t)align_bytes, flags, &room) ||
                              ashlar_heap_ask_next(heap, flags, &next_cpu)));
     return run;
 }

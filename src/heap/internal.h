@@ -71,6 +71,7 @@ struct ashlar_heap {
     int (*kick)(void *context, unsigned cpu); /* I: NULL: none */
     void *kick_context;                       /* I */
     struct ashlar_cache *caches;              /* L */
+    uint32_t reclaims;                        /* A: times that reclaimers freed something */
     uint32_t reclaimer_count;
     struct {
         ashlar_heap_reclaimer call;

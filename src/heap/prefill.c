@@ -128,12 +128,12 @@ COLD static bool hand_both_over(struct prefill *prefill)
 
 COLD static bool gather_both(struct prefill *prefill)
 {
-    unsigned turns = 0;
+    struct room room = room_begin(prefill->heap);
     size_t lack[2] = {lacking(prefill, 0), lacking(prefill, 1)};
     uint32_t units = units_for(prefill->heap, prefill->want.stride);
     while (!gather(prefill, 0, &lack[0]) || !gather(prefill, 1, &lack[1])) {
         if (ashlar_heap_fail_now(prefill->heap) ||
-            !ashlar_heap_make_room(prefill->heap, prefill->want.stride, units, prefill->want.align, 0, &turns)) {
+            !ashlar_heap_make_room(prefill->heap, prefill->want.stride, units, prefill->want.align, 0, &room)) {
             return false;
         }
     }

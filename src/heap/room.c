@@ -25,18 +25,18 @@
 #define TURNS_MOST 8u
 
 /* One thread asks them at a time, and others wait: they would be told that there is nothing while it is on its way. */
-COLD static bool ask_reclaimers(struct ashlar_heap *heap, size_t bytes)
+COLD static void ask_reclaimers(struct ashlar_heap *heap, size_t bytes)
 {
     bool freed = false;
     if (!ashlar_token_enter(&heap->reclaiming)) {
-        return false;
+        return;
     }
     uint32_t count = atomic_load_u32(&heap->reclaimer_count);
     for (uint32_t i = 0; i < count; i++) {
         freed |= heap->reclaimer[i].call(heap->reclaimer[i].context, bytes) != 0;
     }
+    (void)atomic_fetch_add_u32(&heap->reclaims, freed);
     ashlar_token_leave(&heap->reclaiming);
-    return freed;
 }
 
 COLD void ashlar_heap_release_own(struct ashlar_heap *heap)
@@ -74,7 +74,7 @@ COLD static bool drain_own(struct ashlar_heap *heap)
 }
 
 COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t units, uint32_t align_bytes,
-                                unsigned flags, unsigned *turns)
+                                unsigned flags, struct room *room)
 {
     if (ashlar_heap_is_nmi()) {
         return false;
@@ -83,7 +83,7 @@ COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t
                             ashlar_runs_grow(&heap->runs, units, align_bytes))) {
         return true;
     }
-    if (*turns == TURNS_MOST) {
+    if (room->turns == TURNS_MOST) {
         return false;
     }
     size_t before = load_relaxed(&heap->runs.empty_units);
@@ -91,10 +91,14 @@ COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t
     while (load_relaxed(&heap->deferred) != 0) {
         ashlar_heap_drain_deferred(heap);
     }
-    bool reclaimed = ashlar_port_context() == ASHLAR_CONTEXT_THREAD && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
-                     ask_reclaimers(heap, bytes);
-    *turns = reclaimed ? *turns + 1u : TURNS_MOST;
-    return reclaimed || load_relaxed(&heap->runs.empty_units) != before;
+    uint32_t seen = room->reclaims;
+    if (ashlar_port_context() == ASHLAR_CONTEXT_THREAD && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
+        atomic_load_u32(&heap->reclaims) == seen) {
+        ask_reclaimers(heap, bytes);
+    }
+    room->reclaims = atomic_load_u32(&heap->reclaims);
+    room->turns = room->reclaims != seen ? room->turns + 1u : TURNS_MOST;
+    return room->reclaims != seen || load_relaxed(&heap->runs.empty_units) != before;
 }
 
 COLD ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim, void *context)

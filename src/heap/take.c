@@ -103,9 +103,9 @@ COLD static void count_failure(struct ashlar_heap *heap)
 
 COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *cache, size_t bytes, unsigned flags)
 {
-    unsigned turns = 0;
     uint32_t next_cpu = 0;
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
+    struct room room = room_begin(heap);
     if (cache == NULL && bytes > SMALL_MOST_BYTES) {
         return ashlar_heap_take_large(heap, bytes, GRANULE_BYTES, flags);
     }
@@ -118,7 +118,7 @@ COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *
     do {
         do {
             object = take_once(heap, &want);
-        } while (object == NULL && ashlar_heap_make_room(heap, bytes, units, want.align, flags, &turns));
+        } while (object == NULL && ashlar_heap_make_room(heap, bytes, units, want.align, flags, &room));
         object = object != NULL ? object : take_elsewhere(heap, &want);
     } while (object == NULL && ashlar_heap_ask_next(heap, flags, &next_cpu));
     if (object != NULL) {

@@ -15,7 +15,6 @@
 
 #include "base/alone.h"
 #include "base/check.h"
-#include "base/contexts.h"
 #include "kva/purge.h"
 
 COLD ashlar_status ashlar_addresses_take(struct arena *arena, const struct range_request *request,
@@ -33,23 +32,4 @@ COLD ashlar_status ashlar_addresses_take(struct arena *arena, const struct range
         }
     } while (again);
     return status == ASHLAR_NO_ADDRESSES && !ashlar_may_change() ? ASHLAR_MAY_NOT_WAIT : status;
-}
-
-COLD ashlar_status ashlar_kva_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first)
-{
-    CONTEXTS(yes, yes, no, no, no);
-    struct range_request request = {pages, align_pages, RANGE_RESERVED, name};
-    struct ashlar_range_info info;
-    ashlar_status status = ashlar_addresses_take(&ashlar_kva.general, &request, &info);
-    if (status == ASHLAR_OK) {
-        *first = info.first;
-    }
-    return status;
-}
-
-COLD void ashlar_kva_unreserve(ashlar_vpn first)
-{
-    CONTEXTS(yes, yes, no, no, no);
-    (void)ashlar_arena_claim(first, 1u << RANGE_RESERVED, ASHLAR_CALLER());
-    ashlar_arena_give(ashlar_arena_of(first), first, ASHLAR_CALLER());
 }

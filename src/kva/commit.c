@@ -6,10 +6,13 @@
  *
  *     tables there   hide, flush here   frame by frame: collect here, set there
  */
+#include "kva/commit.h"
+
 #include "base/check.h"
 #include "base/contexts.h"
 #include "kva/arena.h"
 #include "kva/backing.h"
+#include "kva/reserved.h"
 #include "space/cursor.h"
 #include "space/mapping.h"
 
@@ -34,9 +37,8 @@ static ashlar_status commit_once(ashlar_vpn first, size_t pages, unsigned flags)
     return ASHLAR_OK;
 }
 
-ashlar_status ashlar_kva_commit(ashlar_vpn first, size_t pages, unsigned flags)
+ashlar_status ashlar_range_commit(ashlar_vpn first, size_t pages, unsigned flags)
 {
-    CONTEXTS(yes, yes, no, no, no);
     bool relief = (flags & ASHLAR_KVA_NO_RELIEF) == 0;
     flags &= ~ASHLAR_KVA_NO_RELIEF;
     ashlar_status status = ashlar_flags_status(NULL, flags);
@@ -44,6 +46,13 @@ ashlar_status ashlar_kva_commit(ashlar_vpn first, size_t pages, unsigned flags)
         FRAMES_OBTAIN_IF(relief, ashlar_kva.pool, status, commit_once(first, pages, flags));
     }
     return status;
+}
+
+ashlar_status ashlar_kva_commit(ashlar_vpn first, size_t pages, unsigned flags)
+{
+    CONTEXTS(yes, yes, no, no, no);
+    ashlar_status status = ashlar_reserved_status(first, pages, "commit", ASHLAR_CALLER());
+    return status == ASHLAR_OK ? ashlar_range_commit(first, pages, flags) : status;
 }
 
 /* --- moving ------------------------------------------------------------------- */
@@ -88,6 +97,8 @@ COLD ashlar_status ashlar_kva_move(ashlar_vpn to, ashlar_vpn from, size_t pages,
 {
     CONTEXTS(yes, yes, no, no, no);
     ashlar_status status = ashlar_flags_status(NULL, flags);
+    status = status == ASHLAR_OK ? ashlar_reserved_status(to, pages, "move", ASHLAR_CALLER()) : status;
+    status = status == ASHLAR_OK ? ashlar_reserved_status(from, pages, "move", ASHLAR_CALLER()) : status;
     status = status == ASHLAR_OK ? link_tables(to, pages) : status;
     status = status == ASHLAR_OK ? ashlar_pages_withdraw(from, pages) : status;
     while (status == ASHLAR_OK && pages != 0) {
@@ -104,7 +115,8 @@ COLD ashlar_status ashlar_kva_move(ashlar_vpn to, ashlar_vpn from, size_t pages,
 COLD void ashlar_kva_decommit(ashlar_vpn first, size_t pages)
 {
     CONTEXTS(yes, yes, no, no, no);
-    ashlar_status status = ashlar_pages_withdraw(first, pages);
+    ashlar_status status = ashlar_reserved_status(first, pages, "decommit", ASHLAR_CALLER());
+    status = status == ASHLAR_OK ? ashlar_pages_withdraw(first, pages) : status;
     ASHLAR_CHECK(status == ASHLAR_OK, "kva: decommit of %zu pages at %p: %s, by %p", pages,
                  (void *)ashlar_kva_address(first), ashlar_status_text(status), ASHLAR_CALLER());
     (void)ashlar_pages_collect(first, pages);

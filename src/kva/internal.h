@@ -5,6 +5,7 @@
  *   b  set by boot, constant afterwards
  *   r  the arena's own lock (rank RANGES)
  *   t  the purger's token
+ *   A  atomic
  *   n  counters for people: approximate on several CPUs
  */
 #ifndef ASHLAR_KVA_INTERNAL_H
@@ -16,17 +17,19 @@
 
 /* Ranges of fewer pages than this, guards included, are kept in magazines by their size. */
 #define KEPT_SIZES 33u
+#define RANGE_HINTS 9u /* the first: of whatever page */
 
 struct arena {
     struct ashlar_ranges ranges OWN_LINES; /* r */
     struct ashlar_lock lock;
-    ashlar_vpn strip_first;             /* b */
-    size_t strip_pages;                 /* b: addresses */
-    uint32_t given;                     /* r: chain of ranges that wait for a purge */
-    size_t given_pages;                 /* r: in it */
-    volatile uint32_t kept[KEPT_SIZES]; /* r: chains of ranges without pages, by size */
-    size_t kept_pages;                  /* r: in all of them */
-    size_t kept_count;                  /* r */
+    ashlar_vpn strip_first;               /* b */
+    size_t strip_pages;                   /* b: addresses */
+    uint32_t given;                       /* r: chain of ranges that wait for a purge */
+    size_t given_pages;                   /* r: in it */
+    volatile uint32_t kept[KEPT_SIZES];   /* r: chains of ranges without pages, by size */
+    size_t kept_pages;                    /* r: in all of them */
+    size_t kept_count;                    /* r */
+    volatile uint32_t hints[RANGE_HINTS]; /* A: the range in which a page of a neighbourhood was found last */
 };
 
 /* Of the one thread that purges. */

@@ -35,7 +35,9 @@
 #include "base/contexts.h"
 #include "kva/addresses.h"
 #include "kva/backing.h"
+#include "kva/commit.h"
 #include "kva/purge.h"
+#include "kva/reserved.h"
 #include "space/cursor.h"
 #include "space/leaves.h"
 #include "space/mapping.h"
@@ -105,12 +107,11 @@ COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn firs
     return ASHLAR_OK;
 }
 
-COLD ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsigned flags)
+COLD static ashlar_status commit_large(ashlar_vpn first, size_t pages, unsigned flags)
 {
-    CONTEXTS(yes, yes, no, no, no);
     bool relief = (flags & ASHLAR_KVA_NO_RELIEF) == 0;
     if ((flags & ASHLAR_MAP_EXEC) != 0 || !can_be_large(first, pages)) {
-        return ashlar_kva_commit(first, pages, flags);
+        return ashlar_range_commit(first, pages, flags);
     }
     flags &= ~ASHLAR_KVA_NO_RELIEF;
     ashlar_status status = ashlar_flags_status(NULL, flags);
@@ -118,6 +119,13 @@ COLD ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsig
         FRAMES_OBTAIN_IF(relief, ashlar_kva.pool, status, commit_mixed(first, pages, flags));
     }
     return status;
+}
+
+COLD ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsigned flags)
+{
+    CONTEXTS(yes, yes, no, no, no);
+    ashlar_status status = ashlar_reserved_status(first, pages, "commit", ASHLAR_CALLER());
+    return status == ASHLAR_OK ? commit_large(first, pages, flags) : status;
 }
 
 /* Aligned addresses; where there are none, any. */
@@ -145,7 +153,7 @@ COLD ashlar_status ashlar_large_take(size_t pages, unsigned flags, const char *n
     if (status != ASHLAR_OK) {
         return status;
     }
-    status = ashlar_kva_commit_large(range.first, pages, flags);
+    status = commit_large(range.first, pages, flags);
     if (status != ASHLAR_OK) {
         ashlar_arena_give(&ashlar_kva.general, range.first, ASHLAR_CALLER());
         return status;

@@ -53,7 +53,9 @@ COLD bool ashlar_runs_grow(struct ashlar_runs *runs, uint32_t units, uint32_t al
     uint32_t chunk = units > runs->grow_units ? units : (uint32_t)runs->grow_units;
     uint32_t well = align_bytes > runs->grow_align_bytes ? align_bytes : runs->grow_align_bytes;
     bool grown, again;
+    uintptr_t seen;
     do {
+        seen = ashlar_runs_reliefs(runs);
         if (!ashlar_alone_take(&runs->growing)) {
             return false;
         }
@@ -62,6 +64,6 @@ COLD bool ashlar_runs_grow(struct ashlar_runs *runs, uint32_t units, uint32_t al
                 ((units < chunk || align_bytes < well) && grow_heap_by(runs, units, align_bytes));
         again = !grown && runs->refused;
         ashlar_runs_token_give(runs);
-    } while (again && ashlar_port_context() == ASHLAR_CONTEXT_THREAD && ashlar_runs_relieve(runs));
+    } while (again && ashlar_port_context() == ASHLAR_CONTEXT_THREAD && ashlar_runs_relieve(runs, seen));
     return grown;
 }

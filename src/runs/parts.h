@@ -100,7 +100,7 @@ struct ashlar_runs {
     uint32_t runs_begun;     /* L: descriptors ever used, number 0 included */
     uint32_t spare;          /* L: list of descriptors given back */
     uint32_t spare_count;    /* L */
-    uintptr_t source_caller; /* A: frame of whoever is inside of the source; 0: nobody */
+    uintptr_t source_caller; /* A: name of whoever is inside of the source; 0: nobody */
 
     uintptr_t changes;           /* L: of the pools */
     struct run_pool empty, bare; /* L */

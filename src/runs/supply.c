@@ -10,8 +10,10 @@
  * a thread, or one with interrupts off while no other CPU takes part, which does
  * not wait. A thread that finds the token taken waits for it with interrupts on
  * and then looks again: what it wanted may be there. Giving back does not wait.
- * A source that uses the heap which it serves would wait for itself: that is told
- * by where its caller's frame lies, right above the frame of whoever asks, on one stack.
+ * A source that uses the heap which it serves would wait for itself. It is known
+ * by its thread, where the kernel marks threads (ashlar/port.h): exactly, wherever
+ * it stands on its stack. Elsewhere by where its caller's frame lies, right above
+ * that of whoever asks: so close that it is the same stack, or not told.
  * Where the source has no frames, it is asked for relief once the token is given
  * back: whoever relieves may wait for somebody who wants to grow.
  */
@@ -21,14 +23,22 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/wait.h"
 #include <ashlar/port.h>
 
 /* Less than what is left of any stack on which the source was called: so it is no other thread's. */
 #define SOURCE_STACK_BYTES 1024u
+#define IS_MARK 1u /* in the name of a caller, else it is a frame */
+
+COLD static uintptr_t caller_name(const void *frame)
+{
+    const uint32_t *mark = ashlar_wait_mark();
+    return mark != NULL ? (uintptr_t)mark | IS_MARK : (uintptr_t)frame;
+}
 
 COLD static void enter_source(struct ashlar_runs *runs, void *frame)
 {
-    atomic_store(&runs->source_caller, (uintptr_t)frame);
+    atomic_store(&runs->source_caller, caller_name(frame));
 }
 
 COLD static void leave_source(struct ashlar_runs *runs)
@@ -36,13 +46,18 @@ COLD static void leave_source(struct ashlar_runs *runs)
     atomic_store(&runs->source_caller, 0);
 }
 
+COLD static bool is_same_caller(uintptr_t inside, uintptr_t now)
+{
+    return ((inside | now) & IS_MARK) != 0 ? inside == now : inside - now - 1u < SOURCE_STACK_BYTES;
+}
+
 /* An interrupt may come in the middle of the source, on the same stack: it may not change anything, and is not the source. */
 COLD bool ashlar_runs_may_change(const struct ashlar_runs *runs)
 {
     bool may = runs->source.pages != 0 && ashlar_may_change();
-    uintptr_t below = atomic_load(&runs->source_caller) - (uintptr_t)__builtin_frame_address(0);
-    ASHLAR_CHECK(!may || below - 1u >= SOURCE_STACK_BYTES,
-                 "heap: its source (commit %p) uses the heap that it serves, and would wait for itself",
+    uintptr_t caller = atomic_load(&runs->source_caller);
+    ASHLAR_CHECK(!may || caller == 0 || !is_same_caller(caller, caller_name(__builtin_frame_address(0))),
+                 "runs: the source of a heap (commit %p) uses the heap that it serves, and would wait for itself",
                  (void *)(uintptr_t)runs->source.commit);
     return may;
 }
@@ -86,9 +101,16 @@ COLD bool ashlar_runs_move_units(struct ashlar_runs *runs, uint32_t to, uint32_t
     return moved;
 }
 
-COLD bool ashlar_runs_relieve(struct ashlar_runs *runs)
+COLD uintptr_t ashlar_runs_reliefs(const struct ashlar_runs *runs)
 {
-    return runs->source.relieve != NULL && runs->source.relieve(runs->source.context) != 0;
+    return runs->source.reliefs != NULL ? atomic_load(runs->source.reliefs) : 0;
+}
+
+COLD bool ashlar_runs_relieve(struct ashlar_runs *runs, uintptr_t seen)
+{
+    return runs->source.relieve != NULL &&
+           (ashlar_runs_reliefs(runs) != seen || runs->source.relieve(runs->source.context) != 0 ||
+            ashlar_runs_reliefs(runs) != seen);
 }
 
 COLD bool ashlar_runs_commit_metadata(struct ashlar_runs *runs, void *area, size_t first, size_t pages)

@@ -12,8 +12,10 @@ bool ashlar_runs_may_change(const struct ashlar_runs *runs);
 /* The growth token, with what there is now noted as a peak. */
 void ashlar_runs_token_give(struct ashlar_runs *runs);
 
-/* A commit has found no frames, and the token was given back: may it be tried again? */
-bool ashlar_runs_relieve(struct ashlar_runs *runs);
+/* Who was relieved so far is counted, as far as the source knows. */
+uintptr_t ashlar_runs_reliefs(const struct ashlar_runs *runs);
+/* A commit has found no frames, and the token was given back: may it be tried again? seen: the count before it. */
+bool ashlar_runs_relieve(struct ashlar_runs *runs, uintptr_t seen);
 
 /* By the holder of the token, as all that follows. These pages of bookkeeping read as zeroes. */
 bool ashlar_runs_commit_metadata(struct ashlar_runs *runs, void *area, size_t first, size_t pages);

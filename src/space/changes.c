@@ -5,7 +5,8 @@
  * that keeps interrupts off. So a change goes in pieces, and the space's lock is
  * open between them. What keeps it whole is the changer's token, held from the
  * first look to the last entry: nobody else changes this half meanwhile, so what
- * was found stays true, and a call that fails has changed nothing.
+ * was found stays true, and a call that fails has changed nothing. Only visitors
+ * run without it.
  *
  *     token ── look ── reserve ── piece, piece, ... ── flush ── piece, ... ── prune ── token
  *              no lock            lock each            none     lock each     lock each
@@ -21,6 +22,8 @@
 #include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/token.h"
+#include "base/wait.h"
 #include "space/cursor.h"
 #include "space/plan.h"
 #include "tables/changer.h"
@@ -29,7 +32,6 @@
 #include "tables/tables.h"
 
 #define USER_COLLECT_BATCH 32u
-#define RESERVE_BATCH 8u
 #define VISIT_BATCH 16u
 #define VISIT_LOOKS 24u
 
@@ -56,24 +58,16 @@ COLD static ashlar_status look_at_range(struct ashlar_cursor *cursor, ashlar_int
     return status;
 }
 
-/* A few at a time: zeroing them takes long, and no other thread runs meanwhile. */
 COLD static ashlar_status reserve_some_tables(struct ashlar_cursor *cursor, size_t tables)
 {
     ashlar_status status = ASHLAR_OK;
     for (size_t wanted = 0; wanted < tables && status == ASHLAR_OK;) {
-        wanted = tables - wanted < RESERVE_BATCH ? tables : wanted + RESERVE_BATCH;
+        wanted = tables - wanted < SPARES_BATCH ? tables : wanted + SPARES_BATCH;
         ashlar_port_pin();
         status = ashlar_tables_reserve(cursor, wanted);
         ashlar_port_unpin();
     }
     return status;
-}
-
-COLD static void release_tables(struct ashlar_cursor *cursor)
-{
-    ashlar_port_pin();
-    ashlar_tables_release(cursor);
-    ashlar_port_unpin();
 }
 
 /* Split the large pages at the edges; the whole ones are forgotten before a part of one is changed. */
@@ -85,7 +79,7 @@ COLD static void split_edges(struct ashlar_cursor *cursor)
     ashlar_plan_split(cursor, &gather);
     ashlar_cursor_pause(cursor);
     ashlar_gather_finish(&gather);
-    release_tables(cursor);
+    ashlar_tables_release(cursor);
 }
 
 /* With the token, all that the change needs, and whole pages at both edges; or without anything. */
@@ -104,6 +98,7 @@ COLD static ashlar_status begin_change(struct ashlar_cursor *cursor, ashlar_inte
         status = reserve_some_tables(cursor, plan.tables);
     }
     if (status != ASHLAR_OK) {
+        ashlar_tables_release(cursor);
         ashlar_changer_give(cursor->space);
     } else if (plan.splits != 0) {
         split_edges(cursor);
@@ -113,7 +108,7 @@ COLD static ashlar_status begin_change(struct ashlar_cursor *cursor, ashlar_inte
 
 COLD static void end_change(struct ashlar_cursor *cursor)
 {
-    release_tables(cursor);
+    ashlar_tables_release(cursor);
     ashlar_changer_give(cursor->space);
 }
 
@@ -157,16 +152,15 @@ COLD ashlar_status ashlar_user_map(struct ashlar_space *space, ashlar_vpn first,
     return ASHLAR_OK;
 }
 
-/* The next page of the highest level, where it fits; or what one table of level 1 covers, which is set with few
- * instructions each. */
-COLD static size_t linear_piece(const struct ashlar_cursor *cursor, unsigned large_level)
+/* The cursor is open. What its next entry maps as one page; or what one table of level 1 covers, which is set with few
+ * instructions each. A table that was left behind, empty, lies in the way of a page as large as it covers. */
+COLD static size_t linear_piece(struct ashlar_cursor *cursor, ashlar_pfn frame, unsigned large_level)
 {
-    size_t largest = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, large_level);
-    size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, 2);
+    unsigned found = ashlar_cursor_seek(cursor, cursor->next)->level;
+    unsigned level = ashlar_level_for(ashlar_half.paging, cursor->next, frame, cursor->pages,
+                                      found < large_level ? found : large_level);
+    size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, level > 2 ? level : 2u);
     size_t rest = whole - (cursor->next & (whole - 1u));
-    if (large_level > 1 && (cursor->next & (largest - 1u)) == 0 && cursor->pages >= largest) {
-        return largest;
-    }
     return cursor->pages < rest ? cursor->pages : rest;
 }
 
@@ -181,8 +175,8 @@ COLD ashlar_status ashlar_user_map_linear(struct ashlar_space *space, ashlar_vpn
         return status;
     }
     while (cursor.pages != 0) {
-        size_t step = linear_piece(&cursor, large_level);
         ashlar_cursor_resume(&cursor);
+        size_t step = linear_piece(&cursor, frame, large_level);
         ashlar_cursor_map_linear(&cursor, frame, step, flags);
         ashlar_cursor_pause(&cursor);
         frame += step;
@@ -262,27 +256,61 @@ COLD static void collect_to_caller(struct ashlar_cursor *cursor, ashlar_pfn *fra
     }
 }
 
-/* One page at a time, since whoever visits is told of its address. */
+/* What a visitor is told of next: single pages, each with its address, and a large one behind them. */
+struct visits {
+    struct collected large;
+    size_t count;
+    ashlar_pfn frames[VISIT_BATCH];
+    ashlar_vpn pages[VISIT_BATCH];
+};
+
+COLD static void collect_some(struct ashlar_cursor *cursor, struct visits *some)
+{
+    size_t looks = VISIT_LOOKS;
+    some->count = 0;
+    some->large.large_pages = 0;
+    ashlar_cursor_resume(cursor);
+    while (cursor->pages != 0 && some->count != VISIT_BATCH && looks != 0 && some->large.large_pages == 0) {
+        some->pages[some->count] = cursor->next;
+        (void)ashlar_cursor_collect_step(cursor, &some->frames[some->count], 1, cursor->pages, &some->large);
+        some->count += some->large.frames != 0;
+        looks--;
+    }
+    ashlar_cursor_pause(cursor);
+}
+
+COLD static void visit_some(const struct visits *some, ashlar_vpn next, ashlar_frames_visitor visit, void *context)
+{
+    for (size_t i = 0; i < some->count; i++) {
+        visit(context, some->pages[i], some->frames[i], 1);
+    }
+    if (some->large.large_pages != 0) {
+        visit(context, next - some->large.large_pages, some->large.large_first, some->large.large_pages);
+    }
+}
+
+/* The visitor may be short of memory, and whoever is asked for some may want to change this space: so the token is let go
+ * of, if it can be waited for again. What the rest has hidden stays flushed whatever others do, but for a cursor in a
+ * caller's hands: then all of the rest is hidden, and flushed, once more. */
 COLD static void collect_to_visitor(struct ashlar_cursor *cursor, ashlar_frames_visitor visit, void *context)
 {
+    struct ashlar_space *space = cursor->space;
     while (cursor->pages != 0) {
-        ashlar_pfn frames[VISIT_BATCH];
-        ashlar_vpn pages[VISIT_BATCH];
-        struct collected found = {0, 0, 0};
-        size_t count = 0, looks = VISIT_LOOKS;
-        ashlar_cursor_resume(cursor);
-        while (cursor->pages != 0 && count != VISIT_BATCH && looks != 0 && found.large_pages == 0) {
-            pages[count] = cursor->next;
-            (void)ashlar_cursor_collect_step(cursor, &frames[count], 1, cursor->pages, &found);
-            count += found.frames != 0;
-            looks--;
+        struct visits some;
+        collect_some(cursor, &some);
+        uintptr_t cursors = space->cursors;
+        bool open = ashlar_may_wait();
+        if (open) {
+            ashlar_changer_give(space);
         }
-        ashlar_cursor_pause(cursor);
-        for (size_t i = 0; i < count; i++) {
-            visit(context, pages[i], frames[i], 1);
+        visit_some(&some, cursor->next, visit, context);
+        if (open) {
+            ashlar_token_take(&space->changing);
         }
-        if (found.large_pages != 0) {
-            visit(context, cursor->next - found.large_pages, found.large_first, found.large_pages);
+        if (space->cursors != cursors) {
+            struct ashlar_cursor rest;
+            ashlar_cursor_place(&rest, space, cursor->next, cursor->pages);
+            hide_all(&rest);
         }
     }
 }

@@ -73,7 +73,6 @@ static ashlar_status prepare_cursor(struct ashlar_cursor *cursor, ashlar_intent 
     status = ashlar_tables_reserve(cursor, plan.tables);
     if (status == ASHLAR_OK && plan.splits != 0) {
         ashlar_plan_split(cursor, gather);
-        ashlar_tables_release(cursor);
     }
     return status;
 }
@@ -125,6 +124,7 @@ static ashlar_status open_cursor(struct ashlar_cursor *cursor, ashlar_intent int
             return ASHLAR_OK;
         }
         ashlar_cursor_pause(cursor);
+        ashlar_tables_release(cursor);
         if (status != ASHLAR_OK) {
             return status;
         }
@@ -155,6 +155,7 @@ COLD static ashlar_status begin_as_changer(struct ashlar_cursor *cursor, struct 
     if (status != ASHLAR_OK) {
         return status;
     }
+    space->cursors++;
     status = ashlar_cursor_try(cursor, space, first, pages, intent, 1);
     if (status != ASHLAR_OK) {
         ashlar_changer_give(space);
@@ -182,8 +183,8 @@ void ashlar_cursor_end(struct ashlar_cursor *cursor)
 {
     CONTEXTS(yes, yes, yes, no, no);
     ashlar_spot_close(&cursor->spot);
-    ashlar_tables_release(cursor);
     leave_half(cursor);
+    ashlar_tables_release(cursor);
     if (cursor->is_changer) {
         ashlar_changer_give(cursor->space);
     }
@@ -344,11 +345,14 @@ static unsigned step_entries(const struct ashlar_spot *spot, size_t step)
     return spot->level == 1 ? (unsigned)step : 1u;
 }
 
-COLD static size_t hide_large_page(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, size_t pages,
-                                   size_t step)
+/* Hidden pages are not mapped any more, whoever collects them. Returns how many were. */
+static inline __attribute__((always_inline)) size_t hide_entries(const struct ashlar_cursor *cursor,
+                                                                 const struct ashlar_spot *spot, size_t step)
 {
-    (void)check_large_page(cursor, spot, pages);
-    return ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, 1) != 0 ? step : 0;
+    size_t entries = ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, step_entries(spot, step));
+    size_t hidden = spot->level == 1 ? entries : entries * step;
+    count_mapped(cursor, 0, hidden);
+    return hidden;
 }
 
 size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather)
@@ -359,8 +363,10 @@ size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ash
     while (pages != 0) {
         struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
         size_t step = ashlar_spot_pages(spot, cursor->next, pages);
-        hidden += spot->level == 1 ? ashlar_run_hide(ashlar_half.paging, spot->table, spot->index, (unsigned)step)
-                                   : hide_large_page(cursor, spot, pages, step);
+        if (spot->level != 1) {
+            (void)check_large_page(cursor, spot, pages);
+        }
+        hidden += hide_entries(cursor, spot, step);
         ashlar_gather_add(gather, cursor->next, step);
         advance_cursor(cursor, step);
         pages -= step;
@@ -376,7 +382,7 @@ COLD void ashlar_cursor_hide_step(struct ashlar_cursor *cursor, size_t limit, st
     unsigned entries = step_entries(spot, step);
     bool is_part = spot->level != 1 && ashlar_plan_cuts(cursor, spot, cursor->next);
     if (!is_part && ashlar_run_first_nonempty(paging, spot->table, spot->index, entries) != entries) {
-        (void)ashlar_run_hide(paging, spot->table, spot->index, entries);
+        (void)hide_entries(cursor, spot, step);
         ashlar_gather_add(gather, cursor->next, step);
     }
     advance_cursor(cursor, step);
@@ -445,7 +451,6 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
     if (ASHLAR_DEBUG) {
         note_each_frame(out->large_first, out->large_pages, ashlar_frames_note_unmapped);
     }
-    count_mapped(cursor, 0, out->frames + out->large_pages);
     advance_cursor(cursor, step);
     return step;
 }

@@ -77,6 +77,7 @@ COLD void ashlar_leaves_clear(ashlar_vpn first, size_t pages)
     }
 }
 
+/* Another CPU may link a table meanwhile, for pages beside these: then it is looked at. */
 COLD bool ashlar_leaves_are_empty(ashlar_vpn first, size_t pages)
 {
     while (pages != 0) {
@@ -84,7 +85,7 @@ COLD bool ashlar_leaves_are_empty(ashlar_vpn first, size_t pages)
         ashlar_spot_find(NULL, first, 1, &spot);
         size_t step = ashlar_spot_empty_pages(&spot, first, pages);
         ashlar_spot_close(&spot);
-        if (step == 0) {
+        if (step == 0 && (spot.level == 1 || spot.entry != 0)) {
             return false;
         }
         first += step;

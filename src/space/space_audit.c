@@ -170,41 +170,50 @@ COLD static const char *audit_space(struct ashlar_space *space)
 
 #define BUSY "space: busy: an address space, or the kernel half, is changed during the audit"
 
+struct spaces_walk {
+    bool busy;
+    size_t counted; /* on the way */
+    size_t wanted;  /* in the list, at its end */
+    size_t left;    /* spaces that had left the list before */
+};
+
 /* The next one of the list, with its token, so that it stays there; NULL at the end, or if somebody changes it. */
-COLD static struct ashlar_space *next_space(const struct ashlar_link *link, bool *busy)
+COLD static struct ashlar_space *next_space(const struct ashlar_link *link, struct spaces_walk *walk)
 {
     struct ashlar_space *space = NULL;
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     if (link->next != &ashlar_half.spaces) {
         space = list_member(link->next, struct ashlar_space, link);
-        *busy = !ashlar_token_try(&space->changing);
+        walk->busy = !ashlar_token_try(&space->changing);
+    } else {
+        walk->busy = ashlar_half.spaces_left != walk->left; /* among those that were counted */
+        walk->wanted = ashlar_half.space_count;
     }
     ashlar_lock_give(&ashlar_half.lock, interrupts);
-    return *busy ? NULL : space;
+    return walk->busy ? NULL : space;
 }
 
 /* Nobody pushes entries into roots meanwhile: that leaves marks in the list. */
 COLD static const char *audit_spaces(void)
 {
-    size_t count = 0;
+    struct spaces_walk walk = {false, 0, 0, ashlar_half.spaces_left};
     const char *broken = NULL;
-    bool busy = false;
     if (!ashlar_token_try(&ashlar_half.growing)) {
         return BUSY;
     }
-    struct ashlar_space *space = next_space(&ashlar_half.spaces, &busy);
+    struct ashlar_space *space = next_space(&ashlar_half.spaces, &walk);
     while (space != NULL) {
         broken = broken != NULL ? broken : audit_space(space);
-        struct ashlar_space *next = next_space(&space->link, &busy);
+        struct ashlar_space *next = next_space(&space->link, &walk);
         ashlar_token_give(&space->changing);
         space = next;
-        count++;
+        walk.counted++;
     }
     ashlar_token_give(&ashlar_half.growing);
-    if (broken == NULL && busy) {
+    if (broken == NULL && walk.busy) {
         broken = BUSY;
     }
-    if (broken == NULL && count != ashlar_half.space_count) {
+    if (broken == NULL && walk.counted != walk.wanted) {
         broken = "space: the list has other address spaces than those that were counted";
     }
     return broken;

@@ -43,6 +43,7 @@ COLD ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned
     ashlar_lock_init(&space->lock, ASHLAR_RANK_SPACE, "address space");
     space->root = (ashlar_phys)frame << ASHLAR_PAGE_SHIFT;
     space->flags = flags;
+    (void)ashlar_changer_take(space); /* until its root is whole: an audit finds it in the list */
     if (ashlar_asids_are_used()) {
         ashlar_asid_renew(space); /* one of before may have been here */
     }
@@ -52,6 +53,7 @@ COLD ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned
     ashlar_roots_join(space, root);
     ashlar_port_close_frame(root);
     ashlar_port_unpin();
+    ashlar_changer_give(space);
     return ASHLAR_OK;
 }
 
@@ -84,10 +86,10 @@ COLD void ashlar_space_destroy(struct ashlar_space *space)
     if (space->table_frames != 0) {
         ashlar_tables_prune(space, 0, ashlar_user_pages());
     }
-    ashlar_changer_give(space);
     ASHLAR_CHECK(space->table_frames == 0, "space: destroyed with page %p still mapped (root 0x%llx), by %p",
                  (void *)ashlar_page_address(first_user_page(space)), (unsigned long long)space->root, ASHLAR_CALLER());
     ashlar_roots_leave(space);
+    ashlar_changer_give(space); /* not before: whoever has it, such as an audit, may rely on the list */
     ashlar_frames_give(ashlar_half.pool, (ashlar_pfn)(space->root >> ASHLAR_PAGE_SHIFT), 0);
     space->root = 0;
 }

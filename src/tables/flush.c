@@ -44,7 +44,7 @@
 
 COLD ASHLAR_NORETURN static void refuse_cpu(unsigned cpu)
 {
-    ashlar_panic("space: ashlar_port_cpu says %u, but boot named %u CPUs at most", cpu, ashlar_half.options.max_cpus);
+    ashlar_panic("tables: ashlar_port_cpu says %u, but boot named %u CPUs at most", cpu, ashlar_half.options.max_cpus);
 }
 
 unsigned ashlar_shootdown_cpu(void)
@@ -59,7 +59,7 @@ unsigned ashlar_shootdown_cpu(void)
 COLD void ashlar_shootdown_init(void)
 {
     unsigned most = ashlar_half.options.max_cpus;
-    ASHLAR_CHECK(most - 1u < ASHLAR_MAX_CPUS, "space: max_cpus is %u: not 1 to %u", most, ASHLAR_MAX_CPUS);
+    ASHLAR_CHECK(most - 1u < ASHLAR_MAX_CPUS, "tables: max_cpus is %u: not 1 to %u", most, ASHLAR_MAX_CPUS);
     unsigned cpu = ashlar_shootdown_cpu();
     for (unsigned i = 0; i < ASHLAR_MAX_CPUS; i++) {
         ashlar_lock_init(&ashlar_half.cpus[i].box.lock, ASHLAR_RANK_SHOOTDOWN, "shootdown");
@@ -179,7 +179,7 @@ static void shoot_down(const struct ashlar_gather *gather, const void *caller)
     unsigned cpu = ashlar_shootdown_cpu();
     struct half_cpu *here = &ashlar_half.cpus[cpu];
     const char *held = ashlar_lock_held_name();
-    ASHLAR_CHECK(held == NULL, "space: flush awaited while holding lock %s, by %p", held, caller);
+    ASHLAR_CHECK(held == NULL, "tables: flush awaited while holding lock %s, by %p", held, caller);
     if (ashlar_asids_are_used() && gather->space != NULL) {
         ashlar_asid_renew(gather->space);
     }
@@ -188,7 +188,7 @@ static void shoot_down(const struct ashlar_gather *gather, const void *caller)
     unsigned asked = ask_all(mask, gather);
     if (asked != 0) {
         ASHLAR_CHECK((ashlar_port_context() & ASHLAR_CONTEXT_IRQS_OFF) == 0,
-                     "space: flush on %u other CPUs awaited with interrupts off, by %p", asked, caller);
+                     "tables: flush on %u other CPUs awaited with interrupts off, by %p", asked, caller);
         here->kicks += asked;
         ashlar_half.options.kick(mask, CPU_WORDS);
     }

@@ -86,6 +86,7 @@ struct ashlar_half {
     volatile uintptr_t leaf_tables[LEAF_TABLES]; /* where all RAM is mapped: tables of level 1, by slot (reach.c) */
     struct ashlar_link spaces;                   /* k */
     size_t space_count;                          /* k */
+    size_t spaces_left;                          /* k: the list, so far */
     struct growth pending;                       /* k */
     struct growth prepared;                      /* the grower's own */
     struct ashlar_token growing;                 /* of the thread that adds top-level slots */

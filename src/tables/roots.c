@@ -67,6 +67,7 @@ COLD void ashlar_roots_leave(struct ashlar_space *space)
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     list_remove(&space->link);
     ashlar_half.space_count--;
+    ashlar_half.spaces_left++;
     ashlar_lock_give(&ashlar_half.lock, interrupts);
 }
 

@@ -177,7 +177,11 @@ COLD static ashlar_pfn pop_spare_table(struct ashlar_cursor *cursor)
 COLD void ashlar_tables_give_spares(struct ashlar_cursor *cursor)
 {
     while (cursor->spare_count != 0) {
-        ashlar_frames_give(ashlar_half.pool, pop_spare_table(cursor), 0);
+        ashlar_port_pin();
+        for (unsigned i = 0; i < SPARES_BATCH && cursor->spare_count != 0; i++) {
+            ashlar_frames_give(ashlar_half.pool, pop_spare_table(cursor), 0);
+        }
+        ashlar_port_unpin();
     }
 }
 
@@ -186,7 +190,6 @@ COLD ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t ta
     while (cursor->spare_count < tables) {
         ashlar_status status = add_spare_table(cursor);
         if (status != ASHLAR_OK) {
-            ashlar_tables_release(cursor);
             return status;
         }
     }

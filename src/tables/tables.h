@@ -5,7 +5,9 @@
 
 #include <ashlar/space.h>
 
-/* Spares for the cursor: all of them, or ASHLAR_NO_FRAMES and none. */
+/* Spares come, and go, so many under one pin: zeroing them takes long, and no other thread runs meanwhile. */
+#define SPARES_BATCH 8u
+/* Spares for the cursor, until it has so many; or ASHLAR_NO_FRAMES, and those that it has by then are to be released. */
 ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t tables);
 /* Those that are left over, if any. */
 void ashlar_tables_give_spares(struct ashlar_cursor *cursor);

@@ -38,6 +38,7 @@ static struct ashlar_lock lock;
     CASE(ashlar_frames_add_reliever, "yes yes yes yes no", ashlar_frames_add_reliever(NULL, NULL))                     \
     CASE(ashlar_frames_state, "yes yes yes yes no", (void)!ashlar_frames_state(NULL, 0))                               \
     CASE(ashlar_frames_stats, "yes yes yes yes no", ashlar_frames_stats(NULL, NULL))                                   \
+    CASE(ashlar_frames_is_short, "yes yes yes yes no", (void)!ashlar_frames_is_short(NULL))                            \
     CASE(ashlar_frames_audit, "yes yes yes yes no", (void)!ashlar_frames_audit(NULL))                                  \
     CASE(ashlar_frames_fail_nth, "yes yes yes yes no", ashlar_frames_fail_nth(NULL, 0, 0))                             \
     CASE(ashlar_space_lay, "yes no no no no", (void)!ashlar_space_lay(NULL, 0, 0, NULL))                               \

@@ -259,6 +259,33 @@ static void test_obtain(void)
     finish(all, 2);
 }
 
+/* Fails; and then another thread is short as well, and is given all that the keepers have. */
+static ashlar_status take_and_lose(ashlar_pfn *frame, unsigned *tries)
+{
+    ashlar_status status = ashlar_frames_take(pool, 0, frame);
+    if ((*tries)++ == 0) {
+        ok(status == ASHLAR_NO_FRAMES && ashlar_frames_relieve(pool) != 0, "another thread is relieved meanwhile");
+    }
+    return status;
+}
+
+static void test_relieved_meanwhile(void)
+{
+    static struct keeper a;
+    struct keeper *const all[] = {&a};
+    unsigned tries = 0;
+    ashlar_status status;
+    start();
+    add(&a, 'a', 2, 2, false);
+    take_all();
+    FRAMES_OBTAIN(pool, status, take_and_lose(&hoard[hoarded], &tries));
+    is_u(status, ASHLAR_OK, "[fault 165] what others were given between a take and the question after it counts");
+    hoarded += status == ASHLAR_OK;
+    is_u(tries, 2, "one turn more");
+    is_str(order, "a", "and nobody was asked for it");
+    finish(all, 1);
+}
+
 int main(void)
 {
     test_nobody();
@@ -267,6 +294,7 @@ int main(void)
     test_nested_other();
     test_contexts();
     test_obtain();
+    test_relieved_meanwhile();
     pool_drop();
     return done_testing();
 }

@@ -4,8 +4,7 @@
  *
  * ASHLAR_SEED=N runs one seed again.
  */
-#include "schedule.h"
-#include "source.h"
+#include "seeds.h"
 
 #include <ashlar/heap.h>
 
@@ -92,38 +91,17 @@ static const char *settle(void)
 static const char *run_seed(uint64_t seed)
 {
     const struct sim_schedule_options schedule = {.seed = seed, .interrupt = answer};
-    static char text[640];
     memset(run.slot, 0, sizeof run.slot);
     run.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     heap = source_heap(&test, 2048, CPUS, 64 << 10, 0);
-    const char *why = sim_schedule(CPUS, cpu_body, NULL, &schedule);
-    why = why != NULL ? why : run.problem;
-    if (why == NULL) {
-        const char *fatal = SIM_FATAL(why = settle());
-        why = fatal != NULL ? fatal : why;
-    }
-    if (why != NULL) {
-        snprintf(text, sizeof text, "%s", why);
-        why = text;
-    }
+    const char *why = run_and_settle(CPUS, cpu_body, &run.problem, settle, &schedule);
     source_free(&test);
     return why;
 }
 
 int main(void)
 {
-    const char *one = getenv("ASHLAR_SEED");
-    unsigned long first = one != NULL ? strtoul(one, NULL, 0) : 0;
-    unsigned long seeds = one != NULL ? 1 : tap_seeds(500);
-    unsigned long seed;
-    const char *why = NULL;
-    for (seed = first; seed < first + seeds && why == NULL; seed++) {
-        why = run_seed(seed);
-    }
-    ok(why == NULL, "[fault 148] an audit of a heap in use says that it is busy, not broken (%lu seeds)", seeds);
-    if (why != NULL) {
-        printf("# seed %lu: %s\n", seed - 1u, why);
-    }
+    is_str(seeds_of(run_seed, 500), NULL, "[fault 148] an audit of a heap in use says that it is busy, not broken");
     ok(run.busy != 0 && run.sound != 0, "%u times it was busy, %u times sound", run.busy, run.sound);
     return done_testing();
 }

@@ -186,6 +186,46 @@ static void test_relief(void)
     end("sound after relief");
 }
 
+/* A commit is refused; before anybody can be asked, another thread has been given what there was to give. */
+static volatile uintptr_t reliefs;
+static unsigned refusals;
+
+static ashlar_status commit_too_early(void *context, size_t first, size_t pages)
+{
+    struct test_source *short_one = context;
+    ashlar_status status = source_commit(context, first, pages);
+    refusals += status == ASHLAR_NO_FRAMES;
+    if (refusals == 2 && short_one->limit == 4) { /* a chunk, and what is wanted alone */
+        short_one->limit += 20;
+        reliefs++;
+    }
+    return status;
+}
+
+static int give_nothing(void *context)
+{
+    (void)context;
+    relief_calls++;
+    return 0;
+}
+
+static void test_relieved_meanwhile(void)
+{
+    relief_calls = refusals = 0;
+    begin(4096, 0);
+    heap->runs.source.commit = commit_too_early;
+    heap->runs.source.relieve = give_nothing;
+    heap->runs.source.reliefs = &reliefs;
+    heap->runs.source.context = &test;
+    test.limit = 4;
+    void *object = ashlar_heap_alloc(heap, 60000, 0);
+    ok(object != NULL, "[fault 165] what another thread was given meanwhile may be what this one lacks");
+    is_u(relief_calls, 0, "nobody was asked for it");
+    ok(ashlar_heap_alloc(heap, (size_t)4 << 20, 0) == NULL && relief_calls == 1, "where nothing came, somebody is");
+    ashlar_heap_free(heap, object);
+    end("sound after others' relief");
+}
+
 int main(void)
 {
     test_init();
@@ -196,5 +236,6 @@ int main(void)
     test_no_growth(ASHLAR_CONTEXT_NMI, "an NMI");
     test_flags();
     test_relief();
+    test_relieved_meanwhile();
     return done_testing();
 }

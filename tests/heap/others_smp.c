@@ -14,8 +14,7 @@
  *
  * ASHLAR_SEED=N runs one seed again.
  */
-#include "schedule.h"
-#include "source.h"
+#include "seeds.h"
 
 #include <ashlar/heap.h>
 
@@ -169,14 +168,7 @@ static const char *run_seed(uint64_t seed)
     run.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     begin_range();
     (void)!ashlar_cache_create(heap, "shared", 200, 0, 0, &run.cache);
-    const char *why = sim_schedule(CPUS, cpu_body, NULL, &schedule);
-    why = why != NULL ? why : run.problem;
-    if (why == NULL) {
-        const char *volatile settled = NULL;
-        const char *fatal = SIM_FATAL(settled = settle());
-        why = fatal != NULL ? fatal : settled;
-    }
-    return why;
+    return run_and_settle(CPUS, cpu_body, &run.problem, settle, &schedule);
 }
 
 /* --- two frees at once --------------------------------------------------------- */
@@ -211,26 +203,10 @@ static const char *free_twice(uint64_t seed)
     return why;
 }
 
-static const char *seeds_of(const char *(*body)(uint64_t))
-{
-    static char text[640];
-    const char *one = getenv("ASHLAR_SEED");
-    unsigned long first = one != NULL ? strtoul(one, NULL, 0) : 0;
-    unsigned long count = one != NULL ? 1 : tap_seeds(1000);
-    for (unsigned long seed = first; seed < first + count; seed++) {
-        const char *why = body(seed);
-        if (why != NULL) {
-            snprintf(text, sizeof text, "seed %lu: %s", seed, why);
-            return text;
-        }
-    }
-    return NULL;
-}
-
 int main(void)
 {
-    is_str(seeds_of(run_seed), NULL, "[fault 137] short of memory, all at once: none is lost or doubled");
-    printf("# %lu seeds, %u refusals\n", tap_seeds(1000), run.refusals);
-    is_str(seeds_of(free_twice), NULL, "[fault 144] freed by two CPUs at once: one is told");
+    is_str(seeds_of(run_seed, 1000), NULL, "[fault 137] short of memory, all at once: none is lost or doubled");
+    printf("# %u refusals\n", run.refusals);
+    is_str(seeds_of(free_twice, 1000), NULL, "[fault 144] freed by two CPUs at once: one is told");
     return done_testing();
 }

@@ -168,11 +168,59 @@ static void test_shortage(void)
     end("sound after shortage");
 }
 
+/* Of two threads that are short on one CPU the second goes first, and is given what there was to give: objects of slabs. */
+#define SMALL 4096u
+static void *small[SMALL];
+static void *second;
+
+static int go_first(void *context)
+{
+    (void)context;
+    heap->runs.source.relieve = NULL;
+    second = ashlar_heap_alloc(heap, 64, 0);
+    return 0;
+}
+
+static int give_small(void *context, size_t bytes)
+{
+    int freed = 0;
+    (void)context;
+    (void)bytes;
+    for (unsigned i = 0; i < 4u; i++) {
+        freed += small[i] != NULL;
+        ashlar_heap_free(heap, small[i]);
+        small[i] = NULL;
+    }
+    return freed;
+}
+
+static void test_reclaimed_meanwhile(void)
+{
+    unsigned count = 0;
+    begin();
+    while (count < SMALL && (small[count] = ashlar_heap_alloc(heap, 64, 0)) != NULL) {
+        count++;
+    }
+    (void)!ashlar_heap_on_shortage(heap, give_small, NULL);
+    heap->runs.source.relieve = go_first;
+    second = NULL;
+    void *first = ashlar_heap_alloc(heap, 64, 0);
+    ok(second != NULL, "one of two threads is given what reclaimers freed");
+    ok(first != NULL, "[fault 165] so is the other one, of what that one left");
+    ashlar_heap_free(heap, first);
+    ashlar_heap_free(heap, second);
+    for (unsigned i = 0; i < count; i++) {
+        ashlar_heap_free(heap, small[i]);
+    }
+    end("sound after both");
+}
+
 int main(void)
 {
     test_kept(begin_plain, keep_by_class, "a slab that was kept empty is found by who is short");
     test_kept(begin_plain, keep_by_interrupt, "so is one that an interrupt emptied");
     test_kept(begin_cache, keep_by_cache, "and that of a cache");
     test_shortage();
+    test_reclaimed_meanwhile();
     return done_testing();
 }

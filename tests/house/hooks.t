@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: 0BSD
 """hooks.t - port.h's table says which floors call which hook, as the objects' undefined symbols have it; and how many hooks the
-heap alone and the frames alone need. The least CPU is checked when the library is built: i486 does, i386 says so."""
+heap alone and the frames alone need, as docs/porting.md does. The least CPU is checked when the library is built: i486 does, i386 says so."""
 import re
 
 from house import Tap, floors, objects, run, symbols
@@ -35,6 +35,15 @@ def problems(text, calls):
             yield "%s: port.h says %s, the objects %u: %s" % (names, count, len(need), ", ".join(sorted(need)))
 
 
+def porting_problems(header, document):
+    """docs/porting.md names the same floors, and as many hooks in words."""
+    words = ["five", "six", "seven", "eight", "nine", "ten", "eleven"]
+    for names, count in ALONE.findall(header):
+        folders = ", ".join("`src/%s`" % name for name in names.split(", "))
+        if folders not in document or words[int(count) - 5] not in document[document.index(folders):][:120]:
+            yield "docs/porting.md does not say that %s take %s hooks" % (folders, count)
+
+
 def builds_for(cpu):
     return run(["gcc", "-m32", "-march=" + cpu, "-std=c11", "-ffreestanding", "-fsyntax-only", "-Iinclude", "-Isrc", "src/base/lock.c"])
 
@@ -44,6 +53,11 @@ def main():
     with open("include/ashlar/port.h", encoding="utf-8") as file:
         text = file.read()
     tap.ok(problems(text, called()), "port.h says which floors call which hook")
+    with open("docs/porting.md", encoding="utf-8") as file:
+        document = re.sub(r"\s+", " ", file.read())
+    tap.ok(porting_problems(text, document), "docs/porting.md says the same of the heap and the frames alone")
+    tap.ok([] if list(porting_problems(text, document.replace("`src/runs`, ", ""))) else "nothing noticed",
+           "a floor that is left out there is noticed")
     tap.ok([] if list(problems(text.replace("tables kva runs heap", "tables kva heap"), called())) else "nothing noticed",
            "a caller that is left out is noticed")
     status, output = builds_for("i486")

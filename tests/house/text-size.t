@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: 0BSD
 # The library's size in a 32-bit kernel: .text of the floors from arch to heap, without memmap's, in the smallest one that
 # boots the whole stack, gcc -O2, release, both 32-bit formats in, cold code counted.
-limit=$((42 * 1024))
+limit=$((44 * 1024))
 sizes=$(tools/text-size build/i386)
 echo "$sizes" | sed 's/^/# /'
 missing=$(echo "$sizes" | sed -n 's/ 0$//p' | tr '\n' ' ')

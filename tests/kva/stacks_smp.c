@@ -90,11 +90,8 @@ static void settle(void)
 
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
-    const struct sim_mmu_options mmu = {.features = world_features(seed), .seed = seed};
-    const struct sim_schedule_options schedule = world_schedule(seed, NULL);
-    world_begin(seed);
+    const struct sim_schedule_options schedule = world_start(format, policy, seed);
     memset(&run, 0, sizeof run);
-    world_up(format, policy, &mmu);
     return world_run(cpu_body, settle, &schedule, run.problem);
 }
 

@@ -65,18 +65,6 @@ static void call_pinned(void)
     ashlar_port_unpin();
 }
 
-static void join_once(void)
-{
-    unsigned cpu = ashlar_port_cpu();
-    uintptr_t interrupts = ashlar_port_irq_save();
-    if (cpu != 0 && !run.joined[cpu]) {
-        run.joined[cpu] = true;
-        ashlar_space_cpu_join(cpu);
-        sim_mmu_take_part(cpu, true);
-    }
-    ashlar_port_irq_restore(interrupts);
-}
-
 static void step(void)
 {
     unsigned what = random_below(8);
@@ -94,7 +82,7 @@ static void step(void)
 static void thread_body(void *context)
 {
     (void)context;
-    join_once();
+    world_join_once(run.joined);
     for (unsigned i = 0; i < ROUNDS && run.problem[0] == '\0'; i++) {
         if (world_step(sim_thread() / CPUS * ROUNDS + i)) {
             step();
@@ -107,19 +95,13 @@ static void thread_body(void *context)
 /* By the first thread of its CPU. */
 static void settle(void)
 {
-    struct ashlar_frames_stats stats;
     if (sim_thread() != 0) {
         return;
     }
     (void)ashlar_kva_purge();
-    const char *broken = world_audit();
-    broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
-    ashlar_frames_stats(world.pool, &stats);
-    if (broken == NULL && stats.free_frames + world_kept_frames() != run.frames) {
-        broken = "frames are lost";
-    }
-    if (broken != NULL) {
-        snprintf(run.problem, sizeof run.problem, "%s", broken);
+    world_note_broken(run.problem, sizeof run.problem);
+    if (run.problem[0] == '\0' && world_frames() != run.frames) {
+        snprintf(run.problem, sizeof run.problem, "frames are lost");
     }
 }
 
@@ -130,17 +112,12 @@ static unsigned priority_of(unsigned thread)
 
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
-    const struct sim_mmu_options mmu = {.features = world_features(seed), .seed = seed};
-    struct sim_schedule_options schedule = world_schedule(seed, NULL);
-    struct ashlar_frames_stats stats;
+    struct sim_schedule_options schedule = world_start(format, policy, seed);
     bool strict = seed % 4u != 3u;
     schedule.threads = THREADS;
     schedule.priority_of = strict ? priority_of : NULL;
-    world_begin(seed);
     memset(&run, 0, sizeof run);
-    world_up(format, policy, &mmu);
-    ashlar_frames_stats(world.pool, &stats);
-    run.frames = stats.free_frames;
+    run.frames = world_frames();
     ashlar_wait_by(strict ? &sim_waiting_by_block : &sim_waiting_by_yield);
     const char *why = world_run(thread_body, settle, &schedule, run.problem);
     ashlar_wait_by(NULL);

@@ -16,7 +16,7 @@
 #define STEPS 14u
 #define DEVICE_FRAME ((ashlar_phys)RAM_FRAMES * 2u)
 
-enum held_kind { NOTHING, PAGES, STACK, DEVICE, DEMAND, LINEAR };
+enum held_kind { NOTHING, PAGES, STACK, DEVICE, DEMAND, LINEAR, MOVED };
 
 struct held {
     enum held_kind kind;
@@ -61,9 +61,38 @@ static ashlar_status take_linear(struct held *held, unsigned cpu, unsigned numbe
     return status;
 }
 
+/* Two pages with a word in them, behind four addresses: they come to lie two further. */
+static ashlar_status take_moved(struct held *held)
+{
+    struct ashlar_mapping before, after;
+    ashlar_status status = ashlar_kva_reserve(4, 1, "moved", &held->first);
+    if (status != ASHLAR_OK) {
+        return status;
+    }
+    status = ashlar_kva_commit(held->first, 2, ASHLAR_MAP_WRITE);
+    if (status == ASHLAR_OK && ashlar_space_query(NULL, held->first + 1u, &before) == ASHLAR_OK) {
+        status = ashlar_kva_move(held->first + 2u, held->first, 2, ASHLAR_MAP_WRITE);
+        if (status == ASHLAR_OK && (ashlar_space_query(NULL, held->first + 3u, &after) != ASHLAR_OK ||
+                                    before.frame != after.frame || ashlar_leaf_is_mapped(held->first))) {
+            problem("pages do not come along", address_of(held->first), "moved");
+        }
+        held->frame = status == ASHLAR_OK ? 2u : 0u; /* where they lie */
+        status = ASHLAR_OK;
+    } else {
+        ashlar_kva_unreserve(held->first);
+    }
+    return status;
+}
+
+static void give_moved(const struct held *held)
+{
+    ashlar_kva_decommit(held->first + held->frame, 2);
+    ashlar_kva_unreserve(held->first);
+}
+
 static void take_something(struct held *held, unsigned cpu, unsigned number)
 {
-    enum held_kind kind = (enum held_kind)(1u + random_below(5));
+    enum held_kind kind = (enum held_kind)(1u + random_below(6));
     ashlar_status status = ASHLAR_NO_FRAMES;
     switch (kind) {
     case PAGES:
@@ -81,6 +110,9 @@ static void take_something(struct held *held, unsigned cpu, unsigned number)
         break;
     case LINEAR:
         status = take_linear(held, cpu, number);
+        break;
+    case MOVED:
+        status = take_moved(held);
         break;
     case NOTHING:
         break;
@@ -112,6 +144,9 @@ static void give_something(struct held *held, unsigned cpu)
         break;
     case LINEAR:
         give_linear(held, cpu);
+        break;
+    case MOVED:
+        give_moved(held);
         break;
     case NOTHING:
         break;
@@ -145,6 +180,7 @@ static bool is_known(const char *name)
                                         "stack",
                                         "device",
                                         "demand",
+                                        "moved",
                                         "a range that was given back",
                                         "a range that is being given back",
                                         "kernel space that nobody holds"};
@@ -166,7 +202,10 @@ static void ask_explain(void)
 {
     struct ashlar_place place;
     uintptr_t address = address_of(some_page()) + random_below(4096);
-    if (!ashlar_kva_explain(address, &place)) {
+    (void)ashlar_space_explain(address, &place);
+    if (place.name == NULL) {
+        problem("an address without a name", address, "explain");
+    } else if (!ashlar_kva_explain(address, &place)) {
         problem("an address of an arena is elsewhere", address, "explain");
     } else if (!is_known(place.name)) {
         problem("a name that nobody gave", address, place.name);
@@ -291,20 +330,13 @@ static void settle(void)
         ashlar_space_destroy(&run.spaces[i]);
     }
     (void)ashlar_kva_purge();
-    const char *broken = world_audit();
-    broken = broken != NULL ? broken : ashlar_frames_audit(world.pool);
-    if (broken != NULL) {
-        snprintf(run.problem, sizeof run.problem, "%s", broken);
-    }
+    world_note_broken(run.problem, sizeof run.problem);
 }
 
 static const char *run_seed(const struct world_format *format, ashlar_sharing_policy policy, uint64_t seed)
 {
-    const struct sim_mmu_options mmu = {.features = world_features(seed), .seed = seed};
-    const struct sim_schedule_options schedule = world_schedule(seed, NULL);
-    world_begin(seed);
+    const struct sim_schedule_options schedule = world_start(format, policy, seed);
     memset(&run, 0, sizeof run);
-    world_up(format, policy, &mmu);
     return world_run(cpu_body, settle, &schedule, run.problem);
 }
 

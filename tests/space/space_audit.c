@@ -61,6 +61,31 @@ static void test_counts(void)
     is_str(ashlar_space_audit(), NULL, "mended");
 }
 
+/* Between hide and collect pages are mapped no more, and still in the tables. */
+static void test_hidden(void)
+{
+    struct ashlar_cursor cursor;
+    struct ashlar_gather gather;
+    ashlar_pfn frames[2];
+    size_t before = space.mapped_pages;
+    ashlar_gather_init(&gather, &space);
+    if (ashlar_cursor_begin(&cursor, &space, 5, 2, ASHLAR_INTENT_CHANGE) != ASHLAR_OK) {
+        world_bail("cursor", ASHLAR_ABSENT);
+    }
+    is_u(ashlar_cursor_hide(&cursor, 2, &gather), 2, "two pages are hidden");
+    ashlar_cursor_end(&cursor);
+    is_str(ashlar_space_audit(), NULL, "[fault 172] hidden pages, not yet collected: sound");
+    is_u(space.mapped_pages, before - 2u, "and counted as gone");
+    ashlar_gather_finish(&gather);
+    if (ashlar_cursor_begin(&cursor, &space, 5, 2, ASHLAR_INTENT_COLLECT) != ASHLAR_OK) {
+        world_bail("cursor", ASHLAR_ABSENT);
+    }
+    is_u(ashlar_cursor_collect(&cursor, frames, 2), 2, "two are collected");
+    ashlar_cursor_end(&cursor);
+    is_u(space.mapped_pages, before - 2u, "once");
+    is_str(ashlar_space_audit(), NULL, "sound");
+}
+
 /* The last kernel slot of a space's root, and one bit of it that the MMU does not write. */
 static void test_slots(void)
 {
@@ -99,6 +124,7 @@ int main(void)
         test_counts();
         test_slots();
         test_deposits();
+        test_hidden();
     }
     return done_testing();
 }

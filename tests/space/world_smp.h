@@ -337,6 +337,18 @@ __attribute__((unused)) static void world_join(void)
     ashlar_port_irq_restore(interrupts);
 }
 
+/* By the first of its CPU's threads that comes here. */
+__attribute__((unused)) static void world_join_once(bool *joined)
+{
+    uintptr_t interrupts = ashlar_port_irq_save();
+    unsigned cpu = ashlar_port_cpu();
+    if (cpu != 0 && !joined[cpu]) {
+        joined[cpu] = true;
+        world_join();
+    }
+    ashlar_port_irq_restore(interrupts);
+}
+
 __attribute__((unused)) static void world_switch(struct ashlar_space *space)
 {
     ashlar_port_pin();
@@ -402,6 +414,24 @@ static void world_begin(uint64_t seed)
     steps.seed = seed;
     sim_set_cpu(0);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
+}
+
+/* The machine of this seed, up anew, and how its CPUs are scheduled. */
+__attribute__((unused)) static struct sim_schedule_options world_start(const struct world_format *format,
+                                                                       ashlar_sharing_policy policy, uint64_t seed)
+{
+    const struct sim_mmu_options mmu = {.features = world_features(seed), .seed = seed};
+    world_begin(seed);
+    world_up(format, policy, &mmu);
+    return world_schedule(seed, NULL);
+}
+
+/* Free ones, and those that the floors have taken for good. */
+__attribute__((unused)) static size_t world_frames(void)
+{
+    struct ashlar_frames_stats stats;
+    ashlar_frames_stats(world.pool, &stats);
+    return stats.free_frames + world_kept_frames();
 }
 
 static void (*world_settle)(void);
