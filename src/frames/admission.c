@@ -8,7 +8,8 @@
  *
  * kept is for MAY_USE_RESERVE; promised for FROM_RESERVATION alone. gate is
  * kept + promised, and all ones while a test makes takes fail: one comparison
- * sends everything unusual to the slow path.
+ * sends everything unusual to the slow path. What lies low, and is kept for
+ * requests that can use no other, is counted apart: nobody holds it back.
  */
 #include "frames/admission.h"
 
@@ -32,6 +33,9 @@ OUT_OF_LINE bool ashlar_frames_admit(struct ashlar_frames *pool, size_t frames, 
 {
     if ((flags & ASHLAR_FRAMES_FROM_RESERVATION) != 0) {
         return pool->promised_frames >= frames;
+    }
+    if ((flags & ADMIT_LOW) != 0) {
+        return !is_made_to_fail(pool) && pool->low_frames >= frames;
     }
     size_t held_back = pool->promised_frames;
     if ((flags & ASHLAR_FRAMES_MAY_USE_RESERVE) == 0) {

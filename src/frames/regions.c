@@ -32,3 +32,12 @@ COLD OUT_OF_LINE bool ashlar_frames_piece(const struct ashlar_frames *pool, ashl
     piece->chunk = (first - region->base) >> CHUNK_ORDER;
     return true;
 }
+
+OUT_OF_LINE void ashlar_frames_count(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, bool are_free)
+{
+    size_t low = first < pool->low_end ? pool->low_end - first : 0;
+    low = low < frames ? low : frames;
+    frames -= low;
+    pool->free_frames += are_free ? frames : 0 - frames;
+    pool->low_frames += are_free ? low : 0 - low;
+}
