@@ -23,6 +23,7 @@ struct test {
     const char *help;
     void (*run)(void);
 };
-extern const struct test tests_low[], tests_high[], tests_machine[], tests_smp[], tests_races[], tests_waiting[];
+extern const struct test tests_low[], tests_high[], tests_machine[], tests_smp[], tests_races[], tests_waiting[],
+    tests_firmware[];
 
 #endif

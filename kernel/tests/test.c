@@ -8,8 +8,8 @@
 #include "io/string.h"
 #include "memory/memory.h"
 
-static const struct test *const groups[] = {tests_low, tests_high,  tests_machine,
-                                            tests_smp, tests_races, tests_waiting};
+static const struct test *const groups[] = {tests_low,   tests_high,    tests_machine, tests_smp,
+                                            tests_races, tests_waiting, tests_firmware};
 static unsigned passed;
 static unsigned failed;
 
