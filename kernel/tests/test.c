@@ -43,6 +43,22 @@ bool ok_audit(const char *after)
               problem != NULL ? problem : "");
 }
 
+bool has_frames(size_t frames, const char *what)
+{
+    task_begin_quiet();
+    memory_heap_shrink();
+    size_t free_frames = memory_free_frames();
+    task_end_quiet();
+    if (free_frames >= frames) {
+        return true;
+    }
+    passed++;
+    print("ok %u - %s # SKIP %s is free of the %s that it takes\n", passed + failed, what,
+          size_text((uint64_t)free_frames << ASHLAR_PAGE_SHIFT).text,
+          size_text((uint64_t)frames << ASHLAR_PAGE_SHIFT).text);
+    return false;
+}
+
 uint32_t tap_random(uint32_t *seed)
 {
     uint32_t x = *seed;
