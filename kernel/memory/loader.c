@@ -44,7 +44,7 @@ void loader_command_line(char *line, size_t bytes)
         check(ashlar_multiboot1_command_line(&one, line, bytes));
     }
     if (line[bytes - 2] != '\0') {
-        print("the command line is too long: only its first %zu characters are read\n", bytes - 1);
+        ashlar_port_fatal("the command line is longer than what this kernel reads of it, 510 characters");
     }
 }
 

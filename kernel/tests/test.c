@@ -100,7 +100,7 @@ int test_run(unsigned count, char **words)
     for (unsigned i = 1; i < count; i++) {
         const struct test *test = find(words[i]);
         if (test == NULL) {
-            print("Bail out! no test is called %s\n", words[i]);
+            print("Bail out! no test is called %s; `test list` names them\n", words[i]);
             return EXIT_FAILED;
         }
         test->run();

@@ -348,6 +348,7 @@ static void test_large_words(volatile uint32_t *words, size_t count)
 /* Two large pages and a few small ones, in a format that has them; taken apart and given back. */
 static void test_space_large(void)
 {
+    static bool has_split; /* the table that this took stays, and so do small pages there */
     const size_t whole = 512;
     const size_t wanted = 2 * whole + 3;
     ashlar_vpn first;
@@ -361,15 +362,22 @@ static void test_space_large(void)
             "%zu pages, in large ones where they fit", wanted)) {
         return;
     }
-    is_number(count_large(first, wanted), expected ? 2 * whole : 0, "so many are");
+    /* Large pages begin at their multiples, wherever the range does. */
+    ashlar_vpn from = (first + whole - 1) & ~(ashlar_vpn)(whole - 1);
+    size_t large = expected ? ((first + wanted) & ~(ashlar_vpn)(whole - 1)) - from : 0;
+    size_t got = count_large(first, wanted);
+    ok(got == large || (has_split && got + whole == large), "as many as fit: %zu of %zu, what was split before apart",
+       got, large);
+    size_t splits = count_large(from, 1) * whole;
     test_large_words(ashlar_port_pointer(address_of_page(first)), wanted * (ASHLAR_PAGE_BYTES / sizeof(uint32_t)));
     ashlar_explain(address_of_page(first + wanted) + 8, &place);
     ok(place.kind == ASHLAR_PLACE_GUARD && text_equal(place.name, "a test's large range"), "a guard lies behind");
-    is_number(ashlar_space_protect(NULL, first + 5, 1, 0), ASHLAR_OK, "one page is made read-only");
-    is_number(count_large(first, wanted), expected ? whole : 0, "what it was a part of is small pages now");
+    is_number(ashlar_space_protect(NULL, from + 5, 1, 0), ASHLAR_OK, "one page is made read-only");
+    has_split = has_split || splits != 0;
+    is_number(count_large(first, wanted), got - splits, "what it was a part of is small pages now");
     ok_audit("splitting");
-    volatile uint32_t *word = ashlar_port_pointer(address_of_page(first + 6));
-    ok(*word == (uint32_t)(6 * 1024) * 2654435761u, "of the same contents");
+    volatile uint32_t *word = ashlar_port_pointer(address_of_page(from + 6));
+    ok(*word == (uint32_t)((from + 6 - first) * 1024) * 2654435761u, "of the same contents");
     ashlar_kva_give(first);
     is_number(ram_accounted_frames(), before, "the frames are free again, tables apart");
     ok_audit("giving it back");
