@@ -19,6 +19,14 @@ static void put(unsigned at, uint64_t value, unsigned bytes)
     }
 }
 
+/* Without its NUL. */
+static void put_name(unsigned at, const char *name)
+{
+    for (unsigned i = 0; name[i] != '\0'; i++) {
+        tables[at + i] = (unsigned char)name[i];
+    }
+}
+
 static uint64_t physical(unsigned at)
 {
     return (uintptr_t)&tables[at] - IMAGE_OFFSET;
@@ -37,7 +45,7 @@ static void close_sum(unsigned at, unsigned bytes, unsigned sum)
 
 static void put_root(unsigned at, const char *name, unsigned width, uint64_t table)
 {
-    memcpy(&tables[at], name, 4);
+    put_name(at, name);
     put(at + 4, HEADER_BYTES + width, 4);
     put(at + HEADER_BYTES, table, width);
     close_sum(at, HEADER_BYTES + width, 9);
@@ -45,7 +53,7 @@ static void put_root(unsigned at, const char *name, unsigned width, uint64_t tab
 
 static void put_madt(unsigned at, unsigned count)
 {
-    memcpy(&tables[at], "APIC", 4);
+    put_name(at, "APIC");
     put(at + 4, MADT_BYTES + count * CPU_BYTES, 4);
     put(at + HEADER_BYTES, 0xfee00000, 4);
     for (unsigned i = 0; i < count; i++) {
@@ -66,7 +74,7 @@ static unsigned cpus_found(void)
 static void put_tables(uint64_t xsdt)
 {
     memset(tables, 0, sizeof tables);
-    memcpy(tables, "RSD PTR ", 8);
+    put_name(0, "RSD PTR ");
     tables[15] = 2;
     put(16, physical(256), 4);
     put(20, 36, 4);
