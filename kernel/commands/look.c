@@ -103,6 +103,7 @@ static int run_space(unsigned count, char **words)
           counted(stats.large_pages, "large page").text);
     print("  %s flushed one by one, %s of everything, %s written into roots\n", counted(stats.flush_pages, "page").text,
           counted(stats.flush_alls, "flush").text, counted(stats.root_writes, "entry").text);
+    print("  %s loaded that kept what the CPU knew of their space\n", counted(stats.root_keeps, "root").text);
     return EXIT_GOOD;
 }
 

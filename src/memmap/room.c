@@ -16,6 +16,7 @@
  * move up, at most one for each end of an entry.
  */
 #include "base/bits.h"
+#include "base/contexts.h"
 #include "memmap/map.h"
 #include "memmap/tries.h"
 
@@ -41,6 +42,7 @@ static ashlar_phys place_from(ashlar_phys base, ashlar_phys bytes)
 ashlar_status ashlar_memmap_find_storage(ashlar_memmap_filler fill, void *context, ashlar_phys from, ashlar_phys below,
                                          ashlar_phys *base, size_t *entries)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     struct memmap_try a_try = {.bytes = 1};
     ashlar_status status = try_place(fill, context, &a_try, from);
     if (status != ASHLAR_OK) {

@@ -13,6 +13,7 @@
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "tables/reach.h"
 
 struct mapping_run {
@@ -86,6 +87,7 @@ COLD static int tell_run(const struct mapping_run *run, ashlar_mapping_visitor v
 
 COLD void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visitor visit, void *context)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     ashlar_vpn page = space != NULL ? 0 : ashlar_half.layout.kernel_first;
     size_t left = space != NULL ? ashlar_user_pages() : ashlar_half.layout.kernel_pages;
     struct mapping_run run = {page, 0, false, {0, 0, 0}};
