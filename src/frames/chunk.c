@@ -89,7 +89,7 @@ OUT_OF_LINE bool ashlar_frames_find(struct ashlar_frames *pool, unsigned order, 
         size_t end = frames_below(region, need);
         size_t low = region->base == 0 ? LOW_FRAMES : 0;
         if ((end > low && find_in_region(region, order, low, end, piece)) ||
-            (low != 0 && (pool->low_end == 0 || is_low_limit(pool, need->limit_pfn)) &&
+            (low != 0 && need->limit_pfn - 1u <= pool->low_end - 1u && /* it is low, or nothing is kept */
              find_in_region(region, order, 0, end < low ? end : low, piece))) {
             return true;
         }

@@ -33,11 +33,16 @@ COLD OUT_OF_LINE bool ashlar_frames_piece(const struct ashlar_frames *pool, ashl
     return true;
 }
 
-OUT_OF_LINE void ashlar_frames_count(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, bool are_free)
+COLD OUT_OF_LINE void ashlar_frames_count(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, bool are_free)
 {
-    size_t low = first < pool->low_end ? pool->low_end - first : 0;
-    low = low < frames ? low : frames;
-    frames -= low;
-    pool->free_frames += are_free ? frames : 0 - frames;
-    pool->low_frames += are_free ? low : 0 - low;
+    size_t low = 0;
+    if (first < pool->low_end) {
+        low = pool->low_end - first < frames ? pool->low_end - first : frames;
+    }
+    if (!are_free) {
+        low = 0 - low;
+        frames = 0 - frames;
+    }
+    pool->low_frames += low;
+    pool->free_frames += frames - low;
 }
