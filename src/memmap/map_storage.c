@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* room.c - where a map's own storage may lie, when there is no map yet to ask.
+/* map_storage.c - where a map's own storage may lie, when there is no map yet to ask.
  *
  * How many entries a loader gives is known once they were counted, and what is
  * free once they are kept: but where? So they are given again and again, to a map
