@@ -335,7 +335,7 @@ static int show(struct view *view)
 {
     size_t lines = 0;
     (void)ashlar_textmap_read(view->text, view->text_bytes, count_line, &lines);
-    size_t capacity = 4 * lines + 1; /* always enough: see memmap.h */
+    size_t capacity = 4 * lines + 2; /* always enough: see memmap.h */
     view->entries = calloc(capacity, sizeof *view->entries);
     if (view->entries == NULL) {
         return trouble(view->name, "too many entries");

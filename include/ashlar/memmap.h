@@ -83,7 +83,7 @@ struct ashlar_memmap {
 /* storage: capacity entries, the caller's; all work is done in it. As many as
  * are given (reservations counted) suffice where nothing overlaps; twice as many
  * where loader, ACPI and module parts lie within RAM that the firmware lists,
- * whatever else overlaps; four times as many always; one more where usable RAM reaches across a PC's 640 KiB. A carve
+ * whatever else overlaps; four times as many always; two more where an entry reaches across a PC's 640 KiB. A carve
  * wants two more. How many a loader will give, and where to put them, ashlar_memmap_find_storage says.
  * physical_limit: first address beyond the CPU's width (or 4 GiB without PAE),
  * rounded down to a frame; 0 means as far as it goes: 2^52, and 2^44 - 4096 where

@@ -117,7 +117,7 @@ static const char *check_map(const struct reference *reference, const ashlar_phy
 {
     struct ashlar_memmap map;
     bool any_usable = false;
-    struct ashlar_memmap_entry *storage = fill_map(&map, reference, 4 * reference->count, add_up, sums);
+    struct ashlar_memmap_entry *storage = fill_map(&map, reference, 4 * reference->count + 2, add_up, sums);
     ashlar_status status = ashlar_memmap_finalize(&map);
     const char *problem = NULL;
     for (size_t i = 0; i < count; i++) {
@@ -130,7 +130,7 @@ static const char *check_map(const struct reference *reference, const ashlar_phy
         problem = "a map with usable frames is refused";
     }
     size_t cuts = reference->is_no_pc ? 0 : 1;
-    if (!guard_is_whole(&map) || map.wanted > 4 * reference->count ||
+    if (!guard_is_whole(&map) || map.wanted > 4 * reference->count + 2 * cuts ||
         (!has_reclaimable(reference) && map.wanted > 2 * reference->count + cuts)) {
         problem = "takes more storage than the header says";
     }
