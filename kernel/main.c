@@ -5,8 +5,9 @@
  * of each space: `audit`, `fault=0x10`, `test=heap,space`. With none of them, and
  * without `monitor`, it is the tour. The word `exit` ends the machine afterwards
  * with the worst of their statuses; otherwise the monitor waits at the prompt.
- * `map=module`, `paging=FORMAT`, `cpus=N`, `waiting=` and `priorities=` are words of memory.c; so are `apic=x2`, which turns
- * on x2APIC mode as some firmware does, and `ghost=ID`, a CPU that is tried first although no table has it.
+ * `map=module`, `low-memory`, `paging=FORMAT`, `cpus=N`, `waiting=` and `priorities=` are words of memory.c; so are
+ * `apic=x2`, which turns on x2APIC mode as some firmware does, and `ghost=ID`, a CPU that is tried first although no table
+ * has it.
  *
  * The thread that booted becomes the idle task: the rest runs on a guarded stack.
  */
@@ -26,18 +27,16 @@
 #include "task/task.h"
 #include <ashlar/port.h>
 
-#define WORDS_MAX 24u
-
 ASHLAR_NORETURN void kernel_main(uint32_t magic, uint32_t information);
 
 static bool is_option(const char *word)
 {
-    return text_equal(word, "exit") || text_equal(word, "monitor") || text_after(word, "map=") != NULL ||
-           text_after(word, "policy=") != NULL || text_after(word, "kernel-space=") != NULL ||
-           text_after(word, "heap-space=") != NULL || text_after(word, "paging=") != NULL ||
-           text_after(word, "cpus=") != NULL || text_after(word, "ghost=") != NULL ||
-           text_after(word, "apic=") != NULL || text_after(word, "waiting=") != NULL ||
-           text_after(word, "priorities=") != NULL;
+    return text_equal(word, "exit") || text_equal(word, "monitor") || text_equal(word, "low-memory") ||
+           text_after(word, "map=") != NULL || text_after(word, "policy=") != NULL ||
+           text_after(word, "kernel-space=") != NULL || text_after(word, "heap-space=") != NULL ||
+           text_after(word, "paging=") != NULL || text_after(word, "cpus=") != NULL ||
+           text_after(word, "ghost=") != NULL || text_after(word, "apic=") != NULL ||
+           text_after(word, "waiting=") != NULL || text_after(word, "priorities=") != NULL;
 }
 
 static int run_word(char *word)
@@ -53,7 +52,7 @@ static int run_word(char *word)
 static void main_thread(void *argument)
 {
     static char line[MEMORY_LINE_BYTES];
-    char *words[WORDS_MAX];
+    static char *words[MEMORY_LINE_WORDS];
     char tour[] = "tour";
     bool ends = false;
     bool waits = false;
@@ -64,7 +63,7 @@ static void main_thread(void *argument)
     smp_start();
     print("%u CPU%s\n", smp_count(), smp_count() == 1 ? "" : "s");
     memcpy(line, kernel_memory.line, sizeof line);
-    unsigned count = text_split(line, words, WORDS_MAX);
+    unsigned count = text_split(line, words, MEMORY_LINE_WORDS);
     for (unsigned i = 1; i < count; i++) { /* the first word is the image's name */
         ends = ends || text_equal(words[i], "exit");
         waits = waits || text_equal(words[i], "monitor");

@@ -16,7 +16,26 @@ $(WRAPPED_TESTS):
 	@printf '#!/bin/sh\nKERNEL=%s exec sh %s\n' $< '$(@:$(<D)/%=%)' >$@
 	@chmod +x $@
 
-ALL_TESTS := $(HOSTED_TESTS) $(SCRIPT_TESTS) $(WRAPPED_TESTS)
+# clang-tidy and cppcheck, over eight sources a test. tests/house/lint.t sees that none is left out.
+LINT_FILES_EACH := 8
+LINT_PARTS := $(shell expr \( $(words $(filter %.c,$(OUR_C))) + $(LINT_FILES_EACH) - 1 \) / $(LINT_FILES_EACH))
+LINT_TESTS := $(foreach k,$(shell seq $(LINT_PARTS)),$(BUILD)/lint/tests/house/lint-$k.t)
+$(LINT_TESTS): | compile_commands.json
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nexec tools/lint --tap --part %s/%s\n' $(@:$(BUILD)/lint/tests/house/lint-%.t=%) $(LINT_PARTS) >$@.new
+	@chmod +x $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# On -cpu max, which has LA57, a 64-bit kernel runs with five levels; here with four. panic.t names its modes itself.
+FOUR_LEVEL := $(filter-out %/panic.t,$(KERNEL_TESTS))
+FOUR_LEVEL_TESTS := $(foreach k,x86_64 x86_64-debug,$(FOUR_LEVEL:tests/qemu/%.t=$(BUILD)/$k/4-level/tests/qemu/%.t))
+$(foreach k,x86_64 x86_64-debug,$(eval $(FOUR_LEVEL:tests/qemu/%.t=$(BUILD)/$k/4-level/tests/qemu/%.t): $(BUILD)/$k/kernel.elf))
+$(FOUR_LEVEL_TESTS):
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nKERNEL=%s QEMU_CPU=max,-la57 exec sh tests/qemu/%s\n' $< '$(@F)' >$@
+	@chmod +x $@
+
+ALL_TESTS := $(HOSTED_TESTS) $(SCRIPT_TESTS) $(LINT_TESTS) $(WRAPPED_TESTS) $(FOUR_LEVEL_TESTS)
 TESTS = $(if $(T),$(foreach t,$(ALL_TESTS),$(if $(findstring $(T),$t),$t)),$(ALL_TESTS))
 
 # What scripts look at, by their folder; tests of the house look at everything.

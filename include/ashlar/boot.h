@@ -39,6 +39,8 @@ struct ashlar_boot {
     int (*heap_kick)(void *context, unsigned cpu);
     size_t heap_keep_bytes; /* empty runs that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
     size_t stacks;          /* kernel stacks of 4 pages that fit; default 128 */
+    int keeps_low; /* nonzero: below 1 MiB, where a PC's firmware may write at any time, nothing is used but what is
+                             * asked for by a limit of 1 MiB or less (struct ashlar_frames_options) */
     ashlar_sharing_policy policy;
     ashlar_kick kick;              /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */
     struct ashlar_waiting waiting; /* how a thread waits for another; all NULL: what ashlar_wait_by said before */

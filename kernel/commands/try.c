@@ -20,21 +20,13 @@
 
 static const uint32_t constant = 0x1234;
 
-static bool address_argument(unsigned count, char **words, uintptr_t *address)
-{
-    if (count == 2 && text_address(words[1], address)) {
-        return true;
-    }
-    print("%s ADDRESS: a number, 0x for hexadecimal\n", words[0]);
-    return false;
-}
-
 static int run_fault(unsigned count, char **words)
 {
     uintptr_t address;
     uint32_t value;
     char place[200];
-    if (!address_argument(count, words, &address)) {
+    (void)count;
+    if (!command_address(words, 1, &address)) {
         return EXIT_FAILED;
     }
     trap_set_probe_report(true);
@@ -51,7 +43,8 @@ static int run_poke(unsigned count, char **words)
 {
     uintptr_t address;
     uint32_t value;
-    if (!address_argument(count, words, &address)) {
+    (void)count;
+    if (!command_address(words, 1, &address)) {
         return EXIT_FAILED;
     }
     trap_set_probe_report(true);

@@ -13,7 +13,9 @@
  */
 #include "cpu/acpi.h"
 
+#include "io/print.h"
 #include "io/string.h"
+#include "memory/image.h"
 #include "memory/memory.h"
 
 #define RSDP_BYTES 20u
@@ -24,6 +26,7 @@
 #define BIOS_AREA 0xe0000u
 #define BIOS_AREA_BYTES 0x20000u
 #define TABLES_MAX 64u
+#define REACH_END ((ashlar_phys)1 << 32) /* of two-level paging */
 #define MADT_FIRST_ENTRY 44u
 #define MADT_LOCAL_APIC 0u
 #define MADT_LOCAL_APIC_BYTES 8u
@@ -84,14 +87,30 @@ static ashlar_phys find_root_pointer(void)
     return found != 0 ? found : search(BIOS_AREA, BIOS_AREA_BYTES);
 }
 
+/* Two-level paging has no window for what lies above 4 GiB: said, and taken as not there. */
+static bool is_in_reach(ashlar_phys table, uint32_t bytes)
+{
+    static ashlar_phys said;
+    bool reached = image_mode()->is_wide || (table <= REACH_END && bytes <= REACH_END - table);
+    if (!reached && said != table) {
+        print("ACPI: a table at 0x%llx lies above 4 GiB, out of reach of %s paging: it is left out\n",
+              (unsigned long long)table, ashlar_paging_name(image_mode()->paging));
+        said = table;
+    }
+    return reached;
+}
+
 /* A table's length, if it is one, and sound; else 0. */
 static uint32_t table_bytes(ashlar_phys table, const char *signature)
 {
     char name[4];
+    if (!is_in_reach(table, HEADER_BYTES)) {
+        return 0;
+    }
     memory_read(NULL, table, name, sizeof name);
     uint32_t bytes = u32_at(table + 4);
     bool good = memcmp(name, signature, sizeof name) == 0 && bytes >= HEADER_BYTES && bytes <= TABLE_BYTES_MAX &&
-                sums_to_zero(table, bytes);
+                is_in_reach(table, bytes) && sums_to_zero(table, bytes);
     return good ? bytes : 0;
 }
 
@@ -138,7 +157,9 @@ static void note_cpu(struct acpi_cpus *found, uint32_t id, uint32_t nobody, uint
     }
     if (id > found->highest_id) {
         found->left_out++;
-    } else if (found->count < found->most && !is_known(found, id)) {
+    } else if (found->count == found->most) {
+        found->too_many += !is_known(found, id);
+    } else if (!is_known(found, id)) {
         found->apic_ids[found->count++] = id;
     }
 }

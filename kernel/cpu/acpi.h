@@ -12,6 +12,7 @@ struct acpi_cpus {
     uint32_t highest_id; /* the caller's: that its local APIC can name */
     unsigned count;      /* of CPUs that can be used; 0: there is no table */
     unsigned left_out;   /* with higher IDs */
+    unsigned too_many;   /* for which there was no room */
 };
 
 /* rsdp: where the loader says that the root pointer lies; 0: it is searched for. Tables are read through windows. */

@@ -129,6 +129,10 @@ static void find_cpus(ashlar_phys rsdp, uint32_t ghost)
         print("%u CPU%s left out: to be reached they need x2APIC mode, which the firmware did not turn on\n",
               smp.found.left_out, smp.found.left_out == 1 ? " is" : "s are");
     }
+    if (smp.found.too_many != 0) {
+        print("%u CPU%s left out: this kernel is built for %u\n", smp.found.too_many,
+              smp.found.too_many == 1 ? " is" : "s are", CPUS_MAX);
+    }
     if (kind != LAPIC_NONE) {
         number_cpus(ids, smp.found.count, ghost);
     } else if (smp.found.count > 1) {

@@ -230,3 +230,23 @@ struct size_text size_text(uint64_t bytes)
     print_to(result.text, sizeof result.text, "%llu %s", (unsigned long long)bytes, units[unit]);
     return result;
 }
+
+/* English as far as this kernel's nouns need it. */
+struct counted_text counted(uint64_t count, const char *noun)
+{
+    struct counted_text result = {""};
+    size_t length = 0;
+    while (noun[length] != '\0') {
+        length++;
+    }
+    char last = length != 0 ? noun[length - 1] : ' ';
+    bool is_y = last == 'y';
+    const char *ending = is_y ? "ies" : last == 'h' || last == 's' ? "es" : "s";
+    if (count == 1) {
+        print_to(result.text, sizeof result.text, "1 %s", noun);
+        return result;
+    }
+    size_t at = print_to(result.text, sizeof result.text, "%llu %s", (unsigned long long)count, noun);
+    print_to(result.text + at - is_y, sizeof result.text - at, "%s", ending);
+    return result;
+}

@@ -24,4 +24,10 @@ struct size_text {
 };
 struct size_text size_text(uint64_t bytes);
 
+/* "1 block", "2 blocks", "0 entries", "3 mismatches". */
+struct counted_text {
+    char text[48];
+};
+struct counted_text counted(uint64_t count, const char *noun);
+
 #endif

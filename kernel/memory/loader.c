@@ -7,6 +7,7 @@
 #include "memory/loader.h"
 
 #include "io/print.h"
+#include "io/string.h"
 #include "memory/memory.h"
 #include <ashlar/multiboot1.h>
 #include <ashlar/multiboot2.h>
@@ -35,12 +36,15 @@ void loader_init(uint32_t magic, uint32_t information)
 
 void loader_command_line(char *line, size_t bytes)
 {
-    line[0] = '\0';
+    memset(line, 0, bytes);
     if (is_two()) {
         size_t length = print_to(line, bytes, "kernel ");
         check(ashlar_multiboot2_command_line(&two, line + length, bytes - length));
     } else {
         check(ashlar_multiboot1_command_line(&one, line, bytes));
+    }
+    if (line[bytes - 2] != '\0') {
+        ashlar_port_fatal("the command line is longer than what this kernel reads of it, 510 characters");
     }
 }
 

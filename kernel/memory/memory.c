@@ -7,7 +7,9 @@
  * ashlar_boot_up, makes everything of it.
  *
  * With the words `map=module` the first boot module is read as a map in text, in
- * place of the firmware's.
+ * place of the firmware's. Below 1 MiB, where a PC's firmware may write at any
+ * time, nothing is used but what is asked for by limit; the word `low-memory`
+ * turns that off.
  */
 #include "memory/memory.h"
 
@@ -21,13 +23,13 @@
 #include "io/string.h"
 #include "memory/image.h"
 #include "memory/loader.h"
+#include "memory/storage.h"
 #include "task/task.h"
 #include "x86/window.h"
 #include <ashlar/port.h>
 #include <ashlar/textmap.h>
 
 struct kernel_memory kernel_memory;
-static struct ashlar_memmap_entry map_entries[MEMORY_MAP_ENTRIES];
 
 void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes)
 {
@@ -53,9 +55,9 @@ static void keep_firmware_map(void)
 {
     struct kernel_memory *memory = &kernel_memory;
     for (size_t i = 0; i < memory->map.count; i++) {
-        if (map_entries[i].origin == 0) {
+        if (memory->map.entries[i].origin == 0) {
             if (memory->firmware_count < sizeof memory->firmware / sizeof memory->firmware[0]) {
-                memory->firmware[memory->firmware_count++] = map_entries[i];
+                memory->firmware[memory->firmware_count++] = memory->map.entries[i];
             }
             memory->firmware_total++;
         }
@@ -66,9 +68,9 @@ static void keep_firmware_map(void)
 const char *memory_option(const char *beginning)
 {
     static char line[MEMORY_LINE_BYTES];
-    char *words[24];
+    static char *words[MEMORY_LINE_WORDS];
     memcpy(line, kernel_memory.line, sizeof line);
-    unsigned count = text_split(line, words, 24);
+    unsigned count = text_split(line, words, MEMORY_LINE_WORDS);
     for (unsigned i = 0; i < count; i++) {
         const char *rest = text_after(words[i], beginning);
         if (rest != NULL) {
@@ -89,7 +91,7 @@ static bool line_has(const char *wanted)
 static bool has_high_ram(void)
 {
     for (size_t i = 0; i < kernel_memory.map.count; i++) {
-        const struct ashlar_memmap_entry *entry = &map_entries[i];
+        const struct ashlar_memmap_entry *entry = &kernel_memory.map.entries[i];
         if (entry->type == ASHLAR_MEMMAP_USABLE && entry->length != 0 && (entry->base + entry->length - 1) >> 32 != 0) {
             return true;
         }
@@ -156,24 +158,15 @@ static void tell_mode(const struct paging_mode *mode)
 
 static void read_map(ashlar_phys limit)
 {
-    ashlar_memmap_init(&kernel_memory.map, map_entries, MEMORY_MAP_ENTRIES, limit, NULL, NULL);
+    storage_begin_map(&kernel_memory.map, limit);
     loader_add_map(&kernel_memory.map);
 }
 
-/* Only what the loader's own tables occupy is left of the map; the text says the rest. */
-static void replace_map(void)
+static void add_module(struct ashlar_memmap *map)
 {
     static char text[32768];
     struct loader_module module;
     struct ashlar_textmap_line bad;
-    struct ashlar_memmap *map = &kernel_memory.map;
-    size_t kept = 0;
-    for (size_t i = 0; i < map->count; i++) {
-        if (map_entries[i].origin != 0) {
-            map_entries[kept++] = map_entries[i];
-        }
-    }
-    map->count = map->wanted = kept;
     if (!loader_first_module(&module)) {
         ashlar_port_fatal("map=module, but the loader brought no module");
     }
@@ -185,6 +178,31 @@ static void replace_map(void)
         print("map=module: line %zu: %s\n", bad.number, bad.problem);
         ashlar_port_fatal("the module is no map");
     }
+}
+
+/* Only what was reserved is left of the map; the module's text says the rest. */
+static void replace_map(void)
+{
+    struct ashlar_memmap *map = &kernel_memory.map;
+    size_t kept = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        if (map->entries[i].origin != 0) {
+            map->entries[kept++] = map->entries[i];
+        }
+    }
+    map->count = map->wanted = kept;
+    add_module(map);
+}
+
+/* All that may be in the map. */
+static ashlar_status fill_map(void *context, struct ashlar_memmap *map)
+{
+    (void)context;
+    loader_add_map(map);
+    if (line_has("map=module")) {
+        add_module(map);
+    }
+    return ASHLAR_OK;
 }
 
 static unsigned most_cpus(void)
@@ -302,6 +320,7 @@ static void boot_up(void)
         .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
         .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
         .image_address = IMAGE_SLOT_ADDRESS,
+        .keeps_low = !line_has("low-memory"),
         .policy = named_policy(),
         .kernel_space_bytes = named_bytes("kernel-space="),
         .heap_bytes = named_bytes("heap-space="),
@@ -330,7 +349,7 @@ static void find_screen(void)
         return;
     }
     for (size_t i = 0; i < kernel_memory.map.count; i++) {
-        const struct ashlar_memmap_entry *entry = &map_entries[i];
+        const struct ashlar_memmap_entry *entry = &kernel_memory.map.entries[i];
         if (entry->type == ASHLAR_MEMMAP_USABLE && SCREEN_TEXT_ADDRESS - entry->base < entry->length) {
             screen_off();
         }
@@ -341,8 +360,10 @@ void memory_init(uint32_t magic, uint32_t information)
 {
     loader_init(magic, information);
     loader_command_line(kernel_memory.line, sizeof kernel_memory.line);
+    storage_take(fill_map, NULL);
     read_map(0);
     enter_mode(choose_mode());
+    storage_show();
     find_screen();
     tell_mode(image_mode());
     read_map(feature_physical_limit(image_mode()->is_wide));

@@ -26,7 +26,7 @@
 #define HEAP_OBJECTS 64u
 #define SHARED_OBJECTS 32u
 #define LINES 40u
-#define PATIENCE_TICKS 500u
+#define THREAD_FRAMES 32u /* a stack, tables, and what it takes */
 
 /* --- keeping one's CPU ------------------------------------------------------- */
 
@@ -59,15 +59,20 @@ static void pin_worker(void *argument)
 
 static void test_pinning(void)
 {
+    if (!has_frames((size_t)(2 * smp_count()) * THREAD_FRAMES, "threads that pin themselves")) {
+        return;
+    }
     pinning.seen = pinning.moved = pinning.uncached = 0;
     pinning.stop = false;
     bool started = crew_start(2 * smp_count(), pin_worker, NULL);
+    uint32_t all = (UINT32_C(1) << smp_count()) - 1;
     task_sleep(30);
+    WAIT_FOR(pinning.seen == all, PATIENCE_TICKS);
     pinning.stop = true;
     crew_join();
     ok(started, "%u threads that pin themselves, two for each CPU", 2 * smp_count());
     is_number(pinning.moved, 0, "[fault 101] none was moved while it was pinned");
-    is_number(pinning.seen, (UINT32_C(1) << smp_count()) - 1, "each CPU ran some of them");
+    is_number(pinning.seen, all, "each CPU ran some of them");
     is_number(pinning.uncached, 0, "[fault 195] with its caches on");
 }
 
@@ -197,6 +202,9 @@ static void test_shootdown(void)
     ashlar_pfn frames[2];
     ashlar_pfn mapped;
     ashlar_vpn page;
+    if (!has_frames((size_t)smp_count() * THREAD_FRAMES, "shootdowns")) {
+        return;
+    }
     shot.published = shot.stale = shot.reads = shot.absent = 0;
     memset((void *)(uintptr_t)shot.seen, 0, sizeof shot.seen);
     shot.stop = false;
@@ -261,6 +269,9 @@ static void test_processes(void)
     struct process *process[CPUS_MAX];
     unsigned count = 0;
     uint32_t mismatches = 0;
+    if (!has_frames((size_t)smp_count() * THREAD_FRAMES, "a process for each CPU")) {
+        return;
+    }
     while (count < smp_count() && process_start("traveller", &process[count]) == ASHLAR_OK) {
         count++;
     }
@@ -337,6 +348,9 @@ static void heap_worker(void *argument)
 
 static void test_heap_stress(void)
 {
+    if (!has_frames((size_t)(smp_count() + 1) * THREAD_FRAMES, "the heap on several CPUs")) {
+        return;
+    }
     stress.damaged = 0;
     ok(crew_start(smp_count() + 1, heap_worker, NULL), "%u threads use the heap, and free each other's objects",
        smp_count() + 1);

@@ -6,7 +6,7 @@
  *     reserve   image, stack, tables in use      (reserve.c)
  *     finalize  the map is sane; RAM is known, and with it the size of kernel space
  *     ask       each floor for its footprint: pure functions of the map and the options
- *     carve     all of that out of the map, at once
+ *     carve     all of that out of the map, at once; it is written and read back: is there RAM?
  *     lay       tables of the kernel half, the carve mapped at its final address
  *     init      frames, space, kva, heap: upward, each in its part of the carve
  *     seal      no second time
@@ -25,6 +25,7 @@
 #include "base/check.h"
 #include "base/contexts.h"
 #include "boot/kernel_read.h"
+#include "boot/readback.h"
 #include "boot/reserve.h"
 #include "boot/unseal.h"
 #include "boot/up.h"
@@ -37,6 +38,7 @@
 #define SPACE_LEAST_BYTES (128u * MIB)
 #define SPACE_USUAL_BYTES (512u * MIB)
 #define SMALL_RAM_FRAMES (SPACE_LEAST_BYTES >> ASHLAR_PAGE_SHIFT)
+#define LOW_END_PFN ((ashlar_pfn)0x100)
 #define STACK_PAGES 6u /* four, and two guards */
 #define STACKS_USUAL 128u
 #define KEEP_LEAST_BYTES ((size_t)256 << 10)
@@ -146,6 +148,7 @@ static void choose_options(struct boot_plan *plan)
     const struct ashlar_boot *boot = plan->boot;
     struct ashlar_space_options *space = &plan->space_options;
     plan->frames_options.max_cpus = boot->max_cpus;
+    plan->frames_options.keeps_low = boot->keeps_low;
     plan->heap_options.max_cpus = boot->max_cpus;
     plan->heap_options.keep_bytes = keep_bytes(plan);
     plan->heap_options.kick = boot->heap_kick;
@@ -198,6 +201,19 @@ static void ask_floors(struct boot_plan *plan)
                  (void *)plan->boot->image_address, carve_pages);
 }
 
+/* Is it where it may be, and RAM? */
+static void check_carve(const struct boot_plan *plan)
+{
+    const struct ashlar_booted *booted = plan->booted;
+    ashlar_pfn bad;
+    ASHLAR_CHECK(plan->boot->keeps_low == 0 || booted->carve_first >= LOW_END_PFN,
+                 "boot: no room for the bookkeeping, %zu frames (%zu KiB), above 1 MiB: keeps_low is set",
+                 booted->carve_frames, booted->carve_frames << (ASHLAR_PAGE_SHIFT - 10u));
+    ASHLAR_CHECK(ashlar_boot_reads_back(booted->carve_first, booted->carve_frames, &bad),
+                 "boot: memory map: 0x%llx is listed as RAM, but does not keep what is written to it",
+                 (unsigned long long)bad << ASHLAR_PAGE_SHIFT);
+}
+
 static void carve_bookkeeping(struct boot_plan *plan)
 {
     struct ashlar_booted *booted = plan->booted;
@@ -205,6 +221,7 @@ static void carve_bookkeeping(struct boot_plan *plan)
     booted->carve_frames = plan->table_frames + plan->areas[CARVE_AREA].pages;
     ashlar_status status = ashlar_memmap_carve(plan->boot->map, booted->carve_frames, 1, limit, &booted->carve_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: no room for the bookkeeping: %s", ashlar_memmap_problem(plan->boot->map));
+    check_carve(plan);
     plan->areas[CARVE_AREA].frame = booted->carve_first + plan->table_frames;
 }
 

@@ -14,14 +14,14 @@
 #include "frames/regions.h"
 #include "frames/shape.h"
 
-/* Which frames of the word are RAM, in a chunk of this state that is not taken as a whole. */
+/* Which frames of the word are RAM, in a chunk of this state that is not taken as a whole, nor kept in part. */
 static inline uintptr_t ram_bits(const struct ashlar_frames *pool, const struct region *region, size_t index,
                                  unsigned state)
 {
     if ((state & (CHUNK_RAM | CHUNK_HUGE)) == CHUNK_RAM) {
         return ~(uintptr_t)0;
     }
-    if ((state & (CHUNK_MIXED | CHUNK_HUGE)) != CHUNK_MIXED) {
+    if ((state & (CHUNK_MIXED | CHUNK_HUGE | CHUNK_LOW)) != CHUNK_MIXED) {
         return 0;
     }
     return ashlar_frames_ram_words(pool, region, index >> CHUNK_ORDER)[index % CHUNK_FRAMES / WORD_BITS];

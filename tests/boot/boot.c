@@ -234,6 +234,36 @@ static void test_bad_maps(const struct world_format *format)
         ashlar_memmap_add(&world.map, 8u * MIB + i * 0x20000u, 0x4000u, ASHLAR_MEMMAP_USABLE);
     }
     fails_with(format, "boot: no room for the bookkeeping: ", "[fault 17] nowhere in one piece, with the size");
+    prepare(format, 64u * MIB);
+    ashlar_memmap_add(&world.map, 64u * MIB, 64u * MIB, ASHLAR_MEMMAP_USABLE);
+    fails_with(format, "is listed as RAM, but does not keep what is written to it",
+               "[fault 205] RAM that is listed but is not there, with its address");
+    sim_violations_clear(); /* it was looked at */
+}
+
+/* What lies below 1 MiB is kept for who asks for it, and boot keeps to that. */
+static void test_low(const struct world_format *format)
+{
+    struct ashlar_frames_stats stats;
+    struct ashlar_frames_request low = {.limit_pfn = 0x100, .node = ASHLAR_FRAMES_ANY_NODE};
+    ashlar_pfn frame = 0;
+    prepare(format, 64u * MIB);
+    boot.keeps_low = 1;
+    up();
+    ashlar_frames_stats(booted.frames, &stats);
+    is_u(stats.low_frames, 0x9e, "%s: [fault 204] all that is usable below 1 MiB is kept", world.name);
+    ok(ashlar_frames_take_request(booted.frames, &low, &frame) == ASHLAR_OK && frame < 0x100,
+       "%s: [fault 204] for who asks for it", world.name);
+    ashlar_frames_give(booted.frames, frame, 0);
+    world_ok("low memory kept");
+    if (world_is_64()) {
+        return; /* it does not fit below 1 MiB */
+    }
+    prepare(format, 64u * MIB);
+    empty_map();
+    ashlar_memmap_add(&world.map, 0, 640u << 10, ASHLAR_MEMMAP_USABLE);
+    boot.keeps_low = 1;
+    fails_with(format, "above 1 MiB", "[fault 204] no room but there");
 }
 
 static void block_alone(const volatile uint32_t *word, uint32_t seen)
@@ -451,6 +481,7 @@ int main(void)
         test_choices(format);
         test_pieces(format);
         test_bad_maps(format);
+        test_low(format);
         test_bad_options(format);
         test_twice(format);
         test_spike(format);

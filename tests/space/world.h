@@ -398,7 +398,7 @@ __attribute__((unused)) static void world_watch(const struct world_options *opti
 __attribute__((unused)) static void world_start(const struct world_format *format, const struct world_options *given)
 {
     struct world_options options = world_usual(format, given);
-    struct ashlar_frames_options frames_options = {WORLD_CPUS, options.kept_frames};
+    struct ashlar_frames_options frames_options = {.max_cpus = WORLD_CPUS, .reserve_frames = options.kept_frames};
     world_power_on(format, &options);
     world_finish_map();
     size_t bytes = ashlar_frames_footprint_bytes(&world.map, &frames_options);

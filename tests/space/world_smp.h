@@ -268,7 +268,7 @@ static void make_pool(ashlar_pfn first)
 {
     static struct ashlar_memmap_entry entry;
     static struct ashlar_memmap map;
-    const struct ashlar_frames_options options = {CPUS, 16};
+    const struct ashlar_frames_options options = {.max_cpus = CPUS, .reserve_frames = 16};
     entry.base = (ashlar_phys)first * ASHLAR_PAGE_BYTES;
     entry.length = (ashlar_phys)(RAM_FRAMES - first) * ASHLAR_PAGE_BYTES;
     entry.type = ASHLAR_MEMMAP_USABLE;
