@@ -127,12 +127,26 @@ void ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frame
     ashlar_lock_give(&pool->lock, interrupts);
 }
 
+/* All of it is looked at before the first piece is given: they are the caller's, so nothing changes meanwhile. */
+COLD static void check_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, const void *caller)
+{
+    for (size_t step; frames != 0; first += step, frames -= step) {
+        step = frames < RANGE_PIECE ? frames : RANGE_PIECE;
+        uintptr_t interrupts = ashlar_lock_take(&pool->lock);
+        ashlar_frames_check_given(pool, first, step, caller);
+        ashlar_lock_give(&pool->lock, interrupts);
+    }
+}
+
 COLD void ashlar_frames_give_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
 {
     CONTEXTS(yes, yes, yes, yes, no);
     ASHLAR_CHECK(frames != 0 && first + (frames - 1u) >= first,
                  "frames: give of %zu frames from 0x%lx, an empty or wrapping range, by %p", frames,
                  (unsigned long)first, ASHLAR_CALLER());
+    if (frames > RANGE_PIECE) {
+        check_range(pool, first, frames, ASHLAR_CALLER());
+    }
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->gives++;
     while (frames > RANGE_PIECE) {
