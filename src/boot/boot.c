@@ -199,7 +199,7 @@ static void ask_floors(struct boot_plan *plan)
 static void carve_bookkeeping(struct boot_plan *plan)
 {
     struct ashlar_booted *booted = plan->booted;
-    ashlar_pfn limit = ashlar_paging_root_limit(plan->boot->paging);
+    ashlar_pfn limit = ashlar_paging_start_limit(plan->boot->paging);
     booted->carve_frames = plan->table_frames + plan->areas[CARVE_AREA].pages;
     ashlar_status status = ashlar_memmap_carve(plan->boot->map, booted->carve_frames, 1, limit, &booted->carve_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: no room for the bookkeeping: %s", ashlar_memmap_problem(plan->boot->map));
