@@ -25,7 +25,7 @@ COLD static unsigned refused_by(const struct ashlar_paging *paging, unsigned lev
     return ~ashlar_entry_flags(paging, level, entry) & PERMISSIONS;
 }
 
-COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page,
+COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, unsigned lowest,
                          struct ashlar_walk *found)
 {
     char *table = ashlar_port_open_frame((ashlar_pfn)(root >> ASHLAR_PAGE_SHIFT));
@@ -34,7 +34,7 @@ COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, a
         found->level = level;
         found->index = ashlar_entry_index(paging, level, page);
         found->entry = ashlar_entry_load(paging, table + root_offset, found->index);
-        if (!ashlar_entry_is_link(paging, level, found->entry)) {
+        if (level == lowest || !ashlar_entry_is_link(paging, level, found->entry)) {
             break;
         }
         found->flags &= ~refused_by(paging, level, found->entry);
@@ -50,7 +50,7 @@ COLD void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashl
 {
     const struct ashlar_paging *p = paging_fold(paging);
     found->flags = PERMISSIONS | ASHLAR_MAP_READ | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK;
-    descend(p, root, page, found);
+    descend(p, root, page, 1, found);
     found->page_pages = (size_t)1 << ashlar_entry_shift(p, found->level);
     if (ashlar_entry_is_leaf(p, found->level, found->entry)) {
         found->flags &= ashlar_entry_flags(p, found->level, found->entry);
@@ -60,6 +60,20 @@ COLD void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashl
         found->flags = 0;
         found->frame = ASHLAR_PFN_NONE;
     }
+}
+
+/* What a large page further up says of the pages below this entry is the same with another frame. */
+COLD uint64_t ashlar_walk_entry(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, unsigned level)
+{
+    const struct ashlar_paging *p = paging_fold(paging);
+    struct ashlar_walk found;
+    descend(p, root, page, level, &found);
+    size_t within = page & (((size_t)1 << ashlar_entry_shift(p, found.level)) - 1u);
+    size_t covered = (size_t)1 << ashlar_entry_shift(p, level);
+    if (found.level == level || !ashlar_entry_is_present(found.entry)) {
+        return found.entry;
+    }
+    return found.entry + ((uint64_t)(within & ~(covered - 1u)) << ASHLAR_PAGE_SHIFT);
 }
 
 COLD bool ashlar_walk_translate(const struct ashlar_paging *paging, ashlar_phys root, uintptr_t address,

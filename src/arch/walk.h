@@ -18,6 +18,10 @@ struct ashlar_walk {
 /* What do the tables under this root say of a page? Two frames are open at most; the caller is pinned. O(levels). */
 void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found);
 
+/* The raw entry of this level, from 2 on, that decides about a page; where a large page of a level above does, what would
+ * say the same. Not present: whatever there was instead. */
+uint64_t ashlar_walk_entry(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, unsigned level);
+
 /* Physical address behind a virtual one; false if there is none, or the address is not canonical. */
 bool ashlar_walk_translate(const struct ashlar_paging *paging, ashlar_phys root, uintptr_t address,
                            ashlar_phys *physical);

@@ -1,48 +1,134 @@
 /* SPDX-License-Identifier: 0BSD */
 /* lay.c - where everything lies in the kernel half, and building it before there is a frame pool.
  *
- *     kernel_first                                                              image
- *     | direct map | addresses for ranges ... | areas ... | array, directory, root | ... |
- *       (64-bit)                              |<----------- fixed part ----------->|
+ * The image may lie anywhere in kernel space, or below 1 GiB, outside of it. Its
+ * *home*, the addresses around it that are the kernel's as they are, cuts kernel
+ * space in two. The fixed part lies above it where it fits, else below; the larger
+ * piece of what is left is the arena:
+ *
+ *     kernel_first                                           home                           the last page
+ *     | direct map | addresses for ranges ... | fixed part | image, windows | too little |    at the top
+ *     | image, windows | fixed part | direct map | addresses for ranges ...              |    at the start
+ *     | direct map | addresses for ranges ... | image, windows | fixed part | not used   |    in the middle
+ *     | direct map | addresses for ranges ...                          | fixed part      |    below 1 GiB
+ *       (64-bit)
  *
  * Floors above say as data which *areas* they want: so many pages, some of them
  * backed. All tables of the fixed part exist from here on, whatever the sharing
  * policy, so that what lies there is never brought in by a fault; an unmapped
- * page stands between its parts. It lies just below the image, within the last
- * 128 MiB (on 64-bit machines within the last top-level slot), so that only the
- * start of kernel space moves with its size.
+ * page stands between its parts, and at the end of the address space:
+ *
+ *     fixed part:  areas ... | array, directory, root
  *
  * The linear array comes last: it shows each table of level 1 that the kernel
  * half has, and behind them those of level 2.
  *
- * The frames given are used from the first upward: the root, the tables that
- * the policy makes ahead, those of the fixed part, what is behind areas that
- * bring no frames of their own.
+ * The home's entries of level 2 are taken over from the root in use, with all that
+ * is below them; the tables above are new. So what else the loader has mapped is
+ * gone, however near it lies.
+ *
+ * The frames given are used from the first upward: the root, tables that lead to
+ * the home, those that the policy makes ahead, those of the fixed part, what is
+ * behind areas that bring no frames of their own.
  *
  * Cost: O(tables + pages mapped).
  */
-#include "space/build.h"
+#include "space/lay.h"
 
 #include "arch/entry.h"
+#include "arch/walk.h"
+#include "base/bits.h"
 #include "base/check.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "space/build.h"
 #include "space/direct.h"
 #include "tables/flush.h"
 #include "tables/half.h"
+#include "tables/home.h"
 #include "tables/policy.h"
 #include "tables/reach.h"
 
-#define FIXED_PAGES_MAX ((size_t)32768)  /* 128 MiB */
 #define FIRST_ALIGN_PAGES ((size_t)1024) /* a multiple of what one table of level 1 covers, in every format */
+#define LOW_PAGES ((ashlar_vpn)1 << 18)  /* 1 GiB: an image below is none of kernel space's */
 #define GAP_PAGES ((size_t)1)
 
 /* --- the plan: pure functions of the options ---------------------------------- */
 
-COLD static size_t tables_covering(unsigned shift, ashlar_vpn first, ashlar_vpn last)
+/* Numbers side by side, of pages or of tables. */
+struct span {
+    ashlar_vpn first;
+    size_t count;
+};
+
+COLD static struct span tables_of(unsigned shift, struct span pages)
 {
-    return (last >> shift) - (first >> shift) + 1u;
+    ashlar_vpn first = pages.first >> shift;
+    return (struct span){first, ((pages.first + pages.count - 1u) >> shift) - first + 1u};
+}
+
+COLD static size_t overlap(struct span a, struct span b)
+{
+    ashlar_vpn first = a.first > b.first ? a.first : b.first;
+    ashlar_vpn a_end = a.first + a.count, b_end = b.first + b.count;
+    ashlar_vpn end = a_end < b_end ? a_end : b_end;
+    return end > first ? end - first : 0;
+}
+
+COLD static bool home_is_low(const struct ashlar_space_options *options)
+{
+    return options->home_first < options->kernel_first;
+}
+
+COLD static struct span home_of(const struct ashlar_space_options *options)
+{
+    return (struct span){options->home_first, options->home_pages};
+}
+
+/* What cuts kernel space in two: the home, or the last page, which is never mapped. */
+COLD static struct span cut_of(const struct ashlar_space_options *options)
+{
+    return home_is_low(options) ? (struct span){ashlar_paging_last_page(options->paging), 1} : home_of(options);
+}
+
+/* The pieces: pages up to the cut, and pages behind it, the last one apart. */
+COLD static struct span piece_below(const struct ashlar_space_options *options)
+{
+    return (struct span){options->kernel_first, cut_of(options).first - options->kernel_first};
+}
+
+COLD static struct span piece_above(const struct ashlar_space_options *options)
+{
+    struct span cut = cut_of(options);
+    ashlar_vpn last_page = ashlar_paging_last_page(options->paging), first = cut.first + cut.count;
+    return (struct span){first, first < last_page ? last_page - first : 0};
+}
+
+COLD static struct span larger_of(struct span a, struct span b)
+{
+    return a.count >= b.count ? a : b;
+}
+
+COLD size_t ashlar_lay_room_pages(const struct ashlar_space_options *options)
+{
+    return larger_of(piece_below(options), piece_above(options)).count;
+}
+
+/* Is kernel space where the format has it, and the home within it, or low and in slots that are not kernel space's? */
+COLD static bool places_fit(const struct ashlar_space_options *options)
+{
+    const struct ashlar_paging *paging = options->paging;
+    ashlar_vpn first = options->kernel_first, last_page = ashlar_paging_last_page(paging);
+    unsigned shift = ashlar_slot_shift(paging);
+    struct span home = home_of(options);
+    if ((first | home.first | home.count) % FIRST_ALIGN_PAGES != 0 || first > last_page ||
+        first >> shift < ashlar_paging_kernel_slot(paging) || home.count == 0 || home.first > last_page ||
+        home.count - 1u > last_page - home.first) {
+        return false;
+    }
+    ashlar_vpn home_last = home.first + home.count - 1u;
+    return !home_is_low(options) || (home_last < LOW_PAGES && home_last >> shift < first >> shift);
 }
 
 /* Tables of level 1 from kernel_first to the end of the address space, those of level 2 above them, and the root. None
@@ -55,7 +141,8 @@ COLD static size_t array_pages(const struct ashlar_space_options *options, ashla
         return 0;
     }
     for (unsigned level = 1; level < ashlar_paging_levels(paging); level++) {
-        pages += tables_covering(ashlar_entry_shift(paging, level + 1u), options->kernel_first, last_page);
+        struct span kernel = {options->kernel_first, last_page - options->kernel_first + 1u};
+        pages += tables_of(ashlar_entry_shift(paging, level + 1u), kernel).count;
     }
     return pages;
 }
@@ -93,55 +180,80 @@ COLD static size_t area_frames(const struct ashlar_space_options *options)
     return frames;
 }
 
+/* The fixed part above the home, where it fits, else below; the arena in what is left. False: there is no room. */
+COLD static bool place_parts(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
+{
+    struct span below = piece_below(options), above = piece_above(options);
+    if (layout->fixed_pages + GAP_PAGES < above.count) {
+        layout->fixed_first = above.first + GAP_PAGES;
+        above.first = layout->fixed_first + layout->fixed_pages;
+        above.count -= layout->fixed_pages + GAP_PAGES;
+    } else if (layout->fixed_pages < below.count) {
+        below.count -= layout->fixed_pages;
+        layout->fixed_first = below.first + below.count;
+    } else {
+        return false;
+    }
+    struct span arena = larger_of(below, above);
+    layout->direct_pages = ashlar_direct_is_wanted(options) ? ashlar_direct_pages(options) : 0;
+    layout->direct_first = arena.first;
+    if (layout->direct_pages != 0 && arena.first != options->kernel_first) {
+        layout->direct_first = round_up(arena.first, GIB_PAGES); /* so that its pages can be as large as RAM's runs */
+    }
+    size_t taken = layout->direct_first - arena.first + layout->direct_pages;
+    layout->arena_first = arena.first + taken;
+    layout->arena_pages = arena.count - taken;
+    return taken < arena.count;
+}
+
+/* User addresses end with the kernel's first slot, or the lower half; they begin behind a low image. */
+COLD static void place_user(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
+{
+    unsigned shift = ashlar_slot_shift(options->paging);
+    ashlar_vpn end = round_down(options->kernel_first, (size_t)1 << shift);
+    ashlar_vpn lower_half = (ashlar_vpn)ashlar_paging_kernel_slot(options->paging) << shift;
+    end = lower_half != 0 && lower_half < end ? lower_half : end;
+    layout->user_first = home_is_low(options) ? options->home_first + options->home_pages : 0;
+    layout->user_pages = end - layout->user_first;
+}
+
 COLD static ashlar_status plan_layout(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
 {
-    const struct ashlar_paging *paging = options->paging;
-    ashlar_vpn first = options->kernel_first, end = options->image_first;
-    ashlar_vpn last_page = ashlar_paging_last_page(paging);
-    size_t slot_pages = (size_t)1 << ashlar_slot_shift(paging);
-    size_t fixed_most = slot_pages > FIXED_PAGES_MAX ? slot_pages : FIXED_PAGES_MAX;
-    if (first % FIRST_ALIGN_PAGES != 0 || first >= end || end > last_page ||
-        (first >> ashlar_slot_shift(paging)) < ashlar_paging_kernel_slot(paging) || !areas_fit(options, end - first)) {
+    ashlar_vpn last_page = ashlar_paging_last_page(options->paging);
+    memset(layout, 0, sizeof *layout);
+    if (!places_fit(options) || !areas_fit(options, ashlar_lay_room_pages(options))) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    memset(layout, 0, sizeof *layout);
-    layout->kernel_first = first;
-    layout->kernel_pages = last_page - first + 1u;
+    layout->kernel_first = options->kernel_first;
+    layout->kernel_pages = last_page - options->kernel_first + 1u;
     layout->array_pages = array_pages(options, last_page);
     layout->area_frames = area_frames(options);
     layout->areas = options->areas;
     layout->area_count = options->area_count;
     layout->fixed_pages = layout->array_pages + GAP_PAGES + area_pages(options);
-    if (layout->fixed_pages >= end - first || layout->fixed_pages + (last_page - end) >= fixed_most) {
+    place_user(options, layout);
+    if (!place_parts(options, layout)) {
         return ASHLAR_BAD_ARGUMENT;
     }
-    layout->fixed_first = end - layout->fixed_pages;
-    layout->array_first = end - layout->array_pages - GAP_PAGES;
-    layout->direct_first = first;
-    layout->direct_pages = ashlar_direct_is_wanted(options) ? ashlar_direct_pages(options) : 0;
-    if (layout->direct_pages >= layout->fixed_first - first) {
-        return ASHLAR_BAD_ARGUMENT;
-    }
-    layout->arena_first = first + layout->direct_pages;
-    layout->arena_pages = layout->fixed_first - layout->arena_first;
+    layout->array_first = layout->fixed_first + layout->fixed_pages - layout->array_pages - GAP_PAGES;
     return ASHLAR_OK;
 }
 
-/* Tables of a level that [first, image_first) needs, those left out on whose path the image's first page lies. */
-COLD static size_t tables_up_to_image(const struct ashlar_space_options *options, unsigned level, ashlar_vpn first)
-{
-    unsigned shift = ashlar_entry_shift(options->paging, level + 1u);
-    return (options->image_first >> shift) - (first >> shift);
-}
-
+/* Those that lead to the home, those of the fixed part, and those that the policy makes ahead. What is below the home's
+ * entries of level 2 is there already. */
 COLD static size_t count_layout_tables(const struct ashlar_space_options *options,
                                        const struct ashlar_space_layout *layout, struct carved_frames carved)
 {
     unsigned top = ashlar_paging_levels(options->paging);
     size_t tables = 1u; /* the root */
     for (unsigned level = 1; level < top; level++) {
+        unsigned shift = ashlar_entry_shift(options->paging, level + 1u);
         bool ahead = level == top - 1u && ashlar_sharing_rows[options->policy].step == SHARING_ALL;
-        tables += tables_up_to_image(options, level, ahead ? options->kernel_first : layout->fixed_first);
+        struct span made = ahead ? (struct span){layout->kernel_first, layout->kernel_pages}
+                                 : (struct span){layout->fixed_first, layout->fixed_pages};
+        struct span home = tables_of(shift, home_of(options));
+        made = tables_of(shift, made);
+        tables += made.count - overlap(made, home) + (level >= HOME_LEVEL ? home.count : 0);
     }
     return ashlar_direct_is_wanted(options) ? tables + ashlar_direct_count_tables(options, layout->direct_first, carved)
                                             : tables;
@@ -180,35 +292,38 @@ COLD ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_optio
 
 /* --- building ------------------------------------------------------------------ */
 
-/* The top-level entries from the image's first page on, as the root in use has them. */
-COLD static void adopt_image(void)
+/* The home's entries of level 2 as the root in use has them, for the kernel alone; a larger page is taken in pieces. */
+COLD static void adopt_home(void)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
-    unsigned top = ashlar_paging_levels(paging);
-    ashlar_phys used = ashlar_port_get_root();
-    char *from = ashlar_port_open_frame((ashlar_pfn)(used >> ASHLAR_PAGE_SHIFT));
-    void *to = ashlar_port_open_frame((ashlar_pfn)(ashlar_half.root >> ASHLAR_PAGE_SHIFT));
-    const void *table = from + (used & (ASHLAR_PAGE_BYTES - 1u));
-    for (unsigned slot = ashlar_entry_index(paging, top, ashlar_half.options.image_first);
-         slot < ashlar_table_entries(paging, top); slot++) {
-        ashlar_entry_store(paging, to, slot, ashlar_entry_load(paging, table, slot));
+    struct span home = home_of(&ashlar_half.options);
+    uint64_t user =
+        ashlar_entry_link_bits(paging, HOME_LEVEL, ASHLAR_MAP_USER) & ~ashlar_entry_link_bits(paging, HOME_LEVEL, 0);
+    for (size_t done = 0; done < home.count; done += (size_t)1 << ashlar_entry_shift(paging, HOME_LEVEL)) {
+        struct ashlar_spot spot;
+        uint64_t entry = ashlar_walk_entry(paging, ashlar_port_get_root(), home.first + done, HOME_LEVEL);
+        ashlar_spot_find(NULL, home.first + done, HOME_LEVEL, &spot);
+        ashlar_entry_store(paging, spot.table, spot.index, ashlar_entry_is_present(entry) ? entry & ~user : 0);
+        ashlar_spot_close(&spot);
     }
-    ashlar_port_close_frame(to);
-    ashlar_port_close_frame(from);
 }
 
 COLD static void build_all_tables(struct ashlar_builder *builder)
 {
     const struct ashlar_space_options *options = &ashlar_half.options;
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
     unsigned top = ashlar_paging_levels(options->paging);
     ashlar_half.root = (ashlar_phys)ashlar_build_take_zeroed(builder) << ASHLAR_PAGE_SHIFT;
     ashlar_half.layout.table_frames = 1;
-    adopt_image();
+    ashlar_build_tables(builder, options->home_first, options->home_pages, HOME_LEVEL);
+    adopt_home();
     if (ashlar_half.sharing->step == SHARING_ALL) {
-        ashlar_build_tables(builder, options->kernel_first, options->image_first - options->kernel_first, top - 1u);
+        struct span cut = cut_of(options);
+        ashlar_build_tables(builder, options->kernel_first, cut.first - options->kernel_first, top - 1u);
+        ashlar_build_tables(builder, cut.first + cut.count,
+                            layout->kernel_first + layout->kernel_pages - cut.first - cut.count, top - 1u);
     }
-    ashlar_build_tables(builder, ashlar_half.layout.fixed_first, options->image_first - ashlar_half.layout.fixed_first,
-                        1);
+    ashlar_build_tables(builder, layout->fixed_first, layout->fixed_pages, 1);
 }
 
 /* Below the array, one below the other; what lay backs itself takes frames of its own. */
@@ -235,8 +350,9 @@ COLD static void build_areas(struct ashlar_builder *builder)
 COLD static size_t show_tables(ashlar_vpn page, unsigned level, ashlar_vpn to)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
-    size_t step = (size_t)1 << ashlar_entry_shift(paging, level + 1u);
-    size_t count = tables_covering(ashlar_entry_shift(paging, level + 1u), page, ashlar_paging_last_page(paging));
+    unsigned shift = ashlar_entry_shift(paging, level + 1u);
+    size_t step = (size_t)1 << shift;
+    size_t count = tables_of(shift, (struct span){page, ashlar_paging_last_page(paging) - page + 1u}).count;
     for (size_t i = 0; i < count; i++, page += step) {
         struct ashlar_spot spot;
         ashlar_spot_find(NULL, page, level + 1u, &spot);
@@ -258,7 +374,7 @@ COLD static void build_array(void)
     ashlar_vpn to = layout->array_first + show_tables(layout->kernel_first, 1, layout->array_first);
     ashlar_half.directory_page = to;
     if (ashlar_paging_levels(ashlar_half.paging) > 2u) {
-        ashlar_half.directory_first = ashlar_user_pages();
+        ashlar_half.directory_first = ashlar_user_end();
         to += show_tables(ashlar_half.directory_first, 2, to);
     }
     ashlar_kernel_set_page(to, (ashlar_pfn)(ashlar_half.root >> ASHLAR_PAGE_SHIFT));
