@@ -6,7 +6,7 @@
 #ifndef ASHLAR_KVA_KINDS_H
 #define ASHLAR_KVA_KINDS_H
 
-#include "kva/ranges.h"
+#include "kva/internal.h"
 
 enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE, RANGE_DEMAND, RANGE_LARGE };
 
@@ -34,11 +34,16 @@ static inline bool ashlar_range_is(const struct ashlar_range_info *range, enum r
     return (range->note & RANGE_KIND_MASK) == (uint32_t)kind;
 }
 
-/* For people; whatever stands there. */
-static inline const char *ashlar_range_name(const struct ashlar_range_info *range)
+/* A name's tag is its address. Those of a low image may be no larger than links: they count from the home's end on, where
+ * user addresses are and so no names. */
+static inline uintptr_t ashlar_range_tag(const char *name)
 {
-    return range->tag > ASHLAR_RANGES_LINK_MAX ? (const char *)range->tag : "without a name";
+    uintptr_t tag = (uintptr_t)name;
+    return tag <= ASHLAR_RANGES_LINK_MAX ? tag + ashlar_kva.low_names : tag;
 }
+
+/* For people; whatever stands there. */
+const char *ashlar_range_name(const struct ashlar_range_info *range);
 
 static inline size_t ashlar_range_guards_below(uint32_t note)
 {
