@@ -279,6 +279,8 @@ static void boot_up(void)
     uint64_t before = x86_rdtsc();
     ashlar_boot_up(&boot, &kernel_memory.booted);
     kernel_memory.boot_cycles = x86_rdtsc() - before;
+    print("image at 0x%lx, in RAM at 0x%lx, %lu KiB; windows behind it\n", (unsigned long)(uintptr_t)image_start,
+          (unsigned long)boot.image_base, (unsigned long)(boot.image_bytes >> 10));
     kernel_memory.frames = kernel_memory.booted.frames;
     use_direct_map();
 }
