@@ -47,11 +47,10 @@ struct ashlar_kva {
     struct ashlar_frames *pool;         /* b */
     struct ashlar_kva_layout layout;    /* b */
     struct ashlar_reliever reliever;    /* b: the purge, for whoever is short of frames */
-    uintptr_t low_names;        /* b: what is added to names that are as small as links; 0 without a low image */
-    size_t purge_pages;         /* b: so many wait at most */
-    struct purge purge;         /* t */
-    uint64_t purges;            /* n */
-    volatile uintptr_t returns; /* t: times that addresses came back from a purge or from magazines */
+    size_t purge_pages;                 /* b: so many wait at most */
+    struct purge purge;                 /* t */
+    uint64_t purges;                    /* n */
+    volatile uintptr_t returns;         /* t: times that addresses came back from a purge or from magazines */
     struct arena general;
     struct arena stacks;
 };

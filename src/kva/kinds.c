@@ -23,11 +23,13 @@ const char *ashlar_range_kind_text(uint32_t note)
     return ashlar_range_rows[note & RANGE_KIND_MASK].text;
 }
 
+uintptr_t ashlar_range_low_names;
+
 COLD const char *ashlar_range_name(const struct ashlar_range_info *range)
 {
     uintptr_t tag = range->tag;
-    if (tag - ashlar_kva.low_names <= ASHLAR_RANGES_LINK_MAX) {
-        tag = ashlar_kva.low_names != 0 ? tag - ashlar_kva.low_names : 0;
+    if (tag - ashlar_range_low_names <= ASHLAR_RANGES_LINK_MAX) {
+        tag = ashlar_range_low_names != 0 ? tag - ashlar_range_low_names : 0;
     } else if (tag <= ASHLAR_RANGES_LINK_MAX) {
         tag = 0; /* a link, read in the middle of a change */
     }

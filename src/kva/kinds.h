@@ -6,7 +6,7 @@
 #ifndef ASHLAR_KVA_KINDS_H
 #define ASHLAR_KVA_KINDS_H
 
-#include "kva/internal.h"
+#include "kva/ranges.h"
 
 enum range_kind { RANGE_RESERVED = 1, RANGE_PAGES, RANGE_STACK, RANGE_DEVICE, RANGE_DEMAND, RANGE_LARGE };
 
@@ -36,10 +36,11 @@ static inline bool ashlar_range_is(const struct ashlar_range_info *range, enum r
 
 /* A name's tag is its address. Those of a low image may be no larger than links: they count from the home's end on, where
  * user addresses are and so no names. */
+extern uintptr_t ashlar_range_low_names; /* where they begin; 0 without a low image */
 static inline uintptr_t ashlar_range_tag(const char *name)
 {
     uintptr_t tag = (uintptr_t)name;
-    return tag <= ASHLAR_RANGES_LINK_MAX ? tag + ashlar_kva.low_names : tag;
+    return tag <= ASHLAR_RANGES_LINK_MAX ? tag + ashlar_range_low_names : tag;
 }
 
 /* For people; whatever stands there. */

@@ -30,17 +30,24 @@ COLD static bool place_area(ashlar_vpn page, struct ashlar_place *place)
 COLD static bool place_home(ashlar_vpn page, struct ashlar_place *place)
 {
     const struct ashlar_space_options *options = &ashlar_half.options;
-    if (page - options->home_first >= options->home_pages) {
+    ashlar_place_kind kind = ASHLAR_PLACE_FIXED;
+    const char *name = "around the kernel image";
+    ashlar_vpn first = options->home_first;
+    size_t pages = options->home_pages;
+    if (page - first >= pages) {
         return false;
     }
     if (page - options->image_first < options->image_pages) {
-        ashlar_place_set(place, ASHLAR_PLACE_IMAGE, "kernel image", options->image_first, options->image_pages);
+        kind = ASHLAR_PLACE_IMAGE;
+        name = "kernel image";
+        first = options->image_first;
+        pages = options->image_pages;
     } else if (page - options->windows_first < options->windows_pages) {
-        ashlar_place_set(place, ASHLAR_PLACE_FIXED, "windows", options->windows_first, options->windows_pages);
-    } else {
-        ashlar_place_set(place, ASHLAR_PLACE_FIXED, "around the kernel image", options->home_first,
-                         options->home_pages);
+        name = "windows";
+        first = options->windows_first;
+        pages = options->windows_pages;
     }
+    ashlar_place_set(place, kind, name, first, pages);
     return true;
 }
 
