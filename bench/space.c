@@ -118,7 +118,8 @@ static void cursor_random(void)
 /* Some top-level slots; PAE's are 1 GiB, and user space needs one of the four. */
 static uint64_t several_slots(const struct world_format *format)
 {
-    static const uint64_t bytes[] = {(uint64_t)1 << 30, (uint64_t)3 << 30, (uint64_t)1 << 43, (uint64_t)1 << 52};
+    static const uint64_t bytes[] = {(uint64_t)1 << 30, (uint64_t)3 << 30, (uint64_t)1 << 43, (uint64_t)1 << 52,
+                                     (uint64_t)3 << 30};
     return bytes[format - world_formats];
 }
 

@@ -124,6 +124,11 @@ static struct decoded decode_long(const struct shape *shape, unsigned level, uin
     return d;
 }
 
+uint64_t sim_entry_named(const struct shape *shape, uint64_t raw)
+{
+    return raw & BITS(51, 12) & (BIT(shape->physical_bits) - 1u);
+}
+
 struct decoded sim_entry_decode(const struct shape *shape, unsigned level, uint64_t raw)
 {
     struct decoded d = shape->format == SIM_TWO_LEVEL ? decode_two_level(shape, level, raw)

@@ -35,6 +35,8 @@ uint64_t sim_entry_address(const struct shape *shape, unsigned level, uint64_t t
 uint64_t sim_entry_read(const struct shape *shape, uint64_t entry_address);
 /* Sets bits unless the entry has changed since it was read as raw. */
 bool sim_entry_mark(const struct shape *shape, uint64_t entry_address, uint64_t raw, uint64_t bits);
+/* What a CPU with L1TF takes for the address of an absent entry: as many bits as it has (Intel, "L1 Terminal Fault"). */
+uint64_t sim_entry_named(const struct shape *shape, uint64_t raw);
 struct decoded sim_entry_decode(const struct shape *shape, unsigned level, uint64_t raw);
 bool sim_address_is_canonical(const struct shape *shape, uint64_t address);
 

@@ -37,6 +37,7 @@ enum sim_violation {
     SIM_FREED_ACCESS,  /* an access or a walk reached a frame that is free */
     SIM_MIXED_SIZES,   /* one address, two cached translations of different sizes and results */
     SIM_RESERVED_BIT,  /* an entry has a reserved bit set */
+    SIM_NAMES_RAM,     /* an absent entry has the address of RAM, under a CPU that reads there speculatively (L1TF) */
     SIM_BAD_ROOT,      /* misaligned, out of reach, or PDPTEs with reserved bits: #GP on a real machine */
     SIM_BEYOND_RAM,    /* a frame that the machine does not have */
     SIM_CLOSED_WINDOW, /* a window was touched, or closed, that is not open */
@@ -109,6 +110,7 @@ struct sim_mmu_options {
     uint64_t seed;             /* of what follows */
     unsigned evict_one_in;     /* each translation forgets something with this chance; 0: nothing is ever evicted */
     unsigned speculate_one_in; /* each translation brings in a neighbour with this chance; 0: never */
+    bool has_l1tf;             /* absent entries are believed, as far as an address goes (frame 0 is nobody's) */
     bool find_stale_use;       /* compare each cached translation that is used with the tables */
     uint64_t kernel_first;     /* address and size of what sim_pointer reaches; 0 bytes: nothing */
     uint64_t kernel_bytes;

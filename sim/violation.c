@@ -21,6 +21,7 @@ static const char *const violation_names[SIM_VIOLATIONS] = {
     [SIM_FREED_ACCESS] = "freed frame",
     [SIM_MIXED_SIZES] = "mixed page sizes",
     [SIM_RESERVED_BIT] = "reserved bit",
+    [SIM_NAMES_RAM] = "absent entry names RAM",
     [SIM_BAD_ROOT] = "bad root",
     [SIM_BEYOND_RAM] = "beyond RAM",
     [SIM_CLOSED_WINDOW] = "closed window",

@@ -84,6 +84,16 @@ static void check_table(const struct sim_position *at, uint64_t address)
     }
 }
 
+/* Whoever may use this address in whatever mode reads what the L1 cache has of that frame. */
+static void check_absent(unsigned level, uint64_t raw, uint64_t address)
+{
+    uint64_t frame = sim_entry_named(&sim_machine.shape, raw) / FRAME_BYTES;
+    if (sim_machine.options.has_l1tf && frame != 0 && sim_ram_has(frame)) {
+        sim_violate(SIM_NAMES_RAM, "0x%llx of level %u for 0x%llx", (unsigned long long)raw, level,
+                    (unsigned long long)address);
+    }
+}
+
 #define AGAIN 1u /* an entry changed under the walk */
 
 /* One level: reads the entry, marks it, and goes down or ends with found. */
@@ -96,6 +106,7 @@ static unsigned step(struct sim_cpu *cpu, struct sim_position *at, uint64_t addr
     uint64_t raw = in_register ? cpu->pdpte[address >> 30 & 3u] : sim_entry_read(shape, where);
     struct decoded d = sim_entry_decode(shape, at->level, raw);
     if (!d.present) {
+        check_absent(at->level, raw, address);
         return sim_fault_of(access, 0);
     }
     if (d.reserved) {

@@ -13,17 +13,17 @@ struct world_format {
     const struct ashlar_paging *paging;
     enum sim_format sim;
     unsigned physical_bits;
+    bool has_l1tf; /* its absent entries name no RAM: they bear a CPU that reads there */
 };
 
 static const struct world_format world_formats[] = {
-    {&ashlar_paging_two_level, SIM_TWO_LEVEL, 32},
-    {&ashlar_paging_pae, SIM_PAE, 36},
-    {&ashlar_paging_4level, SIM_FOUR_LEVEL, 46},
-    {&ashlar_paging_5level, SIM_FIVE_LEVEL, 52},
+    {&ashlar_paging_two_level, SIM_TWO_LEVEL, 32, false}, {&ashlar_paging_pae, SIM_PAE, 36, false},
+    {&ashlar_paging_4level, SIM_FOUR_LEVEL, 46, true},    {&ashlar_paging_5level, SIM_FIVE_LEVEL, 52, true},
+    {&ashlar_paging_pae_l1tf, SIM_PAE, 36, true},
 };
 #define WORLD_FORMATS (sizeof world_formats / sizeof world_formats[0])
 
-/* The formats whose page numbers this build's words hold: two on a 32-bit host. */
+/* The formats whose page numbers this build's words hold: three on a 32-bit host. */
 #define FOR_EACH_FORMAT(format)                                                                                        \
     for (const struct world_format *format = world_formats; format < world_formats + WORLD_FORMATS; format++)          \
         if (ashlar_paging_fits(format->paging))

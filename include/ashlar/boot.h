@@ -76,6 +76,32 @@ struct ashlar_booted {
  * nothing can run without RAM. Once: a second call is fatal. */
 void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted);
 
+/* --- the port ------------------------------------------------------------------ */
+
+/* Does the kernel's port do what port.h says? NULL; or a line that names the hook and says what it did, kept until the next
+ * call. What the context allows is tried: interrupts, pin and windows in any but NMI; the MMU's hooks where mappings
+ * may be changed; the kick in a thread, so once more when all CPUs have joined. In an interrupt handler it tries the windows
+ * of interrupts. boot_up calls it in debug builds, and what it says is fatal there. One at a time. */
+const char *ashlar_selftest(void);
+
+/* --- memory that comes later ------------------------------------------------------ */
+
+/* More RAM, plugged in or free for another reason: [first, first + frames), which nobody uses and no pool has. Its
+ * bookkeeping is taken from the heap, it is mapped directly where RAM is, and then the pool has it: all or nothing. What lies
+ * beyond the GiB in which RAM ended at boot has no address in the direct map: the port opens it by windows. Threads.
+ * ASHLAR_NO_FRAMES: for the bookkeeping, or for page tables; ASHLAR_EXISTS: some of it is in the pool already;
+ * ASHLAR_BAD_ARGUMENT: no frames, frame 0, or more than the CPU can address; ASHLAR_MAY_NOT_WAIT. O(frames / 32). */
+ASHLAR_MUST_USE ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned node);
+
+/* The same of what the loader left: each run of this type (LOADER, ACPI, MODULE) in boot's map becomes usable there, and the
+ * pool's. live: what of it is still in use, as for ashlar_memmap_reclaim. *frames: how many came. Each run comes as a whole
+ * or not; the first that does not ends it. ASHLAR_REFUSED: it is still in use; ASHLAR_NO_STORAGE; else as above. */
+ASHLAR_MUST_USE ashlar_status ashlar_memory_reclaim(struct ashlar_memmap *map, ashlar_memmap_type type,
+                                                    const struct ashlar_memmap_entry *live, size_t live_count,
+                                                    size_t *frames);
+
+/* --- faults and reports ------------------------------------------------------------ */
+
 /* A page fault: error is the CPU's error code (Intel SDM vol. 3, 4.7). Nonzero: try the access again. It asks each floor for
  * its share: demand regions, what the sharing policy left out of a root, what another CPU has mapped meanwhile. Takes no
  * lock but, for a demand page, that of the frames. Any context but NMI, and before boot as well: 0. */

@@ -11,10 +11,15 @@
 
 ASHLAR_BEGIN_DECLS
 
-/* A 32-bit kernel runs with one of the first two, a 64-bit kernel with one of the others. */
+/* A 32-bit kernel runs with one of the first three, a 64-bit kernel with one of the others.
+ *
+ * A CPU with L1TF (docs/porting.md has the list) reads speculatively where absent entries point. Those of the 64-bit
+ * formats point to no RAM; those of PAE do not either under pae_l1tf, which changes two words where pae changes one.
+ * Two-level entries have no room for it. */
 struct ashlar_paging;
 extern const struct ashlar_paging ashlar_paging_two_level; /* 32-bit entries, 4 MiB large pages */
 extern const struct ashlar_paging ashlar_paging_pae;       /* 32-bit addresses, 64-bit entries, 2 MiB large pages */
+extern const struct ashlar_paging ashlar_paging_pae_l1tf;  /* the same, for a CPU with L1TF */
 extern const struct ashlar_paging ashlar_paging_4level;    /* 48-bit addresses, large pages of 2 MiB and 1 GiB */
 extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses */
 
@@ -61,7 +66,7 @@ extern const struct ashlar_paging ashlar_paging_5level;    /* 57-bit addresses *
  * ASHLAR_FEATURE_ONE_PAGE_SIZE. */
 #define ASHLAR_MAP_LARGE 0x80u
 
-/* "two-level", "PAE", "4-level", "5-level". */
+/* "two-level", "PAE", "PAE/L1TF", "4-level", "5-level". */
 const char *ashlar_paging_name(const struct ashlar_paging *paging);
 
 ASHLAR_END_DECLS

@@ -8,15 +8,15 @@
  *
  * Which floors call which hook; whoever takes some floors only needs theirs:
  *
- *   cpu                       base tables heap
+ *   cpu                       base tables heap boot
  *   pin                       tables space kva heap boot
  *   unpin                     tables space kva heap boot
  *   irq_save, irq_restore     base tables space kva boot
- *   context                   base tables kva runs heap
+ *   context                   base tables kva runs heap boot
  *   relax                     base tables heap
- *   flush_page, flush_all     tables
+ *   flush_page, flush_all     tables boot
  *   get_root                  space boot
- *   set_root                  space
+ *   set_root                  space boot
  *   open_frame, close_frame   arch tables space kva boot
  *   pointer                   space kva boot
  *   fatal, log                base
@@ -53,7 +53,8 @@ uintptr_t ashlar_port_irq_save(void);
 void ashlar_port_irq_restore(uintptr_t saved);
 
 /* What is running: one of the three, and what keeps it from waiting. Asked on
- * slow paths only. Memory is grown, unmapped and waited for only where this
+ * slow paths only; in debug builds at the head of each function that some context
+ * may not call (docs/contexts.md), too, where a lie is fatal. Memory is grown, unmapped and waited for only where this
  * returns exactly ASHLAR_CONTEXT_THREAD.
  * NO_SLEEP: a thread that may not be put to sleep, and that no other one takes
  * the CPU from: the kernel has pinned it or has turned preemption off, or it
@@ -118,10 +119,10 @@ void ashlar_port_set_root(ashlar_phys root);
 /* --- reaching memory ----------------------------------------------------- */
 
 /* A pointer through which one frame's 4096 bytes can be reached on this CPU
- * until it is closed: a window, or an addition where all RAM is mapped. At
- * least eight may be open at once on each CPU, closed in any order; the caller
- * stays pinned. Works from the first line of C. Any context: interrupts have
- * windows of their own. */
+ * until it is closed: a window, or an addition where all RAM is mapped. On each
+ * CPU at least eight may be open at once by threads, and four more by interrupts,
+ * which have windows of their own; closed in any order; the caller stays pinned.
+ * Works from the first line of C. Any context. */
 void *ashlar_port_open_frame(ashlar_pfn frame);
 void ashlar_port_close_frame(void *pointer);
 

@@ -154,26 +154,34 @@ static int run_panic(unsigned count, char **words)
     ashlar_port_fatal(count > 1 ? words[1] : "asked for");
 }
 
+static void *volatile given_there;
 static volatile bool freed_there;
 
-static void free_there(void *object)
+static void free_there(void *unused)
 {
-    ashlar_kfree(object);
+    (void)unused;
+    while (given_there == NULL) {
+        task_yield();
+    }
+    ashlar_kfree(given_there);
     freed_there = true;
 }
 
-/* Pinned, the caller keeps its CPU: the other task can only run elsewhere. */
+/* Pinned, the caller keeps its CPU: the other task can only run elsewhere. It is started before, for that takes a stack. */
 static void *allocate_here_free_there(void)
 {
     static struct task task;
+    if (task_start(&task, "freer", free_there, NULL, NULL) != ASHLAR_OK) {
+        return NULL;
+    }
     ashlar_port_pin();
     void *object = ashlar_kmalloc(100);
-    bool started = object != NULL && task_start(&task, "freer", free_there, object, NULL) == ASHLAR_OK;
-    while (started && !freed_there) {
+    given_there = object;
+    while (object != NULL && !freed_there) {
         ashlar_port_relax();
     }
     ashlar_port_unpin();
-    if (started) {
+    if (object != NULL) {
         task_join(&task);
     }
     return object;

@@ -12,6 +12,9 @@
 #define MSR_EFER 0xc0000080u
 #define MSR_PAT 0x277u
 #define MSR_MICROCODE 0x8bu
+#define MSR_ARCH_CAPABILITIES 0x10au
+#define CAPABILITIES_RDCL_NO 1u
+#define CAPABILITIES_ARE_TOLD 0x20000000u /* in EDX of leaf 7 */
 #define EFER_NXE 0x800u
 #define LEAF_EXTENDED 0x80000000u
 #define LEAF_WIDTHS 0x80000008u
@@ -80,6 +83,21 @@ static unsigned physical_bits(void)
     return x86_cpuid(LEAF_EXTENDED).eax >= LEAF_WIDTHS ? x86_cpuid(LEAF_WIDTHS).eax & 0xff : PHYSICAL_BITS_USUAL;
 }
 
+static unsigned family_of(uint32_t signature)
+{
+    return (signature >> 8 & 15) + (signature >> 20 & 0xff);
+}
+
+static unsigned model_of(uint32_t signature)
+{
+    return (signature >> 4 & 15) | (signature >> 12 & 0xf0);
+}
+
+static bool is_intel(void)
+{
+    return x86_cpuid(0).ebx == 0x756e6547; /* "Genu" */
+}
+
 /* Intel's CPUs of family 6 whose INVLPG leaves global translations while PCIDs are on, up to a microcode of 2023. */
 static const struct {
     uint8_t model;
@@ -91,8 +109,7 @@ static const struct {
 
 bool feature_invlpg_leaves_global(uint32_t signature, uint32_t microcode)
 {
-    unsigned family = (signature >> 8 & 15) + (signature >> 20 & 0xff);
-    unsigned model = (signature >> 4 & 15) | (signature >> 12 & 0xf0);
+    unsigned family = family_of(signature), model = model_of(signature);
     for (unsigned i = 0; i < sizeof leaves_global / sizeof *leaves_global; i++) {
         if (family == 6 && model == leaves_global[i].model) {
             return microcode < leaves_global[i].mended;
@@ -101,20 +118,39 @@ bool feature_invlpg_leaves_global(uint32_t signature, uint32_t microcode)
     return false;
 }
 
+/* Atoms and the Xeon Phi of family 6, which do not read ahead of a fault. */
+static const uint8_t without_l1tf[] = {0x1c, 0x26, 0x27, 0x35, 0x36, 0x37, 0x4a, 0x4c, 0x4d, 0x57, 0x5a,
+                                       0x5c, 0x5d, 0x5f, 0x65, 0x6e, 0x75, 0x7a, 0x85, 0x86, 0x96, 0x9c};
+
+bool feature_l1tf(uint32_t signature, uint64_t capabilities)
+{
+    unsigned family = family_of(signature), model = model_of(signature);
+    for (unsigned i = 0; i < sizeof without_l1tf; i++) {
+        if (family == 6 && model == without_l1tf[i]) {
+            return false;
+        }
+    }
+    return (family == 6 || family == 15) && (capabilities & CAPABILITIES_RDCL_NO) == 0;
+}
+
+bool feature_has_l1tf(void)
+{
+    bool told = x86_cpuid(0).eax >= 7 && (x86_cpuid(7).edx & CAPABILITIES_ARE_TOLD) != 0;
+    return is_intel() && feature_l1tf(x86_cpuid(1).eax, told ? x86_rdmsr(MSR_ARCH_CAPABILITIES) : 0);
+}
+
 /* AMD's family 10h and 12h, erratum 383: a page that the TLB knows in two sizes may be a machine check. */
 static bool needs_one_page_size(void)
 {
     const uint32_t amd = 0x68747541; /* "Auth" */
-    uint32_t signature = x86_cpuid(1).eax;
-    unsigned family = (signature >> 8 & 15) + (signature >> 20 & 0xff);
+    unsigned family = family_of(x86_cpuid(1).eax);
     return x86_cpuid(0).ebx == amd && (family == 0x10 || family == 0x12);
 }
 
 /* The microcode is asked for only where PCIDs are on: then it is a CPU that has the register, or a hypervisor that tells. */
 static bool invlpg_leaves_global(void)
 {
-    const uint32_t intel = 0x756e6547; /* "Genu" */
-    if (!feature_has(FEATURE_PCID) || x86_cpuid(0).ebx != intel) {
+    if (!feature_has(FEATURE_PCID) || !is_intel()) {
         return false;
     }
     x86_wrmsr(MSR_MICROCODE, 0);

@@ -24,6 +24,10 @@ typedef enum feature {
 bool feature_has(feature which);
 /* By CPUID 1 EAX and the microcode of an Intel CPU. */
 bool feature_invlpg_leaves_global(uint32_t signature, uint32_t microcode);
+/* By CPUID 1 EAX and IA32_ARCH_CAPABILITIES (0: it has none) of an Intel CPU: is it told by absent entries where to read? */
+bool feature_l1tf(uint32_t signature, uint64_t capabilities);
+/* Is this CPU? */
+bool feature_has_l1tf(void);
 const char *feature_name(feature which);
 
 /* On each CPU: EFER.NXE, without which the NX bit is a reserved one. Before the first table that has it is loaded. */

@@ -9,6 +9,7 @@
 struct paging_mode {
     const char *word; /* after `paging=` on the command line */
     const struct ashlar_paging *paging;
+    const struct ashlar_paging *paging_l1tf; /* the same for a CPU with L1TF */
     unsigned address_bits;
     unsigned levels;
     unsigned index_bits; /* of an address, for each level but the top, which has what is left */

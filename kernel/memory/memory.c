@@ -123,6 +123,11 @@ static const struct paging_mode *choose_mode(void)
     return mode;
 }
 
+static const struct ashlar_paging *paging_of(const struct paging_mode *mode)
+{
+    return feature_has_l1tf() ? mode->paging_l1tf : mode->paging;
+}
+
 static void enter_mode(const struct paging_mode *mode)
 {
     if (mode != image_mode()) {
@@ -131,11 +136,14 @@ static void enter_mode(const struct paging_mode *mode)
         trap_init();
     }
     feature_enable();
-    print("%s paging,", ashlar_paging_name(mode->paging));
+    print("%s paging,", ashlar_paging_name(paging_of(mode)));
     for (unsigned i = 0; i < FEATURES; i++) {
         print("%s%s", feature_has((feature)i) ? " " : "", feature_has((feature)i) ? feature_name((feature)i) : "");
     }
-    print(" (%u bits)\n", KERNEL_WIDTH_BITS);
+    print("%s (%u bits)\n", feature_has_l1tf() ? " L1TF" : "", KERNEL_WIDTH_BITS);
+    if (feature_has_l1tf() && mode->entry_bytes == 4) {
+        print("this CPU reads where absent entries point (L1TF): two-level paging does not help it\n");
+    }
 }
 
 /* --- the map ------------------------------------------------------------------ */
@@ -258,7 +266,7 @@ static void boot_up(void)
 {
     struct ashlar_boot boot = {
         .map = &kernel_memory.map,
-        .paging = image_mode()->paging,
+        .paging = paging_of(image_mode()),
         .features = feature_flags(),
         .max_cpus = kernel_memory.cpus,
         .image_base = (uintptr_t)image_start - IMAGE_OFFSET,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* test_machine.c - what this CPU and its paging format promise: who may write and execute what. */
 #include "cpu/feature.h"
+#include "cpu/timer.h"
 #include "cpu/trap.h"
 #include "memory/image.h"
 #include "memory/memory.h"
@@ -48,6 +49,10 @@ static void test_models(void)
     ok(feature_invlpg_leaves_global(0xb06a2, 0x4116) && !feature_invlpg_leaves_global(0x806c1, 0) &&
            !feature_invlpg_leaves_global(0xa20f10, 0),
        "so does Raptor Lake; Tiger Lake and others do not");
+    ok(feature_l1tf(0x306c3, 0) && feature_l1tf(0x50654, 2) && feature_l1tf(0xf64, 0),
+       "[fault 156] Haswell, Skylake and Pentium 4 read where absent entries point");
+    ok(!feature_l1tf(0x50657, 1) && !feature_l1tf(0x506c9, 0) && !feature_l1tf(0x543, 0),
+       "Cascade Lake says that it does not; an Atom and a Pentium never did");
 }
 
 static int count_writable_code(void *context, ashlar_vpn first, size_t pages, const struct ashlar_mapping *mapping)
@@ -73,7 +78,46 @@ static void test_rights(void)
     ok(pages == 0 || !has_no_execute(), "no page of the kernel half is writable and executable (%zu are)", pages);
 }
 
+/* What an interrupt says of the port while a thread has its windows open. */
+static struct {
+    const char *said;
+    volatile uint32_t ticks;
+} from_tick;
+
+static void try_port_in_tick(void)
+{
+    if (from_tick.said == NULL) {
+        from_tick.said = ashlar_selftest();
+    }
+    from_tick.ticks++;
+}
+
+static void test_port(void)
+{
+    uint32_t *window[8];
+    const char *said = ashlar_selftest();
+    ok(said == NULL, "in a thread the port does what port.h says%s%s", said != NULL ? ": " : "",
+       said != NULL ? said : "");
+    ashlar_port_pin();
+    for (unsigned i = 0; i < 8; i++) {
+        window[i] = ashlar_port_open_frame(kernel_memory.booted.carve_first + i);
+    }
+    timer_set_hook(try_port_in_tick);
+    while (from_tick.ticks < 3) {
+        ashlar_port_relax();
+    }
+    timer_set_hook(NULL);
+    for (unsigned i = 0; i < 8; i++) {
+        ashlar_port_close_frame(window[i]);
+    }
+    ashlar_port_unpin();
+    ok(from_tick.said == NULL, "and in an interrupt, with eight windows of a thread open%s%s",
+       from_tick.said != NULL ? ": " : "", from_tick.said != NULL ? from_tick.said : "");
+    ok_audit("the port's self-test");
+}
+
 const struct test tests_machine[] = {
+    {"port", "the port's hooks do what port.h says, in a thread and in an interrupt", test_port},
     {"rights", "text, constants, data: who may write and execute what", test_rights},
     {NULL, NULL, NULL},
 };

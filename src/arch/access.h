@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: 0BSD */
 /* access.h - one access of one entry of a known width.
  *
- * On a 32-bit machine a 64-bit entry has two halves. What makes it present
- * writes the high half first, what makes it absent the low half; so whoever
- * sees the present bit sees the whole. Reading looks twice at the low half.
+ * On a 32-bit machine a 64-bit entry has two halves. What fills it writes the
+ * high half first, what makes it absent the low half; so whoever sees the
+ * present bit sees the whole, and no note is without the high half that keeps
+ * it from naming RAM. Reading looks twice at the low half.
  * Changes of a present entry are a compare-and-swap, inline since i586.
  */
 #ifndef ASHLAR_ARCH_ACCESS_H
@@ -33,7 +34,7 @@ static inline uint64_t entry_load_64(const volatile uint64_t *entry)
     return (uint64_t)high << 32 | low;
 }
 
-/* Absent to present, or the same frame with other low bits. In halves: two registers of a 32-bit machine. */
+/* Absent to present or to a note; or the same frame with other low bits. In halves: two registers of a 32-bit machine. */
 static inline void entry_store_present_halves(volatile uint64_t *entry, uint32_t low, uint32_t high)
 {
     ASHLAR_YIELD();
@@ -51,7 +52,7 @@ static inline void entry_store_present_64(volatile uint64_t *entry, uint64_t val
     entry_store_present_halves(entry, (uint32_t)value, (uint32_t)(value >> 32));
 }
 
-/* To absent. */
+/* Present to absent, or anything to empty. */
 static inline void entry_store_absent_64(volatile uint64_t *entry, uint64_t value)
 {
     ASHLAR_YIELD();

@@ -36,10 +36,10 @@ void ashlar_entry_store(const struct ashlar_paging *paging, void *table, unsigne
 {
     if (is_narrow(paging)) {
         entry_store_32(narrow(table, index), (uint32_t)entry);
-    } else if (ashlar_entry_is_present(entry)) {
+    } else if (entry != 0) {
         entry_store_present_64(wide(table, index), entry);
     } else {
-        entry_store_absent_64(wide(table, index), entry);
+        entry_store_absent_64(wide(table, index), 0);
     }
 }
 

@@ -30,7 +30,7 @@ static inline uint64_t ashlar_entry_peek(const struct ashlar_paging *paging, con
     return entry_load_64((const volatile uint64_t *)table + index);
 }
 
-/* For an entry that is absent, or becomes so, or keeps its frame. Does not see what the MMU writes meanwhile. */
+/* For an entry that is absent, or becomes empty, or keeps its frame. Does not see what the MMU writes meanwhile. */
 void ashlar_entry_store(const struct ashlar_paging *paging, void *table, unsigned index, uint64_t entry);
 
 /* Returns what was there. */
@@ -48,7 +48,7 @@ static inline void ashlar_entry_clear(const struct ashlar_paging *paging, void *
 /* A number that stays in an absent entry, up to ASHLAR_ENTRY_NOTE_MAX; 0 empties it. */
 static inline void ashlar_entry_note(const struct ashlar_paging *paging, void *table, unsigned index, uintptr_t note)
 {
-    ashlar_entry_store(paging, table, index, ashlar_entry_encode_note(note));
+    ashlar_entry_store(paging, table, index, ashlar_entry_encode_note(paging, note));
 }
 
 /* Link the table in this frame, all of it written before. flags: 0 or ASHLAR_MAP_USER. Under PAE the root has to be

@@ -8,9 +8,10 @@
  *     run ──> narrow? ──> loop over 4-byte entries
  *                    └──> loop over 8-byte entries
  *
- * Whether an entry is there, and hiding it, concerns the low 32 bits alone: one
- * loop with a stride serves both, and on a 32-bit machine no entry is ever
- * seen half hidden.
+ * Whether an entry is there is a matter of the low 32 bits alone: one loop with
+ * a stride serves both. Hiding inverts upper bits of the frame with the same
+ * exclusive or, which costs nothing where a word holds the entry. Where it takes
+ * two words, and the format inverts, each entry is exchanged as a whole.
  *
  * Who else writes entries? Their owner holds a lock; what is left is the MMU,
  * which sets accessed and dirty. Where both are set it writes nothing, and a
@@ -157,53 +158,101 @@ static inline struct tested tested_bits(const struct ashlar_paging *paging)
     return (struct tested){present, paging->hidden, present | paging->accessed | paging->dirty};
 }
 
-/* An entry that the MMU may still write. False if it was not present. */
-static __attribute__((noinline)) bool hide_unsettled(uint32_t present, uint32_t hidden, volatile uint32_t *low)
+/* Do absent entries differ in a half that no word of this machine holds together with the other? */
+static inline bool flips_high_half(const struct ashlar_paging *paging)
 {
-    uint32_t old;
+    return sizeof(uintptr_t) == 4 && paging->absent_flip != 0;
+}
+
+/* What a word has to be changed by, where it holds all that differs. */
+LOOP uintptr_t flip_of_word(bool wide, const struct ashlar_paging *paging)
+{
+    return wide && sizeof(uintptr_t) == 8 ? (uintptr_t)paging->absent_flip : 0u;
+}
+
+LOOP volatile uint64_t *whole(volatile uint32_t *low)
+{
+    return (volatile uint64_t *)(volatile void *)low;
+}
+
+/* What a machine's word holds of an entry: all, or on a 32-bit machine the low half. */
+LOOP uintptr_t load_word(bool wide, volatile uint32_t *low)
+{
+    return wide && sizeof(uintptr_t) == 8 ? (uintptr_t)entry_load_64(whole(low)) : entry_load_32(low);
+}
+
+LOOP void store_word(bool wide, volatile uint32_t *low, uintptr_t word)
+{
+    if (wide && sizeof(uintptr_t) == 8) {
+        entry_store_absent_64(whole(low), word);
+    } else {
+        entry_store_32(low, (uint32_t)word);
+    }
+}
+
+/* An entry that the MMU may still write, or of which two words change. False if it was not present. */
+static __attribute__((noinline)) bool hide_atomically(const struct ashlar_paging *paging, void *entry)
+{
+    uint64_t old;
     do {
-        old = entry_load_32(low);
-    } while ((old & present) != 0 && !entry_cas_32(low, old, old ^ (present | hidden)));
-    return (old & present) != 0;
+        old = ashlar_entry_load(paging, entry, 0);
+    } while (ashlar_entry_is_present(old) && !ashlar_entry_cas(paging, entry, 0, old, ashlar_entry_hide(paging, old)));
+    return ashlar_entry_is_present(old);
 }
 
 /* So many entries side by side, if the MMU writes none of them. */
-LOOP bool hide_group(volatile uint32_t *low, size_t stride, uint32_t settled, uint32_t toggle)
+LOOP bool hide_group(bool wide, volatile uint32_t *low, uint32_t settled, uintptr_t toggle)
 {
-    uint32_t old[GROUP], all = settled;
+    const size_t stride = wide ? 2 : 1;
+    uintptr_t old[GROUP];
+    uint32_t all = settled;
 #pragma GCC unroll 4
     for (unsigned i = 0; i < GROUP; i++) {
-        old[i] = entry_load_32(low + i * stride);
-        all &= old[i];
+        old[i] = load_word(wide, low + i * stride);
+        all &= (uint32_t)old[i];
     }
     if (all != settled) {
         return false;
     }
 #pragma GCC unroll 4
     for (unsigned i = 0; i < GROUP; i++) {
-        entry_store_32(low + i * stride, old[i] ^ toggle);
+        store_word(wide, low + i * stride, old[i] ^ toggle);
     }
     return true;
 }
 
-/* Present entries have the hidden bit clear: one exclusive or changes both. */
+/* Present entries have the hidden bit clear: one exclusive or changes all. */
 LOOP unsigned hide_loop(bool wide, const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count)
 {
     const struct tested bits = tested_bits(paging);
-    const uint32_t toggle = bits.present | bits.hidden;
+    const uintptr_t toggle = (bits.present | bits.hidden) ^ flip_of_word(wide, paging);
     const size_t stride = wide ? 2 : 1;
     unsigned hidden = count;
-    while (count >= GROUP && hide_group(low, stride, bits.settled, toggle)) {
+    while (count >= GROUP && hide_group(wide, low, bits.settled, toggle)) {
         count -= GROUP;
         low += GROUP * stride;
     }
     for (; count != 0; count--, low += stride) {
-        uint32_t old = entry_load_32(low);
-        if ((old & bits.settled) == bits.settled) {
-            entry_store_32(low, old ^ toggle);
+        uintptr_t old = load_word(wide, low);
+        if (((uint32_t)old & bits.settled) == bits.settled) {
+            store_word(wide, low, old ^ toggle);
         } else {
-            hidden -= !hide_unsettled(bits.present, bits.hidden, low);
+            hidden -= !hide_atomically(paging, (void *)(uintptr_t)low);
         }
+    }
+    return hidden;
+}
+
+/* Two words of each entry change: at once. */
+COLD static unsigned hide_by_halves(const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count)
+{
+    const struct tested bits = tested_bits(paging);
+    const uint64_t toggle = (bits.present | bits.hidden) ^ paging->absent_flip;
+    unsigned hidden = 0;
+    for (; count != 0; count--, low += 2) {
+        uint64_t old = (uint64_t)entry_load_32(low + 1) << 32 | entry_load_32(low);
+        bool is_plain = ((uint32_t)old & bits.present) != 0 && entry_cas_64(whole(low), old, old ^ toggle);
+        hidden += is_plain || hide_atomically(paging, (void *)(uintptr_t)low);
     }
     return hidden;
 }
@@ -212,18 +261,10 @@ unsigned ashlar_run_hide(const struct ashlar_paging *paging, void *table, unsign
 {
     const struct ashlar_paging *p = paging_fold(paging);
     volatile uint32_t *low = low_half(p, table, index);
+    if (flips_high_half(p)) {
+        return hide_by_halves(p, low, count);
+    }
     return is_wide(p) ? hide_loop(true, p, low, count) : hide_loop(false, p, low, count);
-}
-
-LOOP volatile uint64_t *whole(volatile uint32_t *low)
-{
-    return (volatile uint64_t *)(volatile void *)low;
-}
-
-/* An absent entry is nobody's but its owner's. What a machine's word holds of it: all, or on a 32-bit machine the low half. */
-LOOP uintptr_t load_word(bool wide, volatile uint32_t *low)
-{
-    return wide && sizeof(uintptr_t) == 8 ? (uintptr_t)entry_load_64(whole(low)) : entry_load_32(low);
 }
 
 /* The frame of the entry whose word this is. */
@@ -250,12 +291,13 @@ LOOP unsigned collect_loop(bool wide, const struct ashlar_paging *paging, volati
 {
     const struct tested bits = tested_bits(paging);
     const uint32_t usual = bits.hidden | bits.present;
+    const uintptr_t flip = bits.hidden ^ flip_of_word(wide, paging);
     const uint64_t mask = paging->frame_mask;
     const ashlar_pfn *first = frames;
     const size_t stride = wide ? 2 : 1;
     for (; sizeof(uintptr_t) == 8 && count >= 2; count -= 2, low += 2 * stride, frames += 2) {
-        uintptr_t a = load_word(wide, low), b = load_word(wide, low + stride);
-        if ((((uint32_t)a ^ bits.hidden) & usual) != 0 || (((uint32_t)b ^ bits.hidden) & usual) != 0) {
+        uintptr_t a = load_word(wide, low) ^ flip, b = load_word(wide, low + stride) ^ flip;
+        if (((uint32_t)a & usual) != 0 || ((uint32_t)b & usual) != 0) {
             break;
         }
         frames[0] = frame_of(wide, low, a, mask);
@@ -264,8 +306,8 @@ LOOP unsigned collect_loop(bool wide, const struct ashlar_paging *paging, volati
         store_empty(wide, low + stride);
     }
     for (; count != 0; count--, low += stride) {
-        uintptr_t word = load_word(wide, low);
-        if (((uint32_t)word & usual) != bits.hidden) {
+        uintptr_t word = load_word(wide, low) ^ flip;
+        if (((uint32_t)word & usual) != 0) {
             continue;
         }
         ashlar_pfn frame = frame_of(wide, low, word, mask);
@@ -275,11 +317,31 @@ LOOP unsigned collect_loop(bool wide, const struct ashlar_paging *paging, volati
     return (unsigned)(frames - first);
 }
 
+COLD static unsigned collect_by_halves(const struct ashlar_paging *paging, volatile uint32_t *low, unsigned count,
+                                       ashlar_pfn *frames)
+{
+    const struct tested bits = tested_bits(paging);
+    const uint32_t mask = (uint32_t)(paging->frame_mask >> 32), flip = (uint32_t)(paging->absent_flip >> 32);
+    const ashlar_pfn *first = frames;
+    for (; count != 0; count--, low += 2) {
+        uint32_t word = entry_load_32(low);
+        if ((word & (bits.hidden | bits.present)) == bits.hidden) {
+            ashlar_pfn high = (entry_load_32(low + 1) ^ flip) & mask;
+            *frames++ = high << (32u - ASHLAR_PAGE_SHIFT) | word >> ASHLAR_PAGE_SHIFT;
+            store_empty(true, low);
+        }
+    }
+    return (unsigned)(frames - first);
+}
+
 unsigned ashlar_run_collect(const struct ashlar_paging *paging, void *table, unsigned index, unsigned count,
                             ashlar_pfn *frames)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     volatile uint32_t *low = low_half(p, table, index);
+    if (flips_high_half(p)) {
+        return collect_by_halves(p, low, count, frames);
+    }
     return is_wide(p) ? collect_loop(true, p, low, count, frames) : collect_loop(false, p, low, count, frames);
 }
 

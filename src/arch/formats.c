@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* formats.c - the four paging formats, and what needs more than a field of them.
+/* formats.c - the paging formats, and what needs more than a field of them.
  *
  * Differences between machines are data: one row a format (rows.h), read by
  * code that knows none of them by name. A row says what the manual's tables
@@ -28,6 +28,7 @@
 
 const struct ashlar_paging ashlar_paging_two_level = PAGING_ROW_TWO_LEVEL;
 const struct ashlar_paging ashlar_paging_pae = PAGING_ROW_PAE;
+const struct ashlar_paging ashlar_paging_pae_l1tf = PAGING_ROW_PAE_L1TF;
 const struct ashlar_paging ashlar_paging_4level = PAGING_ROW_4LEVEL;
 const struct ashlar_paging ashlar_paging_5level = PAGING_ROW_5LEVEL;
 
@@ -84,7 +85,8 @@ static uint32_t pat_bit(const struct ashlar_paging *paging, unsigned level)
 ashlar_pfn ashlar_entry_leaf_frame(const struct ashlar_paging *paging, unsigned level, uint64_t entry)
 {
     const struct ashlar_paging *p = paging_fold(paging);
-    return ashlar_entry_frame(p, entry) & ~(((ashlar_pfn)1 << p->level[level].shift) - 1u);
+    uint64_t plain = ashlar_entry_is_present(entry) ? entry : ashlar_entry_flip_absent(p, entry);
+    return ashlar_entry_frame(p, plain) & ~(((ashlar_pfn)1 << p->level[level].shift) - 1u);
 }
 
 COLD static uint32_t encode_caching(const struct ashlar_paging *paging, unsigned features, unsigned level,

@@ -11,6 +11,12 @@
  *                 leaf     present; maps a page, large above level 1
  *                 link     present; names the table one level below
  *
+ * A CPU with L1TF (CVE-2018-3615, -3620, -3646) reads, speculatively and past all
+ * permissions, what the L1 cache has of the address that an absent entry names.
+ * So notes and hidden entries of 64 bits name none that is RAM: their address
+ * bits from 32 on are inverted (notes: set). Entries of 32 bits have no room for
+ * that. The empty entry names frame 0, which nobody is given.
+ *
  * Context: any. Locks: none.
  */
 #ifndef ASHLAR_ARCH_FORMATS_H
@@ -174,6 +180,19 @@ static inline ashlar_pfn ashlar_entry_frame(const struct ashlar_paging *paging, 
     return (ashlar_pfn)((entry & paging_fold(paging)->frame_mask) >> ASHLAR_PAGE_SHIFT);
 }
 
+/* An absent entry, but the empty one, as it would be if it were present; or the way back. What is in the low 32 bits stays. */
+static inline uint64_t ashlar_entry_flip_absent(const struct ashlar_paging *paging, uint64_t entry)
+{
+    return entry ^ paging_fold(paging)->absent_flip;
+}
+
+/* A leaf, hidden. */
+static inline uint64_t ashlar_entry_hide(const struct ashlar_paging *paging, uint64_t leaf)
+{
+    const struct ashlar_paging *p = paging_fold(paging);
+    return ashlar_entry_flip_absent(p, leaf ^ (uint32_t)(p->present | p->hidden));
+}
+
 /* The first frame of a page, present or hidden. */
 ashlar_pfn ashlar_entry_leaf_frame(const struct ashlar_paging *paging, unsigned level, uint64_t entry);
 
@@ -228,10 +247,11 @@ uint64_t ashlar_entry_link_bits(const struct ashlar_paging *paging, unsigned lev
 /* Notes are numbers from 1 to this; 0 is the empty entry. */
 #define ASHLAR_ENTRY_NOTE_MAX 0x3fffffffu
 
-/* Absent for every CPU, never hidden, in the low 32 bits: the bits around present (0) and hidden (9). */
-static inline uint32_t ashlar_entry_encode_note(uintptr_t note)
+/* Absent for every CPU, never hidden. The number is in the low 32 bits: those around present (0) and hidden (9). */
+static inline uint64_t ashlar_entry_encode_note(const struct ashlar_paging *paging, uintptr_t note)
 {
-    return (uint32_t)((note & 0xffu) << 1 | (note & ~(uintptr_t)0xff) << 2);
+    uint32_t low = (uint32_t)((note & 0xffu) << 1 | (note & ~(uintptr_t)0xff) << 2);
+    return note != 0 ? ashlar_entry_flip_absent(paging, low) : 0;
 }
 
 /* 0 if the entry is no note. */

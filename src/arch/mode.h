@@ -2,7 +2,7 @@
 /* mode.h - the only place that knows whether the paging format is fixed at build time.
  *
  * A kernel that runs with one format builds the library with, for example,
- * -DASHLAR_PAGING_FIXED=PAE (TWO_LEVEL, PAE, 4LEVEL, 5LEVEL): every function
+ * -DASHLAR_PAGING_FIXED=PAE (TWO_LEVEL, PAE, PAE_L1TF, 4LEVEL, 5LEVEL): every function
  * that takes a format passes it through paging_fold first, which then gives a
  * constant row, and the compiler does the rest.
  */

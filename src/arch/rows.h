@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* rows.h - a paging format as data, and the four formats of x86.
+/* rows.h - a paging format as data, and the four formats of x86, one of them twice.
  *
  * Sources: Intel SDM vol. 3, 4.3 (two-level), 4.4 (PAE), 4.5 (4-level and 5-level); 4.9.2 (PAT); 4.10.1 (PCIDs).
  */
@@ -29,7 +29,8 @@ struct ashlar_paging {
 
     /* Bits of an entry. */
     uint64_t frame_mask;
-    uint64_t no_execute; /* 0: the format has none */
+    uint64_t no_execute;  /* 0: the format has none */
+    uint64_t absent_flip; /* inverted while an entry is absent, so that it names no RAM; 0: there is no room */
     uint16_t present;
     uint16_t writable;
     uint16_t user;
@@ -67,6 +68,11 @@ struct ashlar_paging {
     .accessed = 0x020, .dirty = 0x040, .large = 0x080, .global = 0x100, .pat_small = 0x080, .pat_large = 0x1000,       \
     .link = 0x023, .hidden = 0x200, .said_no_execute = 0x400, .deposited = 0x800, .no_access = 0xc00
 
+/* Those with entries of 64 bits. What is inverted while they are absent is more than 4 GiB: no format needs more for RAM
+ * that lies in the lower half of what the CPU can name. */
+#define PAGING_X86_WIDE .frame_mask = UINT64_C(0x000ffffffffff000), .no_execute = UINT64_C(1) << 63
+#define PAGING_X86_FLIP UINT64_C(0x000fffff00000000)
+
 #define PAGING_ROW_TWO_LEVEL                                                                                           \
     {                                                                                                                  \
         .name = "two-level", .levels = 2, .entry_bytes = 4, .virtual_bits = 32, .physical_bits = 32,                   \
@@ -77,15 +83,17 @@ struct ashlar_paging {
 
 /* The root's four entries go into registers when it is loaded; bits 1, 2, 5 to 8 of them are reserved. Its tables stay
  * below 4 GiB, too: QEMU's 32-bit machine cannot walk others. Bits 52 to 62 of each entry are reserved. */
-#define PAGING_ROW_PAE                                                                                                 \
+#define PAGING_ROW_PAE_WITH(name_, flip)                                                                               \
     {                                                                                                                  \
-        .name = "PAE", .levels = 3, .entry_bytes = 8, .virtual_bits = 32, .physical_bits = 36,                         \
+        .name = (name_), .levels = 3, .entry_bytes = 8, .virtual_bits = 32, .physical_bits = 36,                       \
         .physical_bits_max = 52, .root_needs_reload = true,                                                            \
-        .level = {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 2, false}}, PAGING_X86_BITS,                      \
-        .frame_mask = UINT64_C(0x000ffffffffff000), .no_execute = UINT64_C(1) << 63, .root_link = 0x001,               \
-        .page_mask = 0xfffffu, .start_limit = 0x100000u, .root_limit = 0x100000u, .table_limit = 0x100000u,            \
-        .root_bytes = 32                                                                                               \
+        .level = {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 2, false}}, PAGING_X86_BITS, PAGING_X86_WIDE,     \
+        .absent_flip = (flip), .root_link = 0x001, .page_mask = 0xfffffu, .start_limit = 0x100000u,                    \
+        .root_limit = 0x100000u, .table_limit = 0x100000u, .root_bytes = 32                                            \
     }
+#define PAGING_ROW_PAE PAGING_ROW_PAE_WITH("PAE", 0)
+/* Apart, since a 32-bit machine has two words to change where an entry becomes absent. */
+#define PAGING_ROW_PAE_L1TF PAGING_ROW_PAE_WITH("PAE/L1TF", PAGING_X86_FLIP)
 
 /* A CPU that starts loads a root of 32 bits, before it is in 64-bit mode; later ones may lie anywhere. */
 #define PAGING_ROW_4LEVEL                                                                                              \
@@ -93,10 +101,9 @@ struct ashlar_paging {
         .name = "4-level", .levels = 4, .entry_bytes = 8, .virtual_bits = 48, .physical_bits = 52,                     \
         .physical_bits_max = 52,                                                                                       \
         .level = {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 9, true}, [4] = {27, 9, false}}, PAGING_X86_BITS, \
-        .frame_mask = UINT64_C(0x000ffffffffff000), .no_execute = UINT64_C(1) << 63, .root_link = 0x023,               \
-        .root_user = 0x004, .page_mask = (ashlar_vpn)((UINT64_C(1) << 36) - 1u),                                       \
-        .sign_page = (ashlar_vpn)(UINT64_C(1) << 35), .kernel_slot = 256, .start_limit = 0x100000u,                    \
-        .root_bytes = 4096, .root_keep = UINT64_C(1) << 63                                                             \
+        PAGING_X86_WIDE, .absent_flip = PAGING_X86_FLIP, .root_link = 0x023, .root_user = 0x004,                       \
+        .page_mask = (ashlar_vpn)((UINT64_C(1) << 36) - 1u), .sign_page = (ashlar_vpn)(UINT64_C(1) << 35),             \
+        .kernel_slot = 256, .start_limit = 0x100000u, .root_bytes = 4096, .root_keep = UINT64_C(1) << 63               \
     }
 
 #define PAGING_ROW_5LEVEL                                                                                              \
@@ -105,10 +112,9 @@ struct ashlar_paging {
         .physical_bits_max = 52,                                                                                       \
         .level =                                                                                                       \
             {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 9, true}, [4] = {27, 9, false}, [5] = {36, 9, false}}, \
-        PAGING_X86_BITS, .frame_mask = UINT64_C(0x000ffffffffff000), .no_execute = UINT64_C(1) << 63,                  \
-        .root_link = 0x023, .root_user = 0x004, .page_mask = (ashlar_vpn)((UINT64_C(1) << 45) - 1u),                   \
-        .sign_page = (ashlar_vpn)(UINT64_C(1) << 44), .kernel_slot = 256, .start_limit = 0x100000u,                    \
-        .root_bytes = 4096, .root_keep = UINT64_C(1) << 63                                                             \
+        PAGING_X86_BITS, PAGING_X86_WIDE, .absent_flip = PAGING_X86_FLIP, .root_link = 0x023, .root_user = 0x004,      \
+        .page_mask = (ashlar_vpn)((UINT64_C(1) << 45) - 1u), .sign_page = (ashlar_vpn)(UINT64_C(1) << 44),             \
+        .kernel_slot = 256, .start_limit = 0x100000u, .root_bytes = 4096, .root_keep = UINT64_C(1) << 63               \
     }
 
 #endif

@@ -136,6 +136,18 @@ bool ashlar_may_change(void)
            ashlar_lock_held_name() == NULL;
 }
 
+#if ASHLAR_DEBUG
+bool ashlar_alone_counts(void)
+{
+    return atomic_load_u32(&alone.counted) != 0;
+}
+
+bool ashlar_alone_like_boot(void)
+{
+    return is_alone() && ashlar_may_change();
+}
+#endif
+
 COLD bool ashlar_alone_take(struct ashlar_token *token)
 {
     if (ashlar_port_context() == ASHLAR_CONTEXT_THREAD) {

@@ -21,6 +21,10 @@ void ashlar_alone_exit(void);
  * off only where it is alone, and then within enter and exit if a CPU may join. */
 bool ashlar_may_change(void);
 
+/* In debug builds: does anybody count CPUs? And is this a thread on the only one, that may do what boot may? */
+bool ashlar_alone_counts(void);
+bool ashlar_alone_like_boot(void);
+
 /* A thread waits for the token. One with interrupts off, alone, enters and does not wait: false, if somebody has it. */
 bool ashlar_alone_take(struct ashlar_token *token);
 void ashlar_alone_give(struct ashlar_token *token);

@@ -8,6 +8,7 @@
  */
 #include "base/format.h"
 
+#include "base/mem.h"
 #include <stdbool.h>
 
 struct sink {
@@ -32,25 +33,41 @@ static void put(struct sink *sink, char c)
     }
 }
 
+/* So many of one character; or, where there is a text, of its characters. */
+static void put_many(struct sink *sink, char c, const char *text, size_t length)
+{
+    length = length < sink->room ? length : sink->room;
+    if (text != NULL) {
+        memcpy(sink->out + sink->length, text, length);
+    } else {
+        memset(sink->out + sink->length, c, length);
+    }
+    sink->length += length;
+    sink->room -= length;
+}
+
 static void put_padded(struct sink *sink, const struct field *field, const char *text, size_t length)
 {
     size_t padding = field->width > length ? field->width - length : 0;
-    for (size_t i = 0; !field->left && i < padding; i++) {
-        put(sink, field->zeros ? '0' : ' ');
+    if (!field->left) {
+        put_many(sink, field->zeros ? '0' : ' ', NULL, padding);
     }
-    for (size_t i = 0; i < length; i++) {
-        put(sink, text[i]);
-    }
-    for (size_t i = 0; field->left && i < padding; i++) {
-        put(sink, ' ');
+    put_many(sink, '\0', text, length);
+    if (field->left) {
+        put_many(sink, ' ', NULL, padding);
     }
 }
 
-/* value /= 10, the remainder returned: 16 bits at a time, so that 32-bit division is enough. */
+/* value /= 10, the remainder returned: of long ones 16 bits at a time, so that 32-bit division is enough. */
 static unsigned divide_by_ten(uint64_t *value)
 {
     uint64_t quotient = 0;
     uint32_t remainder = 0;
+    if (*value <= UINT32_MAX) {
+        remainder = (uint32_t)*value % 10u;
+        *value = (uint32_t)*value / 10u;
+        return remainder;
+    }
     for (unsigned shift = 64; shift != 0;) {
         shift -= 16;
         uint32_t part = (remainder << 16) | (uint32_t)((*value >> shift) & 0xffffu);

@@ -23,6 +23,7 @@
 #include "arch/formats.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "boot/kernel_read.h"
 #include "boot/reserve.h"
 #include "boot/site.h"
@@ -339,6 +340,7 @@ static void set_waiting(const struct ashlar_waiting *hooks)
 
 void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted)
 {
+    CONTEXTS(yes, no, no, no, no);
     static struct boot_plan plan; /* once: not on a stack that may be small */
     check_options(boot);
     plan = (struct boot_plan){.boot = boot, .booted = booted};
@@ -352,6 +354,10 @@ void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted
     init_spaces(&plan);
     init_heap(&plan);
     log_layout(&plan);
+    if (ASHLAR_DEBUG) {
+        const char *wrong = ashlar_selftest();
+        ASHLAR_CHECK(wrong == NULL, "boot: the port's %s", wrong);
+    }
     sealed = true;
 }
 

@@ -10,6 +10,7 @@
 #include <ashlar/boot.h>
 
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/format.h"
 #include "boot/up.h"
 #include <ashlar/port.h>
@@ -18,6 +19,7 @@
 /* A fault may come before the floors are up: one that is not cannot be asked. */
 COLD void ashlar_explain(uintptr_t address, struct ashlar_place *place)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     static const struct ashlar_place unknown = {.kind = ASHLAR_PLACE_FREE,
                                                 .name = "an address before boot has laid out any"};
     if (ashlar_space_layout()->kernel_pages == 0) {
@@ -60,6 +62,7 @@ COLD static void range_to_text(const struct ashlar_place *place, uintptr_t addre
 
 COLD void ashlar_explain_text(uintptr_t address, char *text, size_t bytes)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     struct ashlar_place place;
     ashlar_explain(address, &place);
     switch (place.kind) {

@@ -9,10 +9,12 @@
  *
  * A handler may be there before the floors are: one that is not up has no answer.
  */
+#include "base/contexts.h"
 #include <ashlar/boot.h>
 
 int ashlar_fault(uintptr_t address, unsigned error)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     return (ashlar_kva_layout()->kernel_pages != 0 && ashlar_kva_fault(address, error) != 0) ||
            (ashlar_space_layout()->kernel_pages != 0 && ashlar_space_fault(address, error) != 0);
 }

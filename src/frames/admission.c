@@ -12,6 +12,8 @@
  */
 #include "frames/admission.h"
 
+#include "base/contexts.h"
+
 void ashlar_frames_set_gate(struct ashlar_frames *pool)
 {
     pool->gate_frames = pool->fail_in != 0 ? ~(size_t)0 : pool->kept_frames + pool->promised_frames;
@@ -56,6 +58,7 @@ ashlar_status ashlar_frames_book(struct ashlar_frames *pool, bool taken, size_t 
 
 COLD ashlar_status ashlar_frames_reserve(struct ashlar_frames *pool, size_t count)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     ashlar_status status = ASHLAR_OK;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     if (ashlar_frames_admit(pool, count, 0)) {
@@ -71,6 +74,7 @@ COLD ashlar_status ashlar_frames_reserve(struct ashlar_frames *pool, size_t coun
 
 COLD void ashlar_frames_unreserve(struct ashlar_frames *pool, size_t count)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     ASHLAR_CHECK(count <= pool->promised_frames, "frames: unreserve of %zu frames where %zu are reserved, by %p", count,
                  pool->promised_frames, ASHLAR_CALLER());
@@ -83,6 +87,7 @@ COLD void ashlar_frames_unreserve(struct ashlar_frames *pool, size_t count)
 
 COLD void ashlar_frames_fail_nth(struct ashlar_frames *pool, uint64_t n, int forever)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->fail_in = n;
     pool->fail_forever = forever;

@@ -20,6 +20,7 @@
  * Cost per GiB: 32 KiB of bits, 1 KiB of counters, 1 KiB of slot numbers, 256
  * bytes of class maps; 64 bytes for each mixed chunk.
  */
+#include "base/contexts.h"
 #include "base/mem.h"
 #include "frames/admission.h"
 #include "frames/bitmap.h"
@@ -130,6 +131,7 @@ COLD static size_t pool_bytes(const struct ashlar_memmap *map, size_t *mixed)
 
 COLD size_t ashlar_frames_footprint_bytes(const struct ashlar_memmap *map, const struct ashlar_frames_options *options)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     size_t mixed;
     (void)options;
     return round_up(pool_bytes(map, &mixed) + (size_t)2 * (CHUNK_FRAMES / 8u), ASHLAR_PAGE_BYTES);
@@ -234,6 +236,7 @@ COLD static size_t default_kept(size_t frames)
 COLD ashlar_status ashlar_frames_init(void *storage, size_t storage_bytes, const struct ashlar_memmap *map,
                                       const struct ashlar_frames_options *options, struct ashlar_frames **pool)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     struct ashlar_frames *new_pool = storage;
     unsigned char *at = storage;
     struct cluster cluster = {0, 0, 0};
@@ -280,6 +283,7 @@ COLD ashlar_status ashlar_frames_init(void *storage, size_t storage_bytes, const
 
 COLD size_t ashlar_frames_add_footprint_bytes(ashlar_pfn first, size_t frames)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     ashlar_pfn end = chunk_up(first + frames);
     size_t bytes = slots_bytes(2);
     for (ashlar_pfn base = round_down(first, CHUNK_FRAMES); base < end;) {
@@ -336,6 +340,7 @@ COLD static void add_region(struct ashlar_frames *pool, ashlar_pfn first, ashlar
 COLD ashlar_status ashlar_frames_add_memory(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned node,
                                             void *storage, size_t storage_bytes)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     ashlar_status status = ASHLAR_OK;
     if (first == 0 || frames == 0 || first > PFN_MOST || frames > PFN_MOST - first || node >= ASHLAR_FRAMES_ANY_NODE ||
         (uintptr_t)storage % ALIGN_BYTES != 0) {

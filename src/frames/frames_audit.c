@@ -5,6 +5,7 @@
  * wrong, as a free frame that is no RAM, or as a gap in a chunk taken whole; in
  * debug builds also as a free frame that has a shape.
  */
+#include "base/contexts.h"
 #include "frames/classes.h"
 #include "frames/regions.h"
 #include "frames/shape.h"
@@ -136,6 +137,7 @@ COLD static const char *audit_sums(const struct ashlar_frames *pool, const struc
 
 COLD const char *ashlar_frames_audit(struct ashlar_frames *pool)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     struct frame_tally tally = {0, 0};
     const char *broken = NULL;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);

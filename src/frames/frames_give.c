@@ -7,6 +7,7 @@
  *
  * Cost: single frames O(1) plus the number of regions; others O(frames / 512).
  */
+#include "base/contexts.h"
 #include "frames/chunk.h"
 #include "frames/claim.h"
 #include "frames/classes.h"
@@ -55,6 +56,7 @@ static inline uintptr_t bit_of(ashlar_pfn frame)
 
 void ashlar_frames_give(struct ashlar_frames *pool, ashlar_pfn first, unsigned order)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     ASHLAR_CHECK(order <= ASHLAR_FRAMES_ORDER_MAX && first >> order << order == first,
                  "frames: give of frame 0x%lx, which is misaligned for order %u, by %p", (unsigned long)first, order,
                  ASHLAR_CALLER());
@@ -102,6 +104,7 @@ static inline size_t word_bits_of(ashlar_pfn base, const ashlar_pfn *frames, siz
 
 void ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frames, size_t count)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->gives++;
     while (count != 0) {
@@ -117,6 +120,7 @@ void ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frame
 
 COLD void ashlar_frames_give_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     ASHLAR_CHECK(frames != 0 && first + (frames - 1u) >= first,
                  "frames: give of %zu frames from 0x%lx, an empty or wrapping range, by %p", frames,
                  (unsigned long)first, ASHLAR_CALLER());

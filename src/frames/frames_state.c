@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
 /* frames_state.c - what the pool tells of itself: the state of a frame, statistics, whether it is short. */
 #include "base/atomic.h"
+#include "base/contexts.h"
 #include "frames/regions.h"
 
 COLD ashlar_frame_state ashlar_frames_state(struct ashlar_frames *pool, ashlar_pfn frame)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     ashlar_frame_state state = ASHLAR_FRAME_FOREIGN;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     const struct region *region = region_of(pool, frame);
@@ -23,11 +25,13 @@ static size_t low_watermark(const struct ashlar_frames *pool)
 /* Two looks without the lock: the answer is a hint, and old as soon as it is given. */
 int ashlar_frames_is_short(const struct ashlar_frames *pool)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     return atomic_load(&pool->free_frames) < low_watermark(pool) + atomic_load(&pool->promised_frames);
 }
 
 COLD void ashlar_frames_stats(struct ashlar_frames *pool, struct ashlar_frames_stats *stats)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     stats->total_frames = pool->total_frames;
     stats->free_frames = pool->free_frames;

@@ -10,6 +10,7 @@
  *
  * Cost: single frames O(1); blocks O(chunks / 32) to find a chunk.
  */
+#include "base/contexts.h"
 #include "frames/admission.h"
 #include "frames/chunk.h"
 #include "frames/claim.h"
@@ -136,6 +137,7 @@ OUT_OF_LINE static ashlar_status take_plain_locked(struct ashlar_frames *pool, u
 
 ashlar_status ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ashlar_pfn *first)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     ashlar_status status = ASHLAR_OK;
     if (order > ASHLAR_FRAMES_ORDER_MAX) {
         return ASHLAR_BAD_ARGUMENT;
@@ -155,6 +157,7 @@ ashlar_status ashlar_frames_take(struct ashlar_frames *pool, unsigned order, ash
 ashlar_status ashlar_frames_take_request(struct ashlar_frames *pool, const struct ashlar_frames_request *request,
                                          ashlar_pfn *first)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     if (request->order > ASHLAR_FRAMES_ORDER_MAX || (request->flags & ~FLAGS_KNOWN) != 0 ||
         request->node > ASHLAR_FRAMES_ANY_NODE) {
         return ASHLAR_BAD_ARGUMENT;
@@ -216,6 +219,7 @@ OUT_OF_LINE static ashlar_status take_bulk_locked(struct ashlar_frames *pool, as
 
 ashlar_status ashlar_frames_take_bulk(struct ashlar_frames *pool, ashlar_pfn *frames, size_t count, unsigned flags)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     if ((flags & ~FLAGS_KNOWN) != 0) {
         return ASHLAR_BAD_ARGUMENT;
     }
@@ -241,6 +245,7 @@ static bool is_sane(const struct ashlar_frames_range *range)
 COLD ashlar_status ashlar_frames_take_range(struct ashlar_frames *pool, const struct ashlar_frames_range *range,
                                             ashlar_pfn *first)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     if (!is_sane(range)) {
         return ASHLAR_BAD_ARGUMENT;
     }

@@ -24,11 +24,13 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/token.h"
 #include "base/wait.h"
 
 COLD void ashlar_frames_add_reliever(struct ashlar_frames *pool, struct ashlar_reliever *reliever)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     struct ashlar_reliever *volatile *link = &pool->relievers;
     while (*link != NULL) {
@@ -67,6 +69,7 @@ COLD static struct ashlar_reliever *reliever_at(struct ashlar_reliever *volatile
 
 COLD int ashlar_frames_relieve(struct ashlar_frames *pool)
 {
+    CONTEXTS(yes, yes, less, less, less);
     uintptr_t before = atomic_load(&pool->reliefs);
     size_t given = 0;
     if (!ashlar_may_wait()) {

@@ -8,6 +8,7 @@
  */
 #include "frames/shape.h"
 
+#include "base/contexts.h"
 #include "base/mem.h"
 #include "frames/regions.h"
 
@@ -64,6 +65,7 @@ void ashlar_frames_check_shape(struct ashlar_frames *pool, ashlar_pfn first, siz
 
 void ashlar_frames_note_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     if (!ASHLAR_DEBUG) {
         return;
     }
@@ -87,10 +89,12 @@ static void count_mapping(struct ashlar_frames *pool, ashlar_pfn frame, bool map
 
 void ashlar_frames_note_mapped(struct ashlar_frames *pool, ashlar_pfn frame)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     count_mapping(pool, frame, true);
 }
 
 void ashlar_frames_note_unmapped(struct ashlar_frames *pool, ashlar_pfn frame)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     count_mapping(pool, frame, false);
 }

@@ -22,13 +22,14 @@ COLD void ashlar_heap_block_lay(struct ashlar_heap *heap, struct run *run)
     run->base = run_address(&heap->runs, run);
     run->bits = run_bits(&heap->runs, run);
     run->cache = NULL;
-    ashlar_runs_map(&heap->runs, run, run_offset(&heap->runs, run));
+    ashlar_runs_map_whole(&heap->runs, run);
 }
 
 COLD void ashlar_heap_block_open_locked(struct ashlar_heap *heap, struct run *run)
 {
     heap->large_units += run->units;
     heap->large_count++;
+    store_relaxed(&run->bits->marked, 0);
     store_relaxed(&run->bits->allocated, 1u);
     store_relaxed(&run->state, RUN_LARGE);
 }
@@ -36,9 +37,6 @@ COLD void ashlar_heap_block_open_locked(struct ashlar_heap *heap, struct run *ru
 COLD void ashlar_heap_block_close_locked(struct ashlar_heap *heap, struct run *run)
 {
     store_relaxed(&run->bits->allocated, 0);
-    if (load_relaxed(&run->bits->marked) != 0) {
-        atomic_exchange_u32(&run->bits->marked, 0);
-    }
     heap->large_units -= run->units;
     heap->large_count--;
     store_relaxed(&run->state, RUN_MOVING);
@@ -95,7 +93,7 @@ COLD static bool extend_block(struct ashlar_heap *heap, struct run *run, uint32_
     if (after == NULL) {
         return false;
     }
-    ashlar_runs_map(&heap->runs, after, run_offset(&heap->runs, run));
+    ashlar_runs_map(&heap->runs, after, run_offset(&heap->runs, run) | MAP_NO_SLAB);
     uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     heap->large_units += after->units;
     run->units = units;

@@ -15,6 +15,7 @@
 #include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/relaxed.h"
@@ -61,6 +62,7 @@ COLD static void set_up_cache(struct ashlar_heap *heap, struct ashlar_cache *cac
 COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *name, size_t object_bytes,
                                        size_t align_bytes, unsigned flags, struct ashlar_cache **cache_out)
 {
+    CONTEXTS(yes, yes, less, less, less);
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     if (object_bytes == 0 || object_bytes > SMALL_MOST_BYTES || align_bytes > ALIGN_MOST_BYTES ||
         (align_bytes & (align_bytes - 1u)) != 0 || (flags & ~ASHLAR_CACHE_CANARY) != 0) {
@@ -75,7 +77,7 @@ COLD ashlar_status ashlar_cache_create(struct ashlar_heap *heap, const char *nam
     set_up_cache(heap, cache, object_bytes, align_bytes, flags);
     cache->name = name;
     cache->run = run;
-    ashlar_runs_map(&heap->runs, run, run_offset(&heap->runs, run));
+    ashlar_runs_map_whole(&heap->runs, run);
     uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     store_relaxed(&run->state, RUN_META);
     cache->next = heap->caches;
@@ -105,6 +107,7 @@ COLD static void *finish_object(struct ashlar_cache *cache, void *object, unsign
 
 void *ashlar_cache_alloc(struct ashlar_cache *cache, unsigned flags)
 {
+    CONTEXTS(yes, yes, less, less, less);
     void *object = NULL;
     struct owner *owner;
     if (__builtin_expect(enter_fast(cache->heap, &owner), 1)) {
@@ -131,6 +134,7 @@ static void require_own(struct ashlar_cache *cache, const void *object, const vo
 
 void ashlar_cache_free(struct ashlar_cache *cache, void *object)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     if (object != NULL) {
         require_own(cache, object, ASHLAR_CALLER());
         ashlar_heap_give(cache->heap, object, ASHLAR_CALLER());
@@ -155,6 +159,7 @@ static size_t take_from_cache(struct ashlar_cache *cache, void **objects, size_t
 
 int ashlar_cache_alloc_bulk(struct ashlar_cache *cache, unsigned flags, void **objects, size_t count)
 {
+    CONTEXTS(yes, yes, less, less, less);
     size_t taken = 0;
     while (taken < count) {
         taken += take_from_cache(cache, objects + taken, count - taken);
@@ -202,6 +207,7 @@ static size_t give_to_cache(struct ashlar_cache *cache, void *const *objects, si
 
 void ashlar_cache_free_bulk(struct ashlar_cache *cache, void *const *objects, size_t count)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     size_t given = 0;
     while (given < count) {
         given += give_to_cache(cache, objects + given, count - given);
@@ -291,6 +297,7 @@ COLD static void release_structure(struct ashlar_cache *cache)
 
 COLD ashlar_status ashlar_cache_destroy(struct ashlar_cache *cache)
 {
+    CONTEXTS(yes, yes, less, less, less);
     struct ashlar_heap *heap = cache->heap;
     if (!ashlar_may_change() || !ashlar_token_get(&heap->searching)) {
         return ASHLAR_MAY_NOT_WAIT;
@@ -322,6 +329,7 @@ COLD static void describe_cache(const struct ashlar_cache *cache, struct ashlar_
 
 COLD void ashlar_cache_walk(struct ashlar_heap *heap, ashlar_cache_visitor visit, void *context)
 {
+    CONTEXTS(yes, yes, no, no, no);
     for (struct ashlar_cache *cache = heap->caches; cache != NULL; cache = cache->next) {
         struct ashlar_cache_info info;
         describe_cache(cache, &info);

@@ -24,7 +24,7 @@ COLD struct run *ashlar_heap_find(struct ashlar_heap *heap, uintptr_t address)
         return &ashlar_heap_nobody;
     }
     uint32_t unit = (uint32_t)(granule >> heap->runs.unit_granule_shift);
-    struct run *run = run_at(&heap->runs, load_relaxed(&heap->runs.map[unit]));
+    struct run *run = run_in_map(&heap->runs, load_relaxed(&heap->runs.map[unit]));
     return unit - run->first < run->units ? run : &ashlar_heap_nobody;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "base/relaxed.h"
 #include "heap/blocks.h"
@@ -91,6 +92,7 @@ void ashlar_heap_give(struct ashlar_heap *heap, void *object, const void *caller
 
 void ashlar_heap_free(struct ashlar_heap *heap, void *object)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     ashlar_heap_give(heap, object, ASHLAR_CALLER());
 }
 
@@ -128,5 +130,6 @@ COLD void ashlar_heap_give_sized(struct ashlar_heap *heap, void *object, size_t 
 
 COLD void ashlar_heap_free_sized(struct ashlar_heap *heap, void *object, size_t bytes)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     ashlar_heap_give_sized(heap, object, bytes, ASHLAR_CALLER());
 }

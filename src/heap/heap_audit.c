@@ -16,6 +16,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/token.h"
 #include "heap/find.h"
 #include "heap/internal.h"
@@ -36,12 +37,14 @@ struct heap_tally {
     size_t empty_units, backed_units, slab_units, large_units, slabs, large, runs, filed;
 };
 
-COLD static size_t bits_set(const struct ashlar_heap *heap, uint32_t unit, uint32_t units)
+/* Of units that are a slab's, or were last. */
+COLD static size_t bits_set(const struct ashlar_heap *heap, const struct run *run)
 {
     size_t count = 0;
     uint32_t words = 1u << (heap->runs.unit_granule_shift - 5u);
-    for (size_t i = (size_t)unit * words; i < (size_t)(unit + units) * words; i++) {
-        count += word_popcount(heap->runs.bits[i].allocated);
+    for (size_t i = (size_t)run->first * words; i < (size_t)(run->first + run->units) * words; i++) {
+        uint32_t entry = heap->runs.map[i / words];
+        count += entry == 0 || (entry & MAP_NO_SLAB) != 0 ? 0 : word_popcount(heap->runs.bits[i].allocated);
     }
     return count;
 }
@@ -76,19 +79,20 @@ COLD static const char *audit_slab(struct ashlar_heap *heap, const struct run *s
         live += is_allocated(heap, slab->base + (uintptr_t)i * slab->stride);
     }
     REQUIRE(live == slab->capacity - free_objects, "a slab's count is not that of its bits");
-    REQUIRE(live == bits_set(heap, slab->first, slab->units), "an allocated bit is set inside of an object");
+    REQUIRE(live == bits_set(heap, slab), "an allocated bit is set inside of an object");
     return slab->state == RUN_FULL ? NULL : audit_free_list(heap, slab);
 }
 
 COLD static const char *audit_map_of(const struct ashlar_heap *heap, const struct run *run)
 {
-    uint32_t offset = run_offset(&heap->runs, run);
     bool filled = run->state >= RUN_META;
-    REQUIRE(heap->runs.map[run->first + run->units - 1u] == offset, "a run's last unit names another");
-    for (uint32_t i = 1; i + 1u < run->units; i++) {
+    uint32_t offset = run_offset(&heap->runs, run) | (is_slab(run) ? 0 : MAP_NO_SLAB);
+    REQUIRE((heap->runs.map[run->first + run->units - 1u] | MAP_NO_SLAB) == (offset | MAP_NO_SLAB),
+            "a run's last unit names another");
+    for (uint32_t i = 0; i < run->units; i++) {
         uint32_t entry = heap->runs.map[run->first + i];
         REQUIRE(!filled || entry == offset, "a unit inside of a run names another");
-        REQUIRE(run->state != RUN_BARE || entry == 0, "a bare unit names a run");
+        REQUIRE(run->state != RUN_BARE || entry == 0 || i == 0 || i + 1u == run->units, "a bare unit names a run");
     }
     return NULL;
 }
@@ -103,19 +107,16 @@ COLD static const char *audit_one_run(struct ashlar_heap *heap, const struct run
     case RUN_MOVING:
         return ashlar_heap_audit_busy;
     case RUN_BARE:
+    case RUN_META:
         return NULL;
     case RUN_EMPTY:
         tally->empty_units += run->units;
-        REQUIRE(bits_set(heap, run->first, run->units) == 0, "an allocated bit is set in an empty run");
-        return NULL;
-    case RUN_META:
-        REQUIRE(bits_set(heap, run->first, run->units) == 0, "an allocated bit is set in bookkeeping");
+        REQUIRE(bits_set(heap, run) == 0, "an allocated bit is set in an empty run");
         return NULL;
     case RUN_LARGE:
         tally->large++;
         tally->large_units += run->units;
-        REQUIRE(bits_set(heap, run->first, run->units) == 1 && (run->bits->allocated & 1u) != 0,
-                "a large block's bits are wrong");
+        REQUIRE(run->bits->allocated == 1u, "a large block's bits are wrong");
         return NULL;
     case RUN_FULL:
     case RUN_LISTED:
@@ -131,7 +132,7 @@ COLD static const char *audit_all_runs(struct ashlar_heap *heap, struct heap_tal
 {
     uint32_t before = RUN_NONE;
     for (uint32_t unit = 0; unit < heap->runs.limit;) {
-        const struct run *run = run_at(&heap->runs, heap->runs.map[unit]);
+        const struct run *run = run_in_map(&heap->runs, heap->runs.map[unit]);
         REQUIRE(heap->runs.map[unit] != 0 && run->first == unit && run->units != 0, "the runs do not tile the range");
         REQUIRE(run->units <= heap->runs.limit - unit, "a run passes the limit");
         REQUIRE(run->state > RUN_EMPTY || run->state != before, "neighbours were not merged");
@@ -266,6 +267,7 @@ COLD static bool count_uses(const struct ashlar_heap *heap, uintptr_t *uses)
 
 COLD const char *ashlar_heap_audit(struct ashlar_heap *heap)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     const char *broken = ashlar_heap_audit_busy;
     uint32_t fast_cpus = heap->fast_cpus;
     if (!ashlar_token_try(&heap->runs.growing)) {

@@ -8,11 +8,12 @@
 #include "heap/heap_explain.h"
 
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/format.h"
 #include "base/mem.h"
 #include "heap/find.h"
 #include "heap/marks.h"
-#include "heap/peek.h"
+#include "runs/peek.h"
 
 COLD static bool is_in_object(const struct ashlar_heap_place *place)
 {
@@ -23,7 +24,7 @@ COLD static void explain_liveness(const struct ashlar_heap *heap, struct ashlar_
 {
     uintptr_t granule = (place->base - heap->runs.base) >> GRANULE_SHIFT;
     struct granule_bits bits;
-    if (is_in_object(place) && ashlar_heap_peek(heap, &heap->runs.bits[granule / 32u], &bits, sizeof bits) &&
+    if (is_in_object(place) && ashlar_runs_peek(&heap->runs, &heap->runs.bits[granule / 32u], &bits, sizeof bits) &&
         (bits.allocated >> granule % 32u & 1u) != 0) {
         place->live = 1;
         place->pending = (bits.marked >> granule % 32u & 1u) != 0;
@@ -35,8 +36,8 @@ COLD static void explain_cache(const struct ashlar_heap *heap, const struct run 
 {
     struct ashlar_cache cache;
     struct run again;
-    if (is_slab(slab) && slab->cache != NULL && ashlar_heap_peek(heap, slab->cache, &cache, sizeof cache) &&
-        ashlar_heap_peek_run(heap, place->base, &again) && is_slab(&again) && again.cache == slab->cache) {
+    if (is_slab(slab) && slab->cache != NULL && ashlar_runs_peek(&heap->runs, slab->cache, &cache, sizeof cache) &&
+        ashlar_runs_peek_run(&heap->runs, place->base, &again) && is_slab(&again) && again.cache == slab->cache) {
         place->bytes = cache.object_bytes;
         place->cache = cache.name;
     }
@@ -75,7 +76,7 @@ COLD void ashlar_heap_look(const struct ashlar_heap *heap, const void *address, 
         place->kind = ASHLAR_HEAP_PLACE_OUTSIDE;
     } else if (at < heap->runs.base) {
         place->kind = ASHLAR_HEAP_PLACE_METADATA;
-    } else if (!ashlar_heap_peek_run(heap, at, &run)) {
+    } else if (!ashlar_runs_peek_run(&heap->runs, at, &run)) {
         /* The inside of a run that is in no use, or nothing yet. */
         place->kind = heap->runs.source.pages != 0 ? ASHLAR_HEAP_PLACE_UNBACKED : ASHLAR_HEAP_PLACE_EMPTY;
     } else {
@@ -88,6 +89,7 @@ COLD void ashlar_heap_look(const struct ashlar_heap *heap, const void *address, 
 
 COLD void ashlar_heap_explain(struct ashlar_heap *heap, const void *address, struct ashlar_heap_place *place)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     bool may_go = heap->runs.source.pages != 0 && heap->runs.source.peek == NULL;
     if (may_go &&
         (uintptr_t)address - heap->runs.base < heap->runs.range_base + heap->runs.range_bytes - heap->runs.base) {
@@ -146,6 +148,7 @@ COLD static void place_to_text(const struct ashlar_heap *heap, const struct ashl
 
 COLD void ashlar_heap_explain_text(struct ashlar_heap *heap, const void *address, char *text, size_t bytes)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     struct ashlar_heap_place place;
     ashlar_heap_explain(heap, address, &place);
     place_to_text(heap, &place, text, bytes);
@@ -176,7 +179,7 @@ COLD struct run *ashlar_heap_find_live(struct ashlar_heap *heap, const void *obj
 {
     uintptr_t address = (uintptr_t)object;
     struct run *run = ashlar_heap_find(heap, address);
-    bool may_be = (is_slab(run) || run->state == RUN_LARGE) && address % GRANULE_BYTES == 0;
+    bool may_be = is_slab(run) ? address % GRANULE_BYTES == 0 : run->state == RUN_LARGE && run->base == address;
     if (!may_be || !is_allocated(heap, address) || is_pending(heap, address)) {
         ashlar_heap_bad_pointer(heap, object, verb, caller);
     }

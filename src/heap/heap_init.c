@@ -15,6 +15,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "heap/internal.h"
@@ -41,6 +42,7 @@ COLD static size_t owners_bytes(unsigned cpus)
 
 COLD size_t ashlar_heap_footprint_bytes(const struct ashlar_heap_options *options, size_t source_pages)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     (void)source_pages; /* what depends on the range lies in the range */
     return (size_t)round_up(owners_bytes(cpus_of_options(options)), GRANULE_BYTES);
 }
@@ -107,6 +109,7 @@ COLD static uint32_t most_descriptors(size_t units)
 COLD ashlar_status ashlar_heap_init(void *storage, size_t storage_bytes, const struct ashlar_heap_options *options,
                                     const struct ashlar_heap_source *source, struct ashlar_heap **heap_out)
 {
+    CONTEXTS(yes, yes, no, no, no);
     if (!is_source_usable(source) || (uintptr_t)storage % GRANULE_BYTES != 0 ||
         cpus_of_options(options) > ASHLAR_MAX_CPUS || !is_power_of_two(growth_align_of(options))) {
         return ASHLAR_BAD_ARGUMENT;
@@ -198,6 +201,7 @@ COLD static void lay_plain_range(struct ashlar_heap *heap, uintptr_t begin, uint
 COLD ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const struct ashlar_heap_options *options,
                                                struct ashlar_heap **heap_out)
 {
+    CONTEXTS(yes, yes, no, no, no);
     uintptr_t begin = round_up((uintptr_t)memory, GRANULE_BYTES);
     size_t skip = begin - (uintptr_t)memory;
     size_t owners = owners_bytes(cpus_of_options(options));
@@ -223,5 +227,6 @@ COLD ashlar_status ashlar_heap_init_range_with(void *memory, size_t bytes, const
 
 COLD ashlar_status ashlar_heap_init_range(void *memory, size_t bytes, struct ashlar_heap **heap)
 {
+    CONTEXTS(yes, yes, no, no, no);
     return ashlar_heap_init_range_with(memory, bytes, NULL, heap);
 }

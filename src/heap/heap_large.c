@@ -21,15 +21,13 @@ COLD struct run *ashlar_heap_run_obtain(struct ashlar_heap *heap, size_t bytes, 
 {
     unsigned turns = 0;
     uint32_t next_cpu = 0;
-    if (bytes > heap->runs.range_bytes || align_bytes > heap->runs.range_bytes || align_bytes > UINT32_MAX / 2u) {
+    if (bytes > heap->runs.range_bytes || align_bytes > heap->runs.range_bytes || align_bytes > UINT32_MAX / 2u ||
+        ashlar_heap_is_nmi()) {
         return NULL;
     }
     uint32_t units = units_for(heap, bytes);
     struct run *run;
     do {
-        if (ashlar_heap_is_nmi()) {
-            return NULL;
-        }
         run = ashlar_runs_take(&heap->runs, &heap->runs.empty, units, (uint32_t)align_bytes);
     } while (run == NULL && (ashlar_heap_make_room(heap, bytes, units, (uint32_t)align_bytes, flags, &turns) ||
                              ashlar_heap_ask_next(heap, flags, &next_cpu)));

@@ -6,19 +6,20 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/mem.h"
 #include "base/relaxed.h"
 #include "heap/heap_explain.h"
 #include "heap/internal.h"
 #include "heap/marks.h"
-#include "heap/peek.h"
+#include "runs/peek.h"
 
 /* Next granule whose bit is set in [granule, end), or end. What cannot be read has none set. */
 COLD static uintptr_t next_allocated(const struct ashlar_heap *heap, uintptr_t granule, uintptr_t end)
 {
     while (granule < end) {
         struct granule_bits bits = {0, 0};
-        (void)ashlar_heap_peek(heap, &heap->runs.bits[granule / 32u], &bits, sizeof bits);
+        (void)ashlar_runs_peek(&heap->runs, &heap->runs.bits[granule / 32u], &bits, sizeof bits);
         uint32_t word = bits.allocated >> granule % 32u;
         if (word != 0) {
             granule += u32_ctz(word);
@@ -52,9 +53,10 @@ COLD static int walk_objects(struct ashlar_heap *heap, const struct run *run, as
 /* Ends where a run is just being cut or merged by somebody, or cannot be read. */
 COLD void ashlar_heap_walk(struct ashlar_heap *heap, ashlar_heap_visitor visit, void *context)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     struct run run;
     uintptr_t unit = 0;
-    while (ashlar_heap_peek_run(heap, heap->runs.base + (unit << heap->runs.unit_shift), &run)) {
+    while (ashlar_runs_peek_run(&heap->runs, heap->runs.base + (unit << heap->runs.unit_shift), &run)) {
         if ((is_slab(&run) || run.state == RUN_LARGE) && walk_objects(heap, &run, visit, context) != 0) {
             return;
         }
@@ -79,6 +81,7 @@ COLD static void count_live(struct ashlar_heap *heap, struct ashlar_heap_stats *
 
 COLD void ashlar_heap_stats(struct ashlar_heap *heap, struct ashlar_heap_stats *stats)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     memset(stats, 0, sizeof *stats);
     size_t metadata_pages = (size_t)heap->runs.map_pages + heap->runs.run_pages + heap->runs.bit_pages;
     stats->range_bytes = heap->runs.range_bytes;

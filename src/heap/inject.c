@@ -4,6 +4,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/relaxed.h"
 
 COLD bool ashlar_heap_fail_now(struct ashlar_heap *heap)
@@ -20,6 +21,7 @@ COLD bool ashlar_heap_fail_now(struct ashlar_heap *heap)
 
 COLD void ashlar_heap_fail_nth(struct ashlar_heap *heap, size_t nth)
 {
+    CONTEXTS(yes, yes, no, no, no);
     store_relaxed(&heap->fast_cpus, nth != 0 ? 0 : heap->max_cpus);
     store_relaxed(&heap->fail_in, nth);
 }

@@ -13,6 +13,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/token.h"
 #include "base/wait.h"
 #include "heap/find.h"
@@ -163,6 +164,7 @@ COLD static bool answer_by(struct ashlar_heap *heap, struct owner *owner, uint32
 
 COLD void ashlar_heap_answer(struct ashlar_heap *heap)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     uint32_t answer = ASKED_NOTHING;
     uint32_t *asked = &heap->owners[ashlar_port_pin()].asked;
     if (atomic_load_u32(asked) == ASKED_FOR_ALL && answer_by(heap, ashlar_heap_claim_nth(heap, 0), &answer) &&

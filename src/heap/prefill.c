@@ -10,6 +10,7 @@
 
 #include "base/alone.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "heap/find.h"
 #include "heap/inject.h"
@@ -141,6 +142,7 @@ COLD static bool gather_both(struct prefill *prefill)
 
 COLD ashlar_status ashlar_heap_prefill(struct ashlar_heap *heap, size_t bytes, size_t count)
 {
+    CONTEXTS(yes, yes, less, less, less);
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     if (bytes > SMALL_MOST_BYTES) {
         return ASHLAR_BAD_ARGUMENT;

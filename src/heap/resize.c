@@ -7,6 +7,7 @@
 #include "heap/resize.h"
 
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/mem.h"
 #include "heap/find.h"
 #include "heap/heap_explain.h"
@@ -29,6 +30,7 @@ COLD size_t ashlar_heap_usable(struct ashlar_heap *heap, const void *object, con
 
 COLD size_t ashlar_heap_usable_size(struct ashlar_heap *heap, const void *object)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     return ashlar_heap_usable(heap, object, ASHLAR_CALLER());
 }
 
@@ -98,5 +100,6 @@ COLD void *ashlar_heap_resize(struct ashlar_heap *heap, void *object, size_t byt
 
 COLD void *ashlar_heap_realloc(struct ashlar_heap *heap, void *object, size_t bytes, unsigned flags)
 {
+    CONTEXTS(yes, yes, less, less, less);
     return ashlar_heap_resize(heap, object, bytes, flags, ASHLAR_CALLER());
 }

@@ -10,6 +10,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "base/relaxed.h"
 #include "base/token.h"
@@ -54,7 +55,10 @@ COLD static bool drain_own(struct ashlar_heap *heap)
 {
     bool drained = false;
     bool mail = false;
-    for (unsigned nth = 0; nth < 2u; nth++) {
+    const struct owner *own = &heap->owners[ashlar_port_pin()];
+    bool any = (load_relaxed(&own->mailbox) | load_relaxed(&own[heap->max_cpus].mailbox)) != 0;
+    ashlar_port_unpin();
+    for (unsigned nth = 0; any && nth < 2u; nth++) {
         struct owner *owner = ashlar_heap_claim_nth(heap, nth);
         if (owner != NULL) {
             drained |= ashlar_heap_drain(heap, owner);
@@ -95,6 +99,7 @@ COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t
 
 COLD ashlar_status ashlar_heap_on_shortage(struct ashlar_heap *heap, ashlar_heap_reclaimer reclaim, void *context)
 {
+    CONTEXTS(yes, yes, no, no, no);
     ashlar_status status = ASHLAR_NO_STORAGE;
     uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
     uint32_t count = heap->reclaimer_count;

@@ -8,6 +8,7 @@
 #include "heap/size.h"
 
 #include "base/check.h"
+#include "base/contexts.h"
 
 COLD uint32_t ashlar_heap_class_bytes(uint32_t class)
 {
@@ -34,6 +35,7 @@ COLD struct want ashlar_heap_want(struct ashlar_cache *cache, size_t bytes)
 
 COLD size_t ashlar_heap_size_roundup(const struct ashlar_heap *heap, size_t bytes)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     if (bytes <= SMALL_MOST_BYTES) {
         return ashlar_heap_class_bytes(size_class_of(bytes != 0 ? bytes : 1u));
     }

@@ -262,7 +262,7 @@ COLD static void lay_slab(struct ashlar_heap *heap, struct owner *owner, struct 
     slab->class = want->class & 0x7fu;
     slab->lends = 0;
     store_relaxed(&slab->word, LIST_END); /* all are free */
-    ashlar_runs_map(&heap->runs, slab, run_offset(&heap->runs, slab));
+    ashlar_runs_map_slab(&heap->runs, slab);
 }
 
 COLD struct run *ashlar_heap_take_slab(struct ashlar_heap *heap, const struct want *want, size_t slabs)

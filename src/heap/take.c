@@ -15,6 +15,7 @@
 #include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/mem.h"
 #include "base/relaxed.h"
 #include "heap/fast.h"
@@ -130,6 +131,7 @@ COLD void *ashlar_heap_take_slow(struct ashlar_heap *heap, struct ashlar_cache *
 
 void *ashlar_heap_alloc(struct ashlar_heap *heap, size_t bytes, unsigned flags)
 {
+    CONTEXTS(yes, yes, less, less, less);
     void *object = NULL;
     if (__builtin_expect(bytes - 1u < SMALL_MOST_BYTES, 1)) {
         object = take_fast(heap, size_class_of(bytes));
@@ -145,12 +147,14 @@ void *ashlar_heap_alloc(struct ashlar_heap *heap, size_t bytes, unsigned flags)
 
 COLD void *ashlar_heap_calloc(struct ashlar_heap *heap, size_t count, size_t bytes, unsigned flags)
 {
+    CONTEXTS(yes, yes, less, less, less);
     size_t all;
     return __builtin_mul_overflow(count, bytes, &all) ? NULL : ashlar_heap_alloc(heap, all, flags | ASHLAR_HEAP_ZERO);
 }
 
 COLD void *ashlar_heap_alloc_aligned(struct ashlar_heap *heap, size_t align_bytes, size_t bytes, unsigned flags)
 {
+    CONTEXTS(yes, yes, less, less, less);
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     if (!is_power_of_two(align_bytes) || align_bytes > heap->runs.range_bytes || bytes > heap->runs.range_bytes) {
         return NULL;

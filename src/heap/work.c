@@ -6,6 +6,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/relaxed.h"
 #include "heap/mailbox.h"
 #include "heap/owner.h"
@@ -35,6 +36,7 @@ COLD static void take_part_in_shrink(struct ashlar_heap *heap)
 
 COLD int ashlar_heap_work(struct ashlar_heap *heap)
 {
+    CONTEXTS(yes, yes, less, less, less);
     struct owner *owner = ashlar_heap_claim(heap);
     bool more = false;
     if (owner != NULL) {
@@ -55,6 +57,7 @@ COLD int ashlar_heap_work(struct ashlar_heap *heap)
 
 COLD size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
 {
+    CONTEXTS(yes, yes, less, less, less);
     size_t given = 0;
     size_t more;
     if (!ashlar_runs_may_change(&heap->runs)) {
@@ -73,6 +76,7 @@ COLD size_t ashlar_heap_shrink(struct ashlar_heap *heap, size_t target_bytes)
 
 COLD void ashlar_heap_drain_cpu(struct ashlar_heap *heap, unsigned cpu)
 {
+    CONTEXTS(yes, yes, less, no, no);
     ashlar_heap_require_ready(heap, ASHLAR_CALLER());
     ASHLAR_CHECK(cpu < heap->max_cpus && cpu != ashlar_port_cpu(),
                  "heap: drain of CPU %u, which runs, or is none of %u; called from %p", cpu, heap->max_cpus,

@@ -15,6 +15,7 @@
 
 #include "base/alone.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "kva/purge.h"
 
 COLD ashlar_status ashlar_addresses_take(struct arena *arena, const struct range_request *request,
@@ -36,6 +37,7 @@ COLD ashlar_status ashlar_addresses_take(struct arena *arena, const struct range
 
 COLD ashlar_status ashlar_kva_reserve(size_t pages, size_t align_pages, const char *name, ashlar_vpn *first)
 {
+    CONTEXTS(yes, yes, no, no, no);
     struct range_request request = {pages, align_pages, RANGE_RESERVED, name};
     struct ashlar_range_info info;
     ashlar_status status = ashlar_addresses_take(&ashlar_kva.general, &request, &info);
@@ -47,6 +49,7 @@ COLD ashlar_status ashlar_kva_reserve(size_t pages, size_t align_pages, const ch
 
 COLD void ashlar_kva_unreserve(ashlar_vpn first)
 {
+    CONTEXTS(yes, yes, no, no, no);
     (void)ashlar_arena_claim(first, 1u << RANGE_RESERVED, ASHLAR_CALLER());
     ashlar_arena_give(ashlar_arena_of(first), first, ASHLAR_CALLER());
 }

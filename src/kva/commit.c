@@ -7,6 +7,7 @@
  *     tables there   hide, flush here   frame by frame: collect here, set there
  */
 #include "base/check.h"
+#include "base/contexts.h"
 #include "kva/arena.h"
 #include "kva/backing.h"
 #include "space/cursor.h"
@@ -35,6 +36,7 @@ static ashlar_status commit_once(ashlar_vpn first, size_t pages, unsigned flags)
 
 ashlar_status ashlar_kva_commit(ashlar_vpn first, size_t pages, unsigned flags)
 {
+    CONTEXTS(yes, yes, no, no, no);
     bool relief = (flags & ASHLAR_KVA_NO_RELIEF) == 0;
     flags &= ~ASHLAR_KVA_NO_RELIEF;
     ashlar_status status = ashlar_flags_status(NULL, flags);
@@ -84,6 +86,7 @@ COLD static void move_piece(ashlar_vpn to, ashlar_vpn from, size_t pages, unsign
 
 COLD ashlar_status ashlar_kva_move(ashlar_vpn to, ashlar_vpn from, size_t pages, unsigned flags)
 {
+    CONTEXTS(yes, yes, no, no, no);
     ashlar_status status = ashlar_flags_status(NULL, flags);
     status = status == ASHLAR_OK ? link_tables(to, pages) : status;
     status = status == ASHLAR_OK ? ashlar_pages_withdraw(from, pages) : status;
@@ -100,6 +103,7 @@ COLD ashlar_status ashlar_kva_move(ashlar_vpn to, ashlar_vpn from, size_t pages,
 
 COLD void ashlar_kva_decommit(ashlar_vpn first, size_t pages)
 {
+    CONTEXTS(yes, yes, no, no, no);
     ashlar_status status = ashlar_pages_withdraw(first, pages);
     ASHLAR_CHECK(status == ASHLAR_OK, "kva: decommit of %zu pages at %p: %s, by %p", pages,
                  (void *)ashlar_kva_address(first), ashlar_status_text(status), ASHLAR_CALLER());

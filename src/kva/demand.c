@@ -23,6 +23,7 @@
 #include "arch/formats.h"
 #include "base/alone.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/mem.h"
 #include "base/wait.h"
 #include "kva/backing.h"
@@ -40,9 +41,10 @@ _Static_assert(NOTE_BUSY <= ASHLAR_ENTRY_NOTE_MAX && (uint64_t)ASHLAR_STRIP_PAGE
 
 COLD ashlar_status ashlar_kva_take_demand(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
+    CONTEXTS(yes, yes, no, no, no);
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
-    const struct range_request request = ashlar_range_request(RANGE_DEMAND, pages, name);
+    const struct range_request request = range_request_for(RANGE_DEMAND, pages, name);
     ashlar_status status = ashlar_flags_status(NULL, flags);
     if (pages == 0 || pages > ashlar_kva.layout.kernel_pages) {
         return ASHLAR_BAD_ARGUMENT;
@@ -113,6 +115,7 @@ COLD static bool bring_page(ashlar_vpn page)
 
 COLD int ashlar_kva_fault(uintptr_t address, unsigned error)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     ashlar_vpn page = ashlar_paging_page(ashlar_kva.paging, address);
     if ((error & (FAULT_PRESENT | FAULT_RESERVED | FAULT_USER)) != 0 || page < ashlar_kva.layout.kernel_first ||
         !ashlar_paging_address_is_valid(ashlar_kva.paging, address)) {

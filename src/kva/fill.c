@@ -53,7 +53,7 @@ static inline ashlar_status pages_status(size_t pages, unsigned flags)
 
 ashlar_status ashlar_range_take(enum range_kind kind, size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
-    const struct range_request request = ashlar_range_request(kind, pages, name);
+    const struct range_request request = range_request_for(kind, pages, name);
     struct supply supply;
     ashlar_status status = pages_status(pages, flags);
     if (status == ASHLAR_OK) {

@@ -11,6 +11,7 @@
  * Cost: O(kernel space / page).
  */
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "kva/arena.h"
 #include "kva/guard.h"
@@ -112,6 +113,7 @@ COLD static const char *audit_arena(struct arena *arena)
 
 COLD const char *ashlar_kva_audit(void)
 {
+    CONTEXTS(yes, yes, no, no, no);
     ashlar_port_pin();
     const char *broken = audit_arena(&ashlar_kva.general);
     broken = broken != NULL ? broken : audit_arena(&ashlar_kva.stacks);

@@ -12,6 +12,7 @@
 #include "kva/kva_explain.h"
 
 #include "base/check.h"
+#include "base/contexts.h"
 #include "kva/arena.h"
 #include "kva/guard.h"
 #include "kva/lookup.h"
@@ -53,6 +54,7 @@ COLD static size_t offset_in_range(const struct ashlar_place *place, uintptr_t a
 
 COLD int ashlar_kva_explain(uintptr_t address, struct ashlar_place *place)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     struct ashlar_range_info range;
     ashlar_vpn page = ashlar_paging_page(ashlar_kva.paging, address);
     if (!is_in_arena(page) || !ashlar_paging_address_is_valid(ashlar_kva.paging, address)) {

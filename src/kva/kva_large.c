@@ -32,12 +32,14 @@
 #include "arch/formats.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "kva/addresses.h"
 #include "kva/backing.h"
 #include "kva/purge.h"
 #include "space/cursor.h"
 #include "space/leaves.h"
 #include "space/mapping.h"
+#include "space/plan.h"
 
 COLD size_t ashlar_large_pages(void)
 {
@@ -46,14 +48,14 @@ COLD size_t ashlar_large_pages(void)
                                                                            : 0;
 }
 
-COLD static bool take_large_block(ashlar_pfn *first)
+COLD static bool take_large_block(size_t whole, ashlar_pfn *first)
 {
-    const struct ashlar_frames_request request = {word_log2(ashlar_large_pages()), 0, ASHLAR_FRAMES_ANY_NODE,
+    const struct ashlar_frames_request request = {word_log2(whole), 0, ASHLAR_FRAMES_ANY_NODE,
                                                   ASHLAR_FRAMES_FROM_RESERVATION};
     if (ashlar_frames_take_request(ashlar_kva.pool, &request, first) != ASHLAR_OK) {
         return false;
     }
-    ashlar_frames_note_range(ashlar_kva.pool, *first, ashlar_large_pages());
+    ashlar_frames_note_range(ashlar_kva.pool, *first, whole);
     return true;
 }
 
@@ -67,7 +69,7 @@ COLD static void map_mixed(struct ashlar_cursor *cursor, unsigned flags)
         size_t ahead = blocks ? whole - (cursor->next & (whole - 1u)) : cursor->pages;
         ahead = ahead < cursor->pages ? ahead : cursor->pages;
         if (blocks && ahead == whole && ashlar_leaf_has_room_above(cursor->next)) {
-            blocks = take_large_block(&first);
+            blocks = take_large_block(whole, &first);
             if (blocks) {
                 ashlar_cursor_map_deposited(cursor, first, flags);
                 continue;
@@ -105,6 +107,7 @@ COLD static __attribute__((noinline)) ashlar_status commit_mixed(ashlar_vpn firs
 
 COLD ashlar_status ashlar_kva_commit_large(ashlar_vpn first, size_t pages, unsigned flags)
 {
+    CONTEXTS(yes, yes, no, no, no);
     bool relief = (flags & ASHLAR_KVA_NO_RELIEF) == 0;
     if ((flags & ASHLAR_MAP_EXEC) != 0 || !can_be_large(first, pages)) {
         return ashlar_kva_commit(first, pages, flags);

@@ -8,6 +8,7 @@
  * whatever the sharing policy. The general arena is what the areas leave.
  */
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/mem.h"
 #include "kva/arena.h"
 #include "kva/kinds.h"
@@ -27,6 +28,7 @@ COLD static struct ashlar_area strip_area(const char *name, size_t arena_pages)
 
 COLD void ashlar_kva_areas(size_t kernel_pages, size_t stack_pages, struct ashlar_area *areas)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     areas[AREA_STRIP] = strip_area("range descriptors", kernel_pages);
     areas[AREA_STACK_STRIP] = strip_area("stack descriptors", stack_pages);
     areas[AREA_STACKS] = (struct ashlar_area){"kernel stacks", stack_pages, 0, ASHLAR_PFN_NONE, 0};
@@ -43,6 +45,7 @@ COLD static void init_arena(struct arena *arena, const char *name, const struct 
 COLD void ashlar_kva_init(const struct ashlar_paging *paging, struct ashlar_frames *pool,
                           const struct ashlar_area *areas)
 {
+    CONTEXTS(yes, no, no, no, no);
     const struct ashlar_space_layout *space = ashlar_space_layout();
     struct ashlar_frames_stats stats;
     memset(&ashlar_kva, 0, sizeof ashlar_kva);
@@ -66,5 +69,6 @@ COLD void ashlar_kva_init(const struct ashlar_paging *paging, struct ashlar_fram
 
 COLD const struct ashlar_kva_layout *ashlar_kva_layout(void)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     return &ashlar_kva.layout;
 }

@@ -27,7 +27,7 @@ void ashlar_ranges_set_at_locked(struct ashlar_ranges *r, uint32_t index, uint32
     store_relaxed(&descriptor_at(r, index)->tag, tag);
 }
 
-COLD bool ashlar_ranges_by_index(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
+bool ashlar_ranges_by_index(const struct ashlar_ranges *r, uint32_t index, struct ashlar_range_info *info)
 {
     if (!descriptor_is(r, index, RANGE_TAKEN)) {
         return false;
@@ -36,7 +36,7 @@ COLD bool ashlar_ranges_by_index(const struct ashlar_ranges *r, uint32_t index, 
     if ((info->note & (RANGE_KEPT | RANGE_GIVEN)) == 0 && info->tag != 0 && info->tag <= ASHLAR_RANGES_LINK_MAX) {
         info->note |= RANGE_GIVEN; /* read in the middle of a change */
     }
-    return descriptor_is(r, index, RANGE_TAKEN);
+    return load_acquire(&descriptor_at(r, index)->state) == (uint32_t)RANGE_TAKEN;
 }
 
 COLD bool ashlar_ranges_containing(const struct ashlar_ranges *r, ashlar_vpn vpn, struct ashlar_range_info *info)

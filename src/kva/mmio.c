@@ -6,6 +6,7 @@
  */
 #include "base/alone.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "kva/open.h"
 #include "space/leaves.h"
 #include "space/mapping.h"
@@ -20,11 +21,12 @@ COLD static size_t pages_spanned(ashlar_phys base, size_t bytes)
 COLD ashlar_status ashlar_kva_map_mmio(ashlar_phys base, size_t bytes, unsigned flags, const char *name,
                                        uintptr_t *address)
 {
+    CONTEXTS(yes, yes, no, no, no);
     struct ashlar_cursor cursor;
     struct ashlar_range_info range;
     size_t pages = pages_spanned(base, bytes);
     ashlar_pfn frame = (ashlar_pfn)(base >> ASHLAR_PAGE_SHIFT);
-    const struct range_request request = ashlar_range_request(RANGE_DEVICE, pages, name);
+    const struct range_request request = range_request_for(RANGE_DEVICE, pages, name);
     if (bytes == 0 || base + bytes < base || frame != base >> ASHLAR_PAGE_SHIFT) {
         return ASHLAR_BAD_ARGUMENT;
     }
@@ -43,6 +45,7 @@ COLD ashlar_status ashlar_kva_map_mmio(ashlar_phys base, size_t bytes, unsigned 
 
 COLD void ashlar_kva_unmap_mmio(uintptr_t address)
 {
+    CONTEXTS(yes, yes, no, no, no);
     ASHLAR_CHECK(ashlar_paging_address_is_valid(ashlar_kva.paging, address),
                  "kva: device memory unmapped at %p, a non-canonical address, by %p", (void *)address, ASHLAR_CALLER());
     struct ashlar_range_info range =

@@ -19,12 +19,6 @@ struct arena *ashlar_range_arena(enum range_kind kind)
     return kind == RANGE_STACK ? &ashlar_kva.stacks : &ashlar_kva.general;
 }
 
-struct range_request ashlar_range_request(enum range_kind kind, size_t pages, const char *name)
-{
-    size_t guards = ashlar_range_guards_below((uint32_t)kind) + ashlar_range_guards_above((uint32_t)kind);
-    return (struct range_request){pages + guards, 1, kind, name};
-}
-
 COLD ashlar_status ashlar_range_open(const struct range_request *request, struct ashlar_range_info *range,
                                      struct ashlar_cursor *cursor)
 {

@@ -7,7 +7,11 @@
 
 struct arena *ashlar_range_arena(enum range_kind kind);
 /* For pages of this kind, guards added. */
-struct range_request ashlar_range_request(enum range_kind kind, size_t pages, const char *name);
+static inline struct range_request range_request_for(enum range_kind kind, size_t pages, const char *name)
+{
+    size_t guards = ashlar_range_guards_below((uint32_t)kind) + ashlar_range_guards_above((uint32_t)kind);
+    return (struct range_request){pages + guards, 1, kind, name};
+}
 
 /* Addresses with their guards, and a cursor over all of them that has passed the guard below; or nothing at all. */
 ashlar_status ashlar_range_open(const struct range_request *request, struct ashlar_range_info *range,

@@ -5,11 +5,12 @@
  * serves many (purge.c).
  */
 #include "base/check.h"
+#include "base/contexts.h"
 #include "kva/demand.h"
 #include "kva/fill.h"
 #include "kva/kva_large.h"
 #include "kva/purge.h"
-#include "space/cursor.h"
+#include "space/plan.h"
 
 /* As single ones, if there cannot be any large page. */
 COLD static __attribute__((noinline)) ashlar_status take_in_large_pages(size_t pages, unsigned flags, const char *name,
@@ -23,6 +24,7 @@ COLD static __attribute__((noinline)) ashlar_status take_in_large_pages(size_t p
 
 ashlar_status ashlar_kva_take(size_t pages, unsigned flags, const char *name, ashlar_vpn *first)
 {
+    CONTEXTS(yes, yes, no, no, no);
     if ((flags & ASHLAR_MAP_LARGE) != 0) {
         return take_in_large_pages(pages, flags, name, first);
     }
@@ -47,6 +49,7 @@ COLD static void give_other_range(ashlar_vpn first, const void *caller)
 
 void ashlar_kva_give(ashlar_vpn first)
 {
+    CONTEXTS(yes, yes, no, no, no);
     struct ashlar_range_info range;
     size_t missing;
     if (ashlar_purge_give_few(first, &range, &missing)) {

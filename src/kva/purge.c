@@ -26,6 +26,7 @@
 #include "base/alone.h"
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "base/token.h"
 #include "base/wait.h"
@@ -188,6 +189,7 @@ COLD static size_t purge_given(struct purge *purge)
 /* Who is alone, with interrupts off, does not wait for another purger: a thread that was interrupted is none. */
 COLD size_t ashlar_kva_purge(void)
 {
+    CONTEXTS(yes, yes, less, no, no);
     struct purge *purge = &ashlar_kva.purge;
     size_t pages = 0;
     if (ashlar_alone_take(&purge->token)) {
@@ -231,9 +233,9 @@ COLD bool ashlar_purge_recover(struct arena *arena, uintptr_t seen)
 /* --- giving --------------------------------------------------------------------- */
 
 /* Returns how many of its pages were missing. */
-static inline size_t hide_range(const struct ashlar_range_info *range)
+static inline size_t hide_range(const struct ashlar_range_info *range, size_t pages)
 {
-    return ashlar_leaves_hide(ashlar_range_first(range), ashlar_range_pages(range));
+    return ashlar_leaves_hide(ashlar_range_first(range), pages);
 }
 
 /* Returns how many pages wait then. */
@@ -256,16 +258,17 @@ static inline void purge_if_many(size_t pages)
 size_t ashlar_purge_give(const struct ashlar_range_info *range)
 {
     struct arena *arena = ashlar_arena_of(range->first);
-    bool is_long = ashlar_range_pages(range) > HIDE_LOCKED_PAGES;
+    size_t hidden = ashlar_range_pages(range);
+    bool is_long = hidden > HIDE_LOCKED_PAGES;
     size_t missing = 0;
     if (is_long) {
         ashlar_port_pin();
-        missing = hide_range(range);
+        missing = hide_range(range, hidden);
         ashlar_port_unpin();
     }
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     if (!is_long) {
-        missing = hide_range(range);
+        missing = hide_range(range, hidden);
     }
     size_t pages = chain_locked(arena, range);
     ashlar_lock_give(&arena->lock, interrupts);
@@ -281,7 +284,7 @@ bool ashlar_purge_give_few(ashlar_vpn first, struct ashlar_range_info *range, si
     bool few = ashlar_ranges_find_locked(&arena->ranges, first, range) && range->note == (uint32_t)RANGE_PAGES &&
                range->pages <= HIDE_LOCKED_PAGES;
     if (few) {
-        *missing = hide_range(range);
+        *missing = hide_range(range, ashlar_range_pages(range));
         pages = chain_locked(arena, range);
     }
     ashlar_lock_give(&arena->lock, interrupts);

@@ -6,12 +6,14 @@
  * the stack.
  */
 #include "base/check.h"
+#include "base/contexts.h"
 #include "kva/fill.h"
 #include "kva/guard.h"
 #include "kva/purge.h"
 
 ashlar_status ashlar_kva_take_stack(size_t pages, const char *name, uintptr_t *top)
 {
+    CONTEXTS(yes, yes, no, no, no);
     ashlar_vpn first;
     ashlar_status status = ashlar_range_take(RANGE_STACK, pages, ASHLAR_MAP_WRITE, name, &first);
     if (status == ASHLAR_OK) {
@@ -22,6 +24,7 @@ ashlar_status ashlar_kva_take_stack(size_t pages, const char *name, uintptr_t *t
 
 void ashlar_kva_give_stack(uintptr_t top)
 {
+    CONTEXTS(yes, yes, no, no, no);
     struct ashlar_range_info range = {0};
     ashlar_vpn page = ashlar_paging_page(ashlar_kva.paging, top);
     bool found = top % ASHLAR_PAGE_BYTES == 0 && ashlar_paging_address_is_valid(ashlar_kva.paging, top) &&

@@ -9,6 +9,7 @@
  * search from the start, under the lock.
  */
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "kva/arena.h"
 #include "kva/kva_explain.h"
@@ -50,6 +51,7 @@ COLD static int walk_ranges_of(struct arena *arena, const struct range_walk *wal
 
 COLD void ashlar_kva_walk_ranges(ashlar_kva_visitor visit, void *context)
 {
+    CONTEXTS(yes, yes, no, no, no);
     const struct range_walk walk = {visit, context};
     if (walk_ranges_of(&ashlar_kva.general, &walk) == 0) {
         (void)walk_ranges_of(&ashlar_kva.stacks, &walk);
@@ -69,6 +71,7 @@ COLD static struct ashlar_ranges_stats count_ranges(struct arena *arena, size_t 
 
 COLD void ashlar_kva_stats(struct ashlar_kva_stats *stats)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     size_t given_pages = 0;
     const struct ashlar_ranges_stats general = count_ranges(&ashlar_kva.general, &given_pages);
     const struct ashlar_ranges_stats stacks = count_ranges(&ashlar_kva.stacks, &given_pages);

@@ -8,6 +8,7 @@
  */
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "memmap/map.h"
 
 static ashlar_phys end_of(const struct ashlar_memmap_entry *entry)
@@ -97,6 +98,7 @@ static ashlar_pfn highest_fit(const struct ashlar_memmap_entry *entry, size_t fr
 ashlar_status ashlar_memmap_carve(struct ashlar_memmap *map, size_t frames, size_t align_frames, ashlar_pfn limit_pfn,
                                   ashlar_pfn *first)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     static const struct ashlar_memmap_entry kernel = {.type = ASHLAR_MEMMAP_KERNEL, .origin = 1};
     ASHLAR_CHECK(map->finalized, "memmap: carve of %zu frames from a map that is not finalized, by %p", frames,
                  ASHLAR_CALLER());
@@ -150,6 +152,7 @@ static const struct ashlar_memmap_entry *find_live(const struct ashlar_memmap *m
 ashlar_status ashlar_memmap_reclaim(struct ashlar_memmap *map, ashlar_phys base, ashlar_phys length,
                                     ashlar_memmap_type type, const struct ashlar_memmap_entry *live, size_t live_count)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     static const struct ashlar_memmap_entry usable = {.type = ASHLAR_MEMMAP_USABLE, .origin = 0};
     ASHLAR_CHECK(map->finalized, "memmap: reclaim in a map that is not finalized, by %p", ASHLAR_CALLER());
     if (!memmap_is_reclaimable(type) || length == 0 || length - 1 > ~base) {
@@ -170,4 +173,12 @@ ashlar_status ashlar_memmap_reclaim(struct ashlar_memmap *map, ashlar_phys base,
                                   (unsigned long long)found->base, (unsigned long long)found->length);
     }
     return retype(map, base, end, type, &usable);
+}
+
+/* As many entries as there were before. */
+COLD void ashlar_memmap_unreclaim(struct ashlar_memmap *map, const struct ashlar_memmap_entry *old)
+{
+    ashlar_status status = retype(map, old->base, end_of(old), ASHLAR_MEMMAP_USABLE, old);
+    ASHLAR_ASSERT(status == ASHLAR_OK);
+    (void)status;
 }

@@ -27,6 +27,7 @@
  */
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/mem.h"
 #include "memmap/boundaries.h"
 #include "memmap/map.h"
@@ -294,6 +295,7 @@ static ashlar_status judge(const struct sweep *s)
 
 ashlar_status ashlar_memmap_finalize(struct ashlar_memmap *map)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     ASHLAR_CHECK(!map->finalized, "memmap: a second finalize of map %p, by %p", (void *)map, ASHLAR_CALLER());
     size_t given = map->wanted;
     if (given > map->capacity) {

@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/format.h"
 
 #define WIDEST ((ashlar_phys)1 << 52) /* of any x86 CPU */
@@ -15,6 +16,7 @@
 void ashlar_memmap_init(struct ashlar_memmap *map, struct ashlar_memmap_entry *storage, size_t capacity,
                         ashlar_phys physical_limit, ashlar_memmap_reporter reporter, void *context)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     /* Frame numbers have to fit a word, ASHLAR_PFN_NONE being none of them. */
     ashlar_phys limit = (ashlar_phys)ASHLAR_PFN_NONE << ASHLAR_PAGE_SHIFT;
     limit = limit < WIDEST ? limit : WIDEST;
@@ -44,6 +46,7 @@ static void append_entry(struct ashlar_memmap *map, ashlar_phys base, ashlar_phy
 
 void ashlar_memmap_add(struct ashlar_memmap *map, ashlar_phys base, ashlar_phys length, uint32_t type)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     ASHLAR_CHECK(!map->finalized, "memmap: add of 0x%llx to a finalized map, by %p", (unsigned long long)base,
                  ASHLAR_CALLER());
     append_entry(map, base, length, type, 0);
@@ -51,6 +54,7 @@ void ashlar_memmap_add(struct ashlar_memmap *map, ashlar_phys base, ashlar_phys 
 
 void ashlar_memmap_reserve(struct ashlar_memmap *map, ashlar_phys base, ashlar_phys length, ashlar_memmap_type type)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     ASHLAR_CHECK(!map->finalized, "memmap: reserve of 0x%llx in a finalized map, by %p", (unsigned long long)base,
                  ASHLAR_CALLER());
     append_entry(map, base, length, type, 1);
@@ -74,11 +78,13 @@ ashlar_status ashlar_memmap_fail(struct ashlar_memmap *map, ashlar_status status
 
 const char *ashlar_memmap_problem(const struct ashlar_memmap *map)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     return map->problem[0] != '\0' ? map->problem : "no problem";
 }
 
 int ashlar_memmap_next_usable(const struct ashlar_memmap *map, size_t *index, ashlar_pfn *first, size_t *frames)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     ASHLAR_CHECK(map->finalized, "memmap: walk of a map that is not finalized, by %p", ASHLAR_CALLER());
     for (size_t i = *index; i < map->count; i++) {
         if (map->entries[i].type == ASHLAR_MEMMAP_USABLE) {
@@ -93,6 +99,7 @@ int ashlar_memmap_next_usable(const struct ashlar_memmap *map, size_t *index, as
 
 size_t ashlar_memmap_usable_frames(const struct ashlar_memmap *map)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     size_t index = 0;
     size_t total_frames = 0;
     ashlar_pfn first;
@@ -105,6 +112,7 @@ size_t ashlar_memmap_usable_frames(const struct ashlar_memmap *map)
 
 ashlar_pfn ashlar_memmap_end_pfn(const struct ashlar_memmap *map)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     size_t index = 0;
     ashlar_pfn end = 0;
     ashlar_pfn first;
@@ -117,6 +125,7 @@ ashlar_pfn ashlar_memmap_end_pfn(const struct ashlar_memmap *map)
 
 uint32_t ashlar_memmap_type_of_e820(uint32_t number)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     static const uint8_t known[] = {
         0, ASHLAR_MEMMAP_USABLE, ASHLAR_MEMMAP_RESERVED, ASHLAR_MEMMAP_ACPI, ASHLAR_MEMMAP_NVS, ASHLAR_MEMMAP_BAD};
     if (number == 0 || number >= sizeof known) {
@@ -128,6 +137,7 @@ uint32_t ashlar_memmap_type_of_e820(uint32_t number)
 
 const char *ashlar_memmap_type_text(uint32_t type)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     static const char *const texts[MEMMAP_TYPES] = {"unknown", "usable",      "loader", "acpi",     "module",
                                                     "kernel",  "framebuffer", "nvs",    "reserved", "bad"};
     return texts[type < MEMMAP_TYPES ? type : 0];
@@ -135,6 +145,7 @@ const char *ashlar_memmap_type_text(uint32_t type)
 
 const char *ashlar_memmap_decision_text(ashlar_memmap_decision decision)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     static const char *const texts[] = {
         "empty: ignored",
         "passes 2^64: cut there",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* memmap_audit.c - the invariants of a finalized map, each checked by itself. */
+#include "base/contexts.h"
 #include <ashlar/memmap.h>
 
 static const char *audit_entry(const struct ashlar_memmap *map, const struct ashlar_memmap_entry *entry)
@@ -40,6 +41,7 @@ static const char *audit_neighbours(const struct ashlar_memmap_entry *low, const
 
 const char *ashlar_memmap_audit(const struct ashlar_memmap *map)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     const char *problem = NULL;
     if (!map->finalized) {
         return "memmap: not finalized";

@@ -9,7 +9,8 @@
  * A page of allocated bits serves a *zone* of 16384 granules (256 KiB). It is
  * backed if and only if some unit of the zone is not bare. As bare neighbours are
  * always merged, a zone is all bare if and only if it lies within one bare run;
- * so no count is kept for each zone. Beyond the limit all is bare.
+ * so no count is kept for each zone. Beyond the limit all is bare. What the page
+ * holds then is undefined: who makes a slab clears its bits.
  */
 #include "runs/bare.h"
 
@@ -143,7 +144,8 @@ COLD struct bit_zones ashlar_runs_zones_of(struct ashlar_runs *runs, const struc
 
 COLD bool ashlar_runs_back_zones(struct ashlar_runs *runs, struct bit_zones zones)
 {
-    if (zones.count != 0 && !ashlar_runs_commit_metadata(runs, runs->bits, zones.first, zones.count)) {
+    size_t page = ((uintptr_t)runs->bits - runs->range_base) >> ASHLAR_PAGE_SHIFT;
+    if (zones.count != 0 && !ashlar_runs_commit(runs, page + zones.first, zones.count)) {
         return false;
     }
     runs->bit_pages += zones.count;

@@ -33,7 +33,8 @@ enum run_state {
 };
 
 /* Of 32 granules. A mark on an object's first one says that it is on its way home, on its second one that it was lent
- * for less than its class. So what an object holds says nothing about it. */
+ * for less than its class. So what an object holds says nothing about it. Those of a slab are cleared when it is laid, a
+ * large block's first word when it is opened; all others are undefined, and nobody believes them. */
 struct granule_bits {
     uint32_t allocated; /* O: objects that begin there and live; of large blocks: L */
     uint32_t marked;    /* A */
@@ -73,7 +74,7 @@ struct ashlar_runs {
     uintptr_t base;              /* I: address of unit 0 */
     uintptr_t granules;          /* A: limit: units below it have their map backed */
     struct granule_bits *bits;   /* I */
-    uint32_t *map;               /* I: descriptor of each unit, as offset from descriptors */
+    uint32_t *map;               /* I: descriptor of each unit, as offset from descriptors; see run.h */
     char *descriptors;           /* I: the first is nobody's */
     uint32_t unit_granule_shift; /* I */
 

@@ -16,6 +16,16 @@ static inline uint32_t run_offset(const struct ashlar_runs *runs, const struct r
     return (uint32_t)((const char *)run - runs->descriptors);
 }
 
+/* In the map, what is no slab's has this beside the offset. So who reads an entry as one of a slab, as the heap's fast paths
+ * do, finds the base where `fast` would be, and that is no owner's address: also if the descriptor serves a slab elsewhere
+ * by now. */
+#define MAP_NO_SLAB ((uint32_t)offsetof(struct run, base))
+
+static inline struct run *run_in_map(const struct ashlar_runs *runs, uint32_t entry)
+{
+    return run_at(runs, entry & ~MAP_NO_SLAB);
+}
+
 /* Descriptors that were ever used have numbers below runs_begun; number 0 is nobody's. */
 static inline struct run *run_numbered(const struct ashlar_runs *runs, uint32_t number)
 {

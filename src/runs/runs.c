@@ -9,7 +9,9 @@
  * its last unit say which, in the map: those are the boundary marks by which
  * neighbours merge (Knuth's boundary tags, kept apart from the memory). Inside
  * of a slab or a block every unit says so. A bare run's inner units say 0, as
- * the bits of such a run may have no memory: nobody looks at them then.
+ * the bits of such a run may have no memory: nobody looks at them then. An empty
+ * run's inner units say what they were last: 0, parts of a slab, whose bits are all
+ * clear, or of something else, and are marked so.
  *
  * Two pools, of backed empty runs and of bare ones, each of 64 bins: exact up
  * to 7 units, then two for each power of two. A search looks at 32 runs at
@@ -25,6 +27,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/mem.h"
 #include "base/relaxed.h"
 #include "runs/run.h"
 
@@ -45,11 +48,23 @@ COLD void ashlar_runs_map(struct ashlar_runs *runs, const struct run *run, uint3
     }
 }
 
+COLD void ashlar_runs_map_slab(struct ashlar_runs *runs, const struct run *run)
+{
+    memset(run_bits(runs, run), 0,
+           ((size_t)run->units << runs->unit_granule_shift) / 32u * sizeof(struct granule_bits));
+    ashlar_runs_map(runs, run, run_offset(runs, run));
+}
+
+COLD void ashlar_runs_map_whole(struct ashlar_runs *runs, const struct run *run)
+{
+    ashlar_runs_map(runs, run, run_offset(runs, run) | MAP_NO_SLAB);
+}
+
 COLD static void mark_run_ends(struct ashlar_runs *runs, const struct run *run)
 {
-    uint32_t offset = run_offset(runs, run);
-    store_relaxed(&runs->map[run->first], offset);
-    store_relaxed(&runs->map[run->first + run->units - 1u], offset);
+    uint32_t entry = run_offset(runs, run) | MAP_NO_SLAB;
+    store_relaxed(&runs->map[run->first], entry);
+    store_relaxed(&runs->map[run->first + run->units - 1u], entry);
 }
 
 COLD struct run *ashlar_runs_describe_locked(struct ashlar_runs *runs, uint32_t first, uint32_t units)
@@ -130,13 +145,13 @@ COLD void ashlar_runs_unfile_locked(struct ashlar_runs *runs, struct run *run)
  * into an empty or bare run: so only the state is read of it, and that atomically. */
 COLD struct run *ashlar_runs_before_locked(struct ashlar_runs *runs, const struct run *run)
 {
-    return run_at(runs, run->first != 0 ? load_relaxed(&runs->map[run->first - 1u]) : 0);
+    return run_in_map(runs, run->first != 0 ? load_relaxed(&runs->map[run->first - 1u]) : 0);
 }
 
 COLD struct run *ashlar_runs_after_locked(struct ashlar_runs *runs, const struct run *run)
 {
     uint32_t end = run->first + run->units;
-    return run_at(runs, end < runs->limit ? load_relaxed(&runs->map[end]) : 0);
+    return run_in_map(runs, end < runs->limit ? load_relaxed(&runs->map[end]) : 0);
 }
 
 COLD void ashlar_runs_file_locked(struct ashlar_runs *runs, struct run *run, enum run_state state)
@@ -212,6 +227,9 @@ COLD static struct run *search_pool_locked(struct ashlar_runs *runs, const struc
 {
     unsigned looked = 0;
     uint32_t bin = next_run_bin(pool, ashlar_runs_bin_of(units));
+    if (bin == RUN_BINS) {
+        return NULL;
+    }
     while (bin < RUN_BINS && looked < STEPS_MOST) {
         for (uint32_t at = pool->heads[bin]; at != 0 && looked < STEPS_MOST; at = run_at(runs, at)->next) {
             looked++;
@@ -264,6 +282,9 @@ COLD struct run *ashlar_runs_largest_locked(struct ashlar_runs *runs)
 
 COLD struct run *ashlar_runs_take(struct ashlar_runs *runs, struct run_pool *pool, uint32_t units, uint32_t align_bytes)
 {
+    if (pool == &runs->empty && load_relaxed(&runs->empty_units) < units) {
+        return NULL;
+    }
     uintptr_t interrupts = ashlar_lock_take(&runs->lock);
     struct run *run = ashlar_runs_take_locked(runs, pool, units, align_bytes);
     ashlar_lock_give(&runs->lock, interrupts);

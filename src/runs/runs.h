@@ -32,5 +32,9 @@ struct run *ashlar_runs_take(struct ashlar_runs *runs, struct run_pool *pool, ui
 void ashlar_runs_file(struct ashlar_runs *runs, struct run *run, enum run_state state);
 /* The run is the caller's: no lock is needed. */
 void ashlar_runs_map(struct ashlar_runs *runs, const struct run *run, uint32_t value);
+/* A slab, without live objects. */
+void ashlar_runs_map_slab(struct ashlar_runs *runs, const struct run *run);
+/* Anything else. */
+void ashlar_runs_map_whole(struct ashlar_runs *runs, const struct run *run);
 
 #endif

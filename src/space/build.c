@@ -53,7 +53,7 @@ COLD void ashlar_build_tables(struct ashlar_builder *builder, ashlar_vpn first, 
 /* A cursor over pages whose tables all exist. */
 COLD static void open_built(struct ashlar_cursor *cursor, ashlar_vpn first, size_t pages)
 {
-    ashlar_status status = ashlar_cursor_open(cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
+    ashlar_status status = ashlar_cursor_try(cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
     ASHLAR_CHECK(status == ASHLAR_OK, "space: fixed area at %p: %s", (void *)ashlar_page_address(first),
                  ashlar_status_text(status));
 }

@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "tables/flush.h"
 #include "tables/policy.h"
 #include "tables/roots.h"
@@ -48,6 +49,7 @@ static void load_root(const struct ashlar_space *space, unsigned cpu)
 
 void ashlar_space_switch(struct ashlar_space *space)
 {
+    CONTEXTS(yes, pinned, yes, yes, no);
     unsigned cpu = ashlar_shootdown_cpu();
     struct ashlar_space *old = ashlar_half.cpus[cpu].current;
     if (old == space) {
@@ -65,6 +67,7 @@ void ashlar_space_switch(struct ashlar_space *space)
 
 COLD void ashlar_space_cpu_join(unsigned cpu)
 {
+    CONTEXTS_UNASKED(no, no, yes, no, no);
     ASHLAR_CHECK(cpu < ashlar_half.options.max_cpus, "space: CPU %u joins, but boot named %u at most", cpu,
                  ashlar_half.options.max_cpus);
     ashlar_shootdown_join(cpu);
@@ -72,6 +75,7 @@ COLD void ashlar_space_cpu_join(unsigned cpu)
 
 COLD void ashlar_space_cpu_leave(void)
 {
+    CONTEXTS(no, no, yes, no, no);
     ashlar_space_switch(NULL);
     ashlar_shootdown_leave(ashlar_shootdown_cpu());
 }

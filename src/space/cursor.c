@@ -28,6 +28,7 @@
 #include "arch/entry_runs.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "frames/obtain.h"
 #include "space/plan.h"
@@ -146,14 +147,6 @@ ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_spac
     return open_cursor(cursor, intent, large_level);
 }
 
-ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
-                                 size_t pages, ashlar_intent intent, unsigned large_level)
-{
-    ashlar_status status;
-    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_cursor_try(cursor, space, first, pages, intent, large_level));
-    return status;
-}
-
 /* The token is not held while somebody is asked for relief, who may want it. */
 COLD static ashlar_status begin_as_changer(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                            size_t pages, ashlar_intent intent)
@@ -173,6 +166,7 @@ COLD static ashlar_status begin_as_changer(struct ashlar_cursor *cursor, struct 
 ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                   size_t pages, ashlar_intent intent)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     ashlar_status status;
     if (space == NULL) {
         return ashlar_cursor_open(cursor, NULL, first, pages, intent, 1);
@@ -186,10 +180,11 @@ ashlar_status ashlar_cursor_begin(struct ashlar_cursor *cursor, struct ashlar_sp
 
 void ashlar_cursor_end(struct ashlar_cursor *cursor)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     ashlar_spot_close(&cursor->spot);
     ashlar_tables_release(cursor);
     leave_half(cursor);
-    if (cursor->space != NULL && cursor->is_changer) {
+    if (cursor->is_changer) {
         ashlar_changer_give(cursor->space);
     }
 }
@@ -264,6 +259,7 @@ static void note_each_frame(ashlar_pfn first, size_t frames, void (*note)(struct
 
 void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, size_t pages, unsigned flags)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     uint64_t bits = bits_of_leaf(cursor, 1, flags);
     CHECK_PAGES(cursor, pages);
     while (pages != 0) {
@@ -280,40 +276,9 @@ void ashlar_cursor_map(struct ashlar_cursor *cursor, const ashlar_pfn *frames, s
     }
 }
 
-COLD unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
-                               unsigned limit)
-{
-    unsigned level = limit;
-    while (level > 1) {
-        size_t whole = (size_t)1 << ashlar_entry_shift(paging, level);
-        if (pages >= whole && ((page | frame) & (whole - 1u)) == 0) {
-            break;
-        }
-        level--;
-    }
-    return level;
-}
-
-COLD bool ashlar_large_is_allowed(unsigned flags)
-{
-    return (flags & ASHLAR_MAP_EXEC) == 0 && (ashlar_half.options.features & ASHLAR_FEATURE_ONE_PAGE_SIZE) == 0;
-}
-
-COLD unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags)
-{
-    const struct ashlar_paging *paging = ashlar_half.paging;
-    unsigned level = ashlar_paging_large_level(paging, ashlar_half.options.features);
-    if ((flags & ASHLAR_MAP_LARGE) == 0 || !ashlar_large_is_allowed(flags)) {
-        return 1;
-    }
-    while (level > 1 && ((first ^ frame) & (((size_t)1 << ashlar_entry_shift(paging, level)) - 1u)) != 0) {
-        level--;
-    }
-    return level;
-}
-
 COLD void ashlar_cursor_map_linear(struct ashlar_cursor *cursor, ashlar_pfn first, size_t pages, unsigned flags)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned large_level = ashlar_large_level(cursor->next, first, flags);
     CHECK_PAGES(cursor, pages);
@@ -388,6 +353,7 @@ COLD static size_t hide_large_page(const struct ashlar_cursor *cursor, const str
 
 size_t ashlar_cursor_hide(struct ashlar_cursor *cursor, size_t pages, struct ashlar_gather *gather)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     size_t hidden = 0;
     CHECK_PAGES(cursor, pages);
     while (pages != 0) {
@@ -434,6 +400,7 @@ COLD size_t ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limi
 COLD void ashlar_cursor_protect(struct ashlar_cursor *cursor, size_t pages, unsigned flags,
                                 struct ashlar_gather *gather)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     CHECK_PAGES(cursor, pages);
     while (pages != 0) {
         const struct ashlar_spot *spot = ashlar_cursor_seek(cursor, cursor->next);
@@ -485,6 +452,7 @@ size_t ashlar_cursor_collect_step(struct ashlar_cursor *cursor, ashlar_pfn *fram
 
 size_t ashlar_cursor_collect(struct ashlar_cursor *cursor, ashlar_pfn *frames, size_t pages)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     size_t count = 0;
     CHECK_PAGES(cursor, pages);
     while (pages != 0) {

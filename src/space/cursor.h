@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: 0BSD */
-/* cursor.h - steps of a cursor that the library's own floors take, beside those of ashlar/space.h. */
+/* cursor.h - steps of a cursor that the library's own floors take, beside those of ashlar/space.h. Inline is how a change of
+ * the kernel half begins: with constants, so that half of its arguments need not be passed. */
 #ifndef ASHLAR_SPACE_CURSOR_H
 #define ASHLAR_SPACE_CURSOR_H
 
-#include <ashlar/space.h>
-#include <stdbool.h>
+#include "frames/obtain.h"
+#include "tables/half.h"
 
-/* The highest level, up to limit, at which one entry can map from here on. */
-unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
-                          unsigned limit);
-/* As ashlar_cursor_begin, for pages up to this level; of a user space by its changer. try asks nobody for relief: for callers that hold what a reliever
- * may wait for. */
+/* As ashlar_cursor_begin, for pages up to this level; of a user space by its changer. try asks nobody for relief: for
+ * callers that hold what a reliever may wait for. */
 ashlar_status ashlar_cursor_try(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
                                 size_t pages, ashlar_intent intent, unsigned large_level);
-ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first,
-                                 size_t pages, ashlar_intent intent, unsigned large_level);
+static inline ashlar_status ashlar_cursor_open(struct ashlar_cursor *cursor, struct ashlar_space *space,
+                                               ashlar_vpn first, size_t pages, ashlar_intent intent,
+                                               unsigned large_level)
+{
+    ashlar_status status;
+    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_cursor_try(cursor, space, first, pages, intent, large_level));
+    return status;
+}
 /* As ashlar_cursor_begin to collect: nothing is checked or reserved, nothing fails, nobody is asked for memory. Of a user
  * space by its changer. */
 void ashlar_cursor_enter(struct ashlar_cursor *cursor, struct ashlar_space *space, ashlar_vpn first, size_t pages);
@@ -34,11 +38,6 @@ void ashlar_cursor_hide_step(struct ashlar_cursor *cursor, size_t limit, struct 
 /* Returns its pages. */
 size_t ashlar_cursor_protect_step(struct ashlar_cursor *cursor, size_t limit, unsigned flags,
                                   struct ashlar_gather *gather);
-/* May pages with these flags be large? Not where a split, or a page of two sizes, would not be safe (tables.c). */
-bool ashlar_large_is_allowed(unsigned flags);
-/* The highest level of page with which these frames can be mapped there. In the kernel half it may be the root's: but its
- * entries there are tables, made before anything is mapped, and where a table is the pages are smaller. */
-unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags);
 /* A large page of level 2, marked. The cursor is on the kernel half, began with a table for it, and stands where nothing
  * is linked at that level. */
 void ashlar_cursor_map_deposited(struct ashlar_cursor *cursor, ashlar_pfn first, unsigned flags);

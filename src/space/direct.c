@@ -14,6 +14,9 @@
  * are in order of address, so a table is new exactly if its number is not that
  * of the last one of its level.
  *
+ * Memory that comes later is mapped where it has an address: the stretch ends
+ * with the GiB in which RAM ended at boot.
+ *
  * Cost: O(runs + pages of the sizes used).
  */
 #include "space/direct.h"
@@ -21,6 +24,8 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "space/cursor.h"
+#include "space/mapping.h"
+#include "space/plan.h"
 #include "tables/half.h"
 #include "tables/policy.h"
 
@@ -125,7 +130,7 @@ COLD static void map_ram_run(struct ashlar_builder *builder, struct ram_run run)
         step = direct_step_at(options->paging, level, first + done, run.frames - done);
     }
     ashlar_status status =
-        ashlar_cursor_open(&cursor, NULL, first, run.frames, ASHLAR_INTENT_MAP, largest_level(options));
+        ashlar_cursor_try(&cursor, NULL, first, run.frames, ASHLAR_INTENT_MAP, largest_level(options));
     ASHLAR_CHECK(status == ASHLAR_OK, "space: direct map at %p: %s", (void *)ashlar_page_address(first),
                  ashlar_status_text(status));
     ashlar_cursor_map_linear(&cursor, run.first, run.frames, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE);
@@ -139,4 +144,42 @@ COLD void ashlar_direct_build(struct ashlar_builder *builder, struct carved_fram
     while (ashlar_half.layout.direct_pages != 0 && next_ram_run(ashlar_half.options.map, &carved, &index, &run)) {
         map_ram_run(builder, run);
     }
+}
+
+/* --- memory that comes later ------------------------------------------------------ */
+
+/* Frames of it that have an address here: those that begin it. */
+COLD static size_t addressed_frames(ashlar_pfn first, size_t frames)
+{
+    size_t pages = ashlar_half.layout.direct_pages;
+    size_t most = first < pages ? pages - first : 0;
+    return frames < most ? frames : most;
+}
+
+COLD ashlar_status ashlar_direct_add(ashlar_pfn first, size_t frames)
+{
+    size_t pages = addressed_frames(first, frames);
+    return pages == 0 ? ASHLAR_OK
+                      : ashlar_space_map_linear(NULL, ashlar_half.layout.direct_first + first, pages, first,
+                                                ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE);
+}
+
+COLD void ashlar_direct_remove(ashlar_pfn first, size_t frames)
+{
+    ashlar_vpn page = ashlar_half.layout.direct_first + first;
+    size_t pages = addressed_frames(first, frames);
+    struct ashlar_cursor cursor;
+    if (pages == 0) {
+        return;
+    }
+    ashlar_status status = ashlar_pages_withdraw(page, pages);
+    ASHLAR_CHECK(status == ASHLAR_OK, "space: direct map at %p, given back: %s", (void *)ashlar_page_address(page),
+                 ashlar_status_text(status));
+    ashlar_cursor_enter(&cursor, NULL, page, pages);
+    while (cursor.pages != 0) {
+        ashlar_pfn nobody[16];
+        struct collected found;
+        (void)ashlar_cursor_collect_step(&cursor, nobody, sizeof nobody / sizeof nobody[0], cursor.pages, &found);
+    }
+    ashlar_cursor_end(&cursor);
 }

@@ -27,4 +27,9 @@ size_t ashlar_direct_count_tables(const struct ashlar_space_options *options, as
                                   struct carved_frames carved);
 void ashlar_direct_build(struct ashlar_builder *builder, struct carved_frames carved);
 
+/* Map what these frames, which are no RAM of the pool yet, have of addresses there; and the reverse. In threads. Errors
+ * as of ashlar_space_map_linear. */
+ashlar_status ashlar_direct_add(ashlar_pfn first, size_t frames);
+void ashlar_direct_remove(ashlar_pfn first, size_t frames);
+
 #endif

@@ -39,6 +39,7 @@
 #include "arch/walk.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/mem.h"
@@ -273,6 +274,7 @@ COLD static ashlar_status count_lay_frames(const struct ashlar_space_options *op
 
 COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     const struct carved_frames none = {0, 0};
     return count_lay_frames(options, none, frames);
 }
@@ -280,6 +282,7 @@ COLD ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_optio
 /* All tables that PREALLOCATE makes are weighed: its own, and those of the fixed area, which every policy has. */
 COLD ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_options *options, size_t ram_frames)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     struct ashlar_space_options all = *options;
     size_t frames = 0;
     if (options->policy != ASHLAR_SHARING_AUTO) {
@@ -393,10 +396,23 @@ COLD static void build_half(struct ashlar_builder *builder, struct carved_frames
     }
 }
 
+/* READ makes a difference only to a user's page that allows nothing else. */
+COLD static void fill_leaf_bits(const struct ashlar_space_options *options)
+{
+    const unsigned others = ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER | ASHLAR_MAP_GLOBAL;
+    for (unsigned flags = 0; flags <= LEAF_FLAGS; flags++) {
+        bool same = (flags & ASHLAR_MAP_READ) != 0 && (flags & others) != ASHLAR_MAP_USER;
+        ashlar_half.leaf_bits[flags] = same ? ashlar_half.leaf_bits[flags & ~ASHLAR_MAP_READ]
+                                            : ashlar_entry_page_bits(options->paging, options->features, 1, flags);
+    }
+}
+
 /* What follows from the options alone. */
 COLD static void begin_half(const struct ashlar_space_options *options)
 {
-    memset(&ashlar_half, 0, sizeof ashlar_half);
+    if (ashlar_half.paging != NULL) { /* of a boot before this one */
+        memset(&ashlar_half, 0, sizeof ashlar_half);
+    }
     ashlar_half.paging = options->paging;
     ashlar_half.sharing = &ashlar_sharing_rows[options->policy];
     ashlar_half.options = *options;
@@ -404,9 +420,7 @@ COLD static void begin_half(const struct ashlar_space_options *options)
     ashlar_half.root_keep = ashlar_paging_root_keep(options->paging, options->features);
     ashlar_half.flushes_globals_whole =
         ashlar_half.root_keep != 0 && (options->features & ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL) != 0;
-    for (unsigned flags = 0; flags <= LEAF_FLAGS; flags++) {
-        ashlar_half.leaf_bits[flags] = ashlar_entry_page_bits(options->paging, options->features, 1, flags);
-    }
+    fill_leaf_bits(options);
     (void)plan_layout(options, &ashlar_half.layout);
     ashlar_lock_init(&ashlar_half.lock, ASHLAR_RANK_KERNEL, "kernel half");
     list_init(&ashlar_half.spaces);
@@ -416,6 +430,7 @@ COLD static void begin_half(const struct ashlar_space_options *options)
 COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn carve_first,
                                     size_t carve_frames, struct ashlar_space_layout *layout)
 {
+    CONTEXTS(yes, no, no, no, no);
     const struct carved_frames carved = {carve_first, carve_frames};
     struct ashlar_builder builder = {carve_first, 0};
     ashlar_status status = count_lay_frames(options, carved, &builder.left);

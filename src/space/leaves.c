@@ -115,15 +115,25 @@ uintptr_t ashlar_leaf_note(const struct ashlar_spot *spot)
     return spot->level == 1 ? ashlar_entry_note_of(ashlar_half.paging, spot->entry) : 0;
 }
 
-COLD bool ashlar_leaf_renote(const struct ashlar_spot *spot, uintptr_t note)
+/* Whole at once: one half of a note and one of what comes could name RAM. */
+COLD static bool exchange_note(struct ashlar_spot *spot, uint64_t entry)
 {
-    return ashlar_entry_cas(ashlar_half.paging, spot->table, spot->index, spot->entry, ashlar_entry_encode_note(note));
+    bool same = ashlar_entry_cas(ashlar_half.paging, spot->table, spot->index, spot->entry, entry);
+    spot->entry = same ? entry : spot->entry;
+    return same;
 }
 
-COLD void ashlar_leaf_fill(const struct ashlar_spot *spot, ashlar_pfn frame, unsigned flags)
+COLD bool ashlar_leaf_renote(struct ashlar_spot *spot, uintptr_t note)
+{
+    return exchange_note(spot, ashlar_entry_encode_note(ashlar_half.paging, note));
+}
+
+COLD void ashlar_leaf_fill(struct ashlar_spot *spot, ashlar_pfn frame, unsigned flags)
 {
     uint64_t bits = ashlar_half.leaf_bits[(flags | ASHLAR_MAP_GLOBAL) & LEAF_FLAGS];
-    ashlar_entry_store(ashlar_half.paging, spot->table, spot->index, (uint64_t)frame << ASHLAR_PAGE_SHIFT | bits);
+    bool filled = exchange_note(spot, (uint64_t)frame << ASHLAR_PAGE_SHIFT | bits);
+    ASHLAR_ASSERT(filled);
+    (void)filled;
     ashlar_frames_note_mapped(ashlar_half.pool, frame);
 }
 

@@ -38,10 +38,10 @@ bool ashlar_leaf_has_room_above(ashlar_vpn page);
 /* The same by steps, of one walk. The caller stays on its CPU from open to close. */
 void ashlar_leaf_open(ashlar_vpn page, struct ashlar_spot *spot);
 uintptr_t ashlar_leaf_note(const struct ashlar_spot *spot);
-/* Another number, if the entry is still as it was when it was opened; false if not. */
-bool ashlar_leaf_renote(const struct ashlar_spot *spot, uintptr_t note);
-/* In place of a number, the page. */
-void ashlar_leaf_fill(const struct ashlar_spot *spot, ashlar_pfn frame, unsigned flags);
+/* Another number, if the entry is still as it was when it was opened, or renoted by this spot; false if not. */
+bool ashlar_leaf_renote(struct ashlar_spot *spot, uintptr_t note);
+/* In place of a number that nobody else changes, the page. */
+void ashlar_leaf_fill(struct ashlar_spot *spot, ashlar_pfn frame, unsigned flags);
 void ashlar_leaf_close(struct ashlar_spot *spot);
 
 #endif

@@ -10,9 +10,11 @@
 #include "base/alone.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "frames/obtain.h"
 #include "space/changes.h"
 #include "space/cursor.h"
+#include "space/plan.h"
 #include "tables/half.h"
 #include "tables/reach.h"
 
@@ -20,6 +22,7 @@
 
 ashlar_status ashlar_map_flags_status(unsigned flags)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     const unsigned known = ASHLAR_MAP_READ | ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_USER | ASHLAR_MAP_GLOBAL |
                            ASHLAR_MAP_CACHE_MASK | ASHLAR_MAP_LARGE;
     if ((flags & ~known) != 0) {
@@ -65,6 +68,7 @@ static ashlar_status map_kernel(ashlar_vpn first, size_t pages, const ashlar_pfn
 ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, size_t pages, const ashlar_pfn *frames,
                                unsigned flags)
 {
+    CONTEXTS(yes, yes, less, no, no);
     ashlar_status status = ashlar_flags_status(space, flags);
     for (size_t i = 0; i < pages && status == ASHLAR_OK; i++) {
         status = frame_is_addressable(frames[i]) ? ASHLAR_OK : ASHLAR_BAD_ARGUMENT;
@@ -105,6 +109,7 @@ COLD static ashlar_status map_kernel_linear(ashlar_vpn first, size_t pages, ashl
 COLD ashlar_status ashlar_space_map_linear(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn frame,
                                            unsigned flags)
 {
+    CONTEXTS(yes, yes, less, no, no);
     ashlar_status status = ashlar_linear_status(space, pages, frame, flags);
     if (status != ASHLAR_OK) {
         return status;
@@ -184,6 +189,7 @@ static ashlar_status unmap_kernel(ashlar_vpn first, size_t pages, ashlar_pfn *fr
 
 ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 {
+    CONTEXTS(yes, yes, less, no, no);
     ashlar_status status;
     if (space == NULL) {
         return unmap_kernel(first, pages, frames);
@@ -195,6 +201,7 @@ ashlar_status ashlar_space_unmap(struct ashlar_space *space, ashlar_vpn first, s
 COLD ashlar_status ashlar_space_clear(struct ashlar_space *space, ashlar_vpn first, size_t pages,
                                       ashlar_frames_visitor visit, void *context)
 {
+    CONTEXTS(yes, yes, less, no, no);
     ashlar_status status;
     if (space == NULL) {
         return ASHLAR_REFUSED;
@@ -205,6 +212,7 @@ COLD ashlar_status ashlar_space_clear(struct ashlar_space *space, ashlar_vpn fir
 
 COLD ashlar_status ashlar_space_empty(struct ashlar_space *space, ashlar_frames_visitor visit, void *context)
 {
+    CONTEXTS(yes, yes, less, no, no);
     return ashlar_space_clear(space, ashlar_half.layout.user_first, ashlar_half.layout.user_pages, visit, context);
 }
 
@@ -229,6 +237,7 @@ COLD static ashlar_status protect_kernel(ashlar_vpn first, size_t pages, unsigne
 
 COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages, unsigned flags)
 {
+    CONTEXTS(yes, yes, less, no, no);
     ashlar_status status = ashlar_flags_status(space, flags);
     if (status != ASHLAR_OK) {
         return status;
@@ -243,6 +252,7 @@ COLD ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn f
 /* A user half's tables may be taken away by another CPU, under the lock. */
 COLD ashlar_status ashlar_space_query(struct ashlar_space *space, ashlar_vpn page, struct ashlar_mapping *mapping)
 {
+    CONTEXTS(yes, yes, yes, yes, kernel(space));
     struct ashlar_spot spot;
     if (!ashlar_paging_range_is_valid(ashlar_half.paging, page, 1)) {
         return ASHLAR_BAD_ARGUMENT;

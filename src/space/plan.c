@@ -15,18 +15,44 @@
 #include "tables/reach.h"
 #include "tables/tables.h"
 
-struct ashlar_spot *ashlar_cursor_seek(struct ashlar_cursor *cursor, ashlar_vpn page)
+COLD unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
+                               unsigned limit)
 {
-    struct ashlar_spot *spot = &cursor->spot;
-    unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
-    if (spot->table != NULL && spot->level == 1 && (page ^ cursor->spot_page) >> shift == 0) {
-        spot->index = (unsigned)(page & (((size_t)1 << shift) - 1u));
-        return spot;
+    unsigned level = limit;
+    while (level > 1) {
+        size_t whole = (size_t)1 << ashlar_entry_shift(paging, level);
+        if (pages >= whole && ((page | frame) & (whole - 1u)) == 0) {
+            break;
+        }
+        level--;
     }
-    ashlar_spot_close(spot);
-    ashlar_spot_find(cursor->space, page, 1, spot);
+    return level;
+}
+
+COLD bool ashlar_large_is_allowed(unsigned flags)
+{
+    return (flags & ASHLAR_MAP_EXEC) == 0 && (ashlar_half.options.features & ASHLAR_FEATURE_ONE_PAGE_SIZE) == 0;
+}
+
+COLD unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags)
+{
+    const struct ashlar_paging *paging = ashlar_half.paging;
+    unsigned level = ashlar_paging_large_level(paging, ashlar_half.options.features);
+    if ((flags & ASHLAR_MAP_LARGE) == 0 || !ashlar_large_is_allowed(flags)) {
+        return 1;
+    }
+    while (level > 1 && ((first ^ frame) & (((size_t)1 << ashlar_entry_shift(paging, level)) - 1u)) != 0) {
+        level--;
+    }
+    return level;
+}
+
+struct ashlar_spot *ashlar_cursor_find(struct ashlar_cursor *cursor, ashlar_vpn page)
+{
+    ashlar_spot_close(&cursor->spot);
+    ashlar_spot_find(cursor->space, page, 1, &cursor->spot);
     cursor->spot_page = page;
-    return spot;
+    return &cursor->spot;
 }
 
 /* Tables below an empty entry of this level that mapping so many pages from page on needs: at each level those spanned,
@@ -94,10 +120,11 @@ static inline __attribute__((always_inline)) ashlar_status plan_change_at(const 
     return ASHLAR_OK;
 }
 
+/* A step ends where another entry decides, so each begins by finding it. */
 static inline ashlar_status plan_step(struct ashlar_cursor *cursor, ashlar_vpn *page, size_t *left,
                                       ashlar_intent intent, unsigned large_level, struct plan *plan)
 {
-    const struct ashlar_spot *spot = ashlar_cursor_seek(cursor, *page);
+    const struct ashlar_spot *spot = ashlar_cursor_find(cursor, *page);
     size_t step = ashlar_spot_pages(spot, *page, *left);
     ashlar_status status = intent == ASHLAR_INTENT_MAP ? plan_map_at(spot, *page, step, large_level, plan)
                                                        : plan_change_at(cursor, spot, *page, step, large_level, plan);

@@ -27,8 +27,29 @@ static inline ashlar_status ashlar_range_status(const struct ashlar_space *space
                                                                                                  : ASHLAR_REFUSED;
 }
 
+/* The highest level, up to limit, at which one entry can map from here on. */
+unsigned ashlar_level_for(const struct ashlar_paging *paging, ashlar_vpn page, ashlar_pfn frame, size_t pages,
+                          unsigned limit);
+/* May pages with these flags be large? Not where a split, or a page of two sizes, would not be safe (tables.c). */
+bool ashlar_large_is_allowed(unsigned flags);
+/* The highest level of page with which these frames can be mapped there. In the kernel half it may be the root's: but its
+ * entries there are tables, made before anything is mapped, and where a table is the pages are smaller. */
+unsigned ashlar_large_level(ashlar_vpn first, ashlar_pfn frame, unsigned flags);
+
+/* The table that decides about this page, opened. */
+struct ashlar_spot *ashlar_cursor_find(struct ashlar_cursor *cursor, ashlar_vpn page);
+
 /* The cursor's open table, moved on to this page; found anew where another decides. */
-struct ashlar_spot *ashlar_cursor_seek(struct ashlar_cursor *cursor, ashlar_vpn page);
+static inline struct ashlar_spot *ashlar_cursor_seek(struct ashlar_cursor *cursor, ashlar_vpn page)
+{
+    struct ashlar_spot *spot = &cursor->spot;
+    unsigned shift = ashlar_entry_shift(ashlar_half.paging, 2);
+    if (spot->table == NULL || spot->level != 1 || (page ^ cursor->spot_page) >> shift != 0) {
+        return ashlar_cursor_find(cursor, page);
+    }
+    spot->index = (unsigned)(page & (((size_t)1 << shift) - 1u));
+    return spot;
+}
 
 /* Does the cursor's range cover only a part of the large page at this spot? */
 bool ashlar_plan_cuts(const struct ashlar_cursor *cursor, const struct ashlar_spot *spot, ashlar_vpn page);

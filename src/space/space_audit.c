@@ -16,6 +16,7 @@
 
 #include "arch/entry.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/token.h"
@@ -221,6 +222,7 @@ COLD static const char *audit_spaces(void)
 
 COLD const char *ashlar_space_audit(void)
 {
+    CONTEXTS(yes, yes, no, no, no);
     ashlar_port_pin();
     const char *broken = audit_array();
     broken = broken != NULL ? broken : audit_kernel_tables();

@@ -9,6 +9,7 @@
 #include "tables/half.h"
 
 #include "base/check.h"
+#include "base/contexts.h"
 #include "space/leaves.h"
 #include "space/place.h"
 
@@ -67,6 +68,7 @@ COLD static bool place_fixed(ashlar_vpn page, struct ashlar_place *place)
 
 COLD int ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
     ashlar_vpn page = ashlar_paging_page(ashlar_half.paging, address);
     bool known = true;

@@ -15,6 +15,7 @@
 #include "arch/error_code.h"
 #include "arch/walk.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "tables/policy.h"
 #include "tables/roots.h"
 
@@ -65,6 +66,7 @@ COLD static bool may_retry_user(ashlar_vpn page)
 
 COLD int ashlar_space_fault(uintptr_t address, unsigned error)
 {
+    CONTEXTS(yes, yes, yes, yes, no);
     const struct ashlar_paging *paging = ashlar_half.paging;
     ashlar_vpn page = ashlar_paging_page(paging, address);
     if ((error & (FAULT_PRESENT | FAULT_RESERVED)) != 0 || !ashlar_paging_address_is_valid(paging, address)) {

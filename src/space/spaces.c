@@ -10,6 +10,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "frames/obtain.h"
@@ -37,11 +38,13 @@ COLD static ashlar_status take_root(ashlar_pfn *frames)
 
 COLD ashlar_status ashlar_space_create(struct ashlar_space *space)
 {
+    CONTEXTS(yes, yes, no, no, no);
     return ashlar_space_create_with(space, 0);
 }
 
 COLD ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned flags)
 {
+    CONTEXTS(yes, yes, no, no, no);
     ashlar_pfn frames[PAGING_LEVELS_MAX];
     if ((flags & ~ASHLAR_SPACE_WRITE_EXEC) != 0) {
         return ASHLAR_BAD_ARGUMENT;
@@ -85,6 +88,7 @@ COLD static ashlar_vpn first_user_page(struct ashlar_space *space)
 
 COLD void ashlar_space_destroy(struct ashlar_space *space)
 {
+    CONTEXTS(yes, yes, no, no, no);
     for (unsigned i = 0; i < sizeof space->cpus / sizeof space->cpus[0]; i++) {
         uint32_t cpus = atomic_load_u32(&space->cpus[i]);
         ASHLAR_CHECK(cpus == 0, "space: destroyed while CPU %u runs in it (root 0x%llx), by %p",

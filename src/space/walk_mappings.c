@@ -13,6 +13,7 @@
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "tables/reach.h"
 
 struct mapping_run {
@@ -86,6 +87,7 @@ COLD static int tell_run(const struct mapping_run *run, ashlar_mapping_visitor v
 
 COLD void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visitor visit, void *context)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
     ashlar_vpn page = space != NULL ? layout->user_first : layout->kernel_first;
     size_t left = space != NULL ? layout->user_pages : layout->kernel_pages;

@@ -36,6 +36,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 #include "tables/asid.h"
 #include "tables/gather.h"
@@ -136,11 +137,16 @@ COLD static unsigned ask_all(uint32_t *mask, const struct ashlar_gather *gather)
     return asked;
 }
 
+static bool has_answered(const struct shootdown *box, uint32_t asked)
+{
+    return (int32_t)(atomic_load_u32(&box->answered) - asked) >= 0;
+}
+
 /* What was asked of a CPU until now includes our request; later ones need not be waited for. */
 COLD static void wait_for_answer(const struct shootdown *box)
 {
     uint32_t asked = atomic_load_u32(&box->asked);
-    while ((int32_t)(atomic_load_u32(&box->answered) - asked) < 0) {
+    while (!has_answered(box, asked)) {
         ashlar_port_relax();
     }
 }
@@ -192,6 +198,7 @@ static void shoot_down(const struct ashlar_gather *gather, const void *caller)
 
 void ashlar_gather_finish(struct ashlar_gather *gather)
 {
+    CONTEXTS(yes, yes, less, no, no);
     if (gather->runs != 0) {
         shoot_down(gather, ASHLAR_CALLER());
     }
@@ -199,10 +206,45 @@ void ashlar_gather_finish(struct ashlar_gather *gather)
     gather->pages = 0;
 }
 
+/* --- trying the kick --------------------------------------------------------------- */
+
+COLD static bool answers_within(const struct shootdown *box, size_t turns)
+{
+    uint32_t asked = atomic_load_u32(&box->asked);
+    for (; !has_answered(box, asked); turns--) {
+        if (turns == 0) {
+            return false;
+        }
+        ashlar_port_relax();
+    }
+    return true;
+}
+
+COLD bool ashlar_shootdown_probe(size_t turns, unsigned *silent)
+{
+    uint32_t mask[CPU_WORDS];
+    struct ashlar_gather nothing;
+    ashlar_gather_init(&nothing, NULL);
+    ashlar_port_pin();
+    read_mask(NULL, ashlar_shootdown_cpu(), mask);
+    if (ask_all(mask, &nothing) != 0) {
+        ashlar_half.options.kick(mask, CPU_WORDS);
+    }
+    ashlar_port_unpin();
+    for (unsigned cpu = 0; cpu < ashlar_half.options.max_cpus; cpu++) {
+        if ((mask[cpu / 32u] >> (cpu % 32u) & 1u) != 0 && !answers_within(&ashlar_half.cpus[cpu].box, turns)) {
+            *silent = cpu;
+            return false;
+        }
+    }
+    return true;
+}
+
 /* --- answering ------------------------------------------------------------------ */
 
 void ashlar_space_answer(void)
 {
+    CONTEXTS(yes, no, yes, yes, no);
     struct half_cpu *here = &ashlar_half.cpus[ashlar_shootdown_cpu()];
     struct shootdown *box = &here->box;
     struct ashlar_gather gather;

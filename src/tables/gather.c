@@ -13,9 +13,11 @@
 #include "tables/gather.h"
 
 #include "base/check.h"
+#include "base/contexts.h"
 
 void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     gather->space = space;
     gather->pages = 0;
     gather->runs = 0;
@@ -23,6 +25,7 @@ void ashlar_gather_init(struct ashlar_gather *gather, struct ashlar_space *space
 
 void ashlar_gather_add(struct ashlar_gather *gather, ashlar_vpn first, size_t pages)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     unsigned runs = gather->runs;
     gather->pages += pages;
     if (runs > ASHLAR_GATHER_RUNS) {

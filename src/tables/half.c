@@ -7,32 +7,38 @@
 #include "tables/half.h"
 
 #include "base/check.h"
+#include "base/contexts.h"
 #include "base/lock.h"
 
 struct ashlar_half ashlar_half;
 
 COLD void ashlar_space_init(struct ashlar_frames *pool)
 {
+    CONTEXTS(yes, no, no, no, no);
     ashlar_half.pool = pool;
 }
 
 COLD const struct ashlar_space_layout *ashlar_space_layout(void)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     return &ashlar_half.layout;
 }
 
 COLD uintptr_t ashlar_space_address(ashlar_vpn page)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     return ashlar_page_address(page);
 }
 
 COLD unsigned ashlar_space_slot_shift(void)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     return ashlar_slot_shift(ashlar_half.paging);
 }
 
 ashlar_phys ashlar_space_root(const struct ashlar_space *space)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     return space != NULL ? space->root : ashlar_half.root;
 }
 
@@ -65,6 +71,7 @@ COLD static void sum_counters(struct ashlar_space_stats *stats)
 
 COLD void ashlar_space_stats(struct ashlar_space_stats *stats)
 {
+    CONTEXTS(yes, yes, yes, no, no);
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     stats->spaces = ashlar_half.space_count;
     stats->kernel_table_frames =

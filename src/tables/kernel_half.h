@@ -97,7 +97,7 @@ struct ashlar_half {
     ashlar_pfn deposits;        /* k: tables kept for splits, chained through their first word; 0: the end */
     size_t deposit_count;       /* k: of them, and of large pages that are marked so */
     ashlar_pfn table_reserve;   /* k: frames for tables to come, chained alike; 0: the end */
-    size_t table_reserve_count; /* k */
+    size_t table_reserve_count; /* k; others may peek */
     uint64_t root_writes;       /* k */
     struct half_cpu cpus[ASHLAR_MAX_CPUS];
 };

@@ -22,6 +22,8 @@
  */
 #include "tables/policy.h"
 
+#include "base/contexts.h"
+
 const struct ashlar_sharing ashlar_sharing_rows[] = {
     [ASHLAR_SHARING_PREALLOCATE] = {"PREALLOCATE", SHARING_ALL, false, false, false},
     [ASHLAR_SHARING_EAGER] = {"EAGER", SHARING_ONE, true, false, false},
@@ -39,6 +41,7 @@ bool ashlar_sharing_is_built(ashlar_sharing_policy policy)
 
 const char *ashlar_sharing_text(ashlar_sharing_policy policy)
 {
+    CONTEXTS(yes, yes, yes, yes, yes);
     if (policy == ASHLAR_SHARING_AUTO) {
         return "AUTO";
     }

@@ -69,17 +69,34 @@ COLD static ashlar_pfn pop_table(ashlar_pfn *chain, size_t *count)
     *chain = words[0];
     words[0] = 0;
     ashlar_port_close_frame(words);
-    --*count;
+    store_relaxed(count, *count - 1u);
     return frame;
 }
 
-COLD static void push_table(ashlar_pfn *chain, size_t *count, ashlar_pfn frame)
+COLD static void push_table(ashlar_pfn *chain, size_t *count, ashlar_pfn frame, bool clear)
 {
     uintptr_t *words = ashlar_port_open_frame(frame);
+    if (clear) {
+        memset(words, 0, ASHLAR_PAGE_BYTES);
+    }
     words[0] = *chain;
     ashlar_port_close_frame(words);
     *chain = frame;
-    ++*count;
+    store_relaxed(count, *count + 1u);
+}
+
+/* The first of one chain becomes the first of another. */
+COLD static void move_table(ashlar_pfn *from, size_t *from_count, ashlar_pfn *to, size_t *to_count)
+{
+    ASHLAR_ASSERT(*from_count != 0);
+    ashlar_pfn frame = *from;
+    uintptr_t *words = ashlar_port_open_frame(frame);
+    *from = words[0];
+    words[0] = *to;
+    ashlar_port_close_frame(words);
+    *to = frame;
+    --*from_count;
+    ++*to_count;
 }
 
 /* --- the kernel half's reserve --------------------------------------------------- */
@@ -89,6 +106,9 @@ COLD static unsigned batch_order(void)
 {
     struct ashlar_frames_stats stats;
     size_t batch = 3u * ashlar_half.table_frames;
+    if (batch == 0) {
+        return 0;
+    }
     ashlar_frames_stats(ashlar_half.pool, &stats);
     batch = batch < stats.free_frames / BATCH_SHARE ? batch : stats.free_frames / BATCH_SHARE;
     batch = batch < BATCH_MOST ? batch : BATCH_MOST;
@@ -97,6 +117,9 @@ COLD static unsigned batch_order(void)
 
 COLD static bool draw_from_reserve(ashlar_pfn *frame)
 {
+    if (load_relaxed(&ashlar_half.table_reserve_count) == 0) {
+        return false;
+    }
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
     bool found = ashlar_half.table_reserve_count != 0;
     if (found) {
@@ -117,7 +140,7 @@ COLD static bool take_batch(ashlar_pfn *frame)
     ashlar_frames_note_range(ashlar_half.pool, *frame, (size_t)1 << request.order);
     for (size_t i = ((size_t)1 << request.order) - 1u; i != 0; i--) {
         uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
-        push_table(&ashlar_half.table_reserve, &ashlar_half.table_reserve_count, *frame + i);
+        push_table(&ashlar_half.table_reserve, &ashlar_half.table_reserve_count, *frame + i, false);
         ashlar_lock_give(&ashlar_half.lock, interrupts);
     }
     return true;
@@ -141,10 +164,7 @@ COLD static ashlar_status add_spare_table(struct ashlar_cursor *cursor)
     ashlar_pfn frame;
     ashlar_status status = take_table(cursor, &frame);
     if (status == ASHLAR_OK) {
-        void *table = ashlar_port_open_frame(frame);
-        memset(table, 0, ASHLAR_PAGE_BYTES);
-        ashlar_port_close_frame(table);
-        push_table(&cursor->spares, &cursor->spare_count, frame);
+        push_table(&cursor->spares, &cursor->spare_count, frame, true);
     }
     return status;
 }
@@ -178,9 +198,8 @@ COLD ashlar_status ashlar_tables_reserve(struct ashlar_cursor *cursor, size_t ta
 /* One of the cursor's spares. */
 COLD void ashlar_tables_deposit(struct ashlar_cursor *cursor)
 {
-    ashlar_pfn frame = pop_spare_table(cursor);
     uintptr_t interrupts = ashlar_lock_take(&ashlar_half.lock);
-    push_table(&ashlar_half.deposits, &ashlar_half.deposit_count, frame);
+    move_table(&cursor->spares, &cursor->spare_count, &ashlar_half.deposits, &ashlar_half.deposit_count);
     ashlar_lock_give(&ashlar_half.lock, interrupts);
 }
 

@@ -76,12 +76,18 @@ static void set_some(const struct ashlar_paging *p, uint64_t *seed, unsigned ind
     }
 }
 
+/* [fault 156] Of an absent entry. */
+static uint64_t flip(const struct ashlar_paging *p)
+{
+    return p == &ashlar_paging_two_level || p == &ashlar_paging_pae ? 0 : UINT64_C(0xfffff00000000);
+}
+
 static bool hide_some(const struct ashlar_paging *p, unsigned index, unsigned count)
 {
     unsigned want = 0;
     for (unsigned i = index; i < index + count; i++) {
         if (is_present(model[i])) {
-            model[i] = (model[i] & ~UINT64_C(1)) | 0x200u;
+            model[i] = ((model[i] & ~UINT64_C(1)) | 0x200u) ^ flip(p);
             want++;
         }
     }
@@ -93,7 +99,8 @@ static bool collect_some(const struct ashlar_paging *p, unsigned index, unsigned
     unsigned want = 0, got = ashlar_run_collect(p, table, index, count, frames);
     for (unsigned i = index; i < index + count; i++) {
         if ((model[i] & 0x201u) == 0x200u) {
-            if (want >= got || frames[want++] != (ashlar_pfn)((model[i] & UINT64_C(0xffffffffff000)) >> 12)) {
+            if (want >= got ||
+                frames[want++] != (ashlar_pfn)(((model[i] ^ flip(p)) & UINT64_C(0xffffffffff000)) >> 12)) {
                 return false;
             }
             model[i] = 0;
@@ -122,7 +129,7 @@ static bool single_some(const struct ashlar_paging *p, uint64_t *seed, unsigned 
     switch (tap_random(seed) % 4) {
     case 0:
         ashlar_entry_note(p, table, index, 77);
-        model[index] = ashlar_entry_encode_note(77);
+        model[index] = ashlar_entry_encode_note(p, 77);
         return true;
     case 1:
         ashlar_entry_clear(p, table, index);

@@ -19,7 +19,9 @@ static struct {
 /* 64 MiB of RAM, of which the tables take the start; frames that are mapped need not exist. */
 __attribute__((unused)) static void world_init(const struct world_format *format)
 {
-    struct sim_mmu_options options = {.features = SIM_CPU_USUAL, .physical_bits = format->physical_bits};
+    struct sim_mmu_options options = {.features = SIM_CPU_USUAL,
+                                      .physical_bits = format->physical_bits,
+                                      .has_l1tf = format->has_l1tf};
     sim_ram_init(64u << 20);
     sim_mmu_init(format->sim, 2, &options);
     world.paging = format->paging;

@@ -389,7 +389,10 @@ static void test_twice(const struct world_format *format)
     prepare(format, 64u * MIB);
     like(SIM_FATAL((void)!ashlar_kmalloc(16)), "before", "[fault 88] kmalloc before boot is fatal");
     up();
+    fails_with(format, ASHLAR_DEBUG ? "ashlar_boot_up called in 'thread'" : "a second time", "boot is over");
+    world_leave();
     fails_with(format, "a second time", "boot is sealed");
+    world_join();
     ok(ashlar_kmalloc(16) != NULL, "%s: what it brought up goes on", world.name);
     world_ok("sealed");
 }
@@ -505,10 +508,7 @@ static void test_alone(const struct world_format *format)
     ashlar_vpn pages;
     prepare(format, 64u * MIB);
     up();
-    sim_set_cpu(1); /* the second one has joined: it leaves, for now */
-    ashlar_space_cpu_leave();
-    sim_set_cpu(0);
-    uintptr_t interrupts = ashlar_port_irq_save();
+    uintptr_t interrupts = world_begin_alone(); /* the second one has joined: it leaves, for now */
     unsigned long lines = sim_log_count();
     void *block = ashlar_kmalloc(3u * MIB);
     ok(block != NULL, "%s: kmalloc works from the end of boot on, whatever the context hook says [fault 117]",

@@ -52,6 +52,8 @@ static void test_slot(void)
 {
     size_t slot = (size_t)1 << ashlar_space_slot_shift();
     ashlar_vpn page = world_addresses(slot, slot);
+    ashlar_vpn next = world_addresses(slot, slot);
+    page = next != ASHLAR_PFN_NONE ? next : page; /* in the first one boot's self-test may have been */
     is_u(ashlar_kva_commit(page, 1, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: a page in a slot that nobody used", world.name);
     uint64_t pulls = world_stats().pulls;
     ok(mends(world_address(page), 0), "%s: it is brought in", world.name);

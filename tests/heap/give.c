@@ -2,6 +2,8 @@
 /* give.c - each misuse of a pointer that is given back, with its message. */
 #include "fixture.h"
 
+#include "heap/find.h"
+#include "runs/run.h"
 #include <ashlar/heap.h>
 
 static void test_double_free(void)
@@ -44,6 +46,37 @@ static void test_remote_double_free(void)
     ok(SIM_FATAL((void)!ashlar_heap_realloc(heap, object, 10, 0)) != NULL,
        "[fault 79] realloc of what another CPU freed");
     end("sound after double frees on two CPUs");
+}
+
+/* Whatever the bits hold that are no slab's, and wherever the block's descriptor serves by then. */
+static void test_bits_of_no_slab(void)
+{
+    begin();
+    char *large = take_one(heap, 100000);
+    struct run *block = ashlar_heap_find(heap, (uintptr_t)large);
+    for (uint32_t i = 8u; i < block->units * 8u; i++) {
+        block->bits[i].allocated = ~(uint32_t)0;
+        block->bits[i].marked = 0;
+    }
+    like(SIM_FATAL((void)ashlar_heap_usable_size(heap, large + 8192)), "usable size of",
+         "[fault 160] usable size of a large block's inside, a bit set there");
+    like(SIM_FATAL((void)!ashlar_heap_realloc(heap, large + 8192, 10, 0)), "interior pointer: 8192 bytes into large",
+         "[fault 160] realloc of it");
+    like(SIM_FATAL(ashlar_heap_free(heap, large + 8192)), "interior pointer: 8192 bytes into large",
+         "[fault 160] free of it");
+    ashlar_heap_free(heap, large);
+    char *object = take_one(heap, 64);
+    ok(ashlar_heap_find(heap, (uintptr_t)object) == block, "its descriptor serves a slab");
+    ok(heap->runs.map[block->first + 2u] == (run_offset(&heap->runs, block) | MAP_NO_SLAB),
+       "its old units name it still");
+    like(SIM_FATAL(ashlar_heap_free(heap, large + 8192)), "in empty pages of the heap",
+         "[fault 160] free of the inside of a block that is gone");
+    char *small = take_one(heap, 100);
+    ok(ashlar_heap_usable_size(heap, small) == 112, "a slab where bits were set has no live objects but its own");
+    is_str(ashlar_heap_audit(heap), NULL, "and the audit knows it");
+    ashlar_heap_free(heap, object);
+    ashlar_heap_free(heap, small);
+    end("sound with bits that mean nothing");
 }
 
 static void test_bad_pointers(void)
@@ -168,6 +201,7 @@ int main(void)
 {
     test_double_free();
     test_remote_double_free();
+    test_bits_of_no_slab();
     test_bad_pointers();
     test_large_frees();
     test_sized_frees();

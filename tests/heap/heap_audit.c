@@ -12,13 +12,18 @@
 
 static struct ashlar_heap *heap;
 static struct test_source test;
-static char *object, *other, *freed, *full[4], *large;
+static char *object, *other, *freed, *full[4], *large, *spent;
 static struct run *slab, *full_slab, *block, *empty, *bare;
 static struct ashlar_cache *cache;
 
 static struct run *slab_of(const void *address)
 {
     return ashlar_heap_find(heap, (uintptr_t)address);
+}
+
+static uint32_t *bits_of(const void *address)
+{
+    return &heap->runs.bits[((uintptr_t)address - heap->runs.base) >> 9].allocated;
 }
 
 static struct run *run_in(const struct run_pool *pool)
@@ -45,6 +50,10 @@ static void build(void)
     (void)!ashlar_cache_create(heap, "cache", 200, 0, 0, &cache);
     (void)!ashlar_cache_alloc(cache, 0);
     ashlar_heap_free(heap, ashlar_heap_alloc(heap, 2048, 0)); /* a kept slab */
+    full[1] = ashlar_heap_alloc(heap, 32768, 0);
+    spent = ashlar_heap_alloc(heap, 32768, 0);
+    ashlar_heap_free(heap, full[1]);
+    ashlar_heap_free(heap, spent); /* one slab is kept, the other an empty run */
     slab = slab_of(object);
     full_slab = slab_of(full[0]);
     block = slab_of(large);
@@ -91,13 +100,15 @@ static void test_runs(void)
     DAMAGE(heap->runs.map[block->first + block->units - 1], 0, "a run's last unit names another");
     DAMAGE(heap->runs.map[bare->first + 1], 64, "a bare unit names a run");
     DAMAGE(bare->units, bare->units + 1, "a run passes the limit");
-    DAMAGE(empty->state, RUN_BARE, "neighbours were not merged");
+    DAMAGE(bare->state, RUN_EMPTY, "neighbours were not merged");
     DAMAGE(block->bits->allocated, 0, "a large block's bits are wrong");
     DAMAGE(block->bits->allocated, 3, "a large block's bits are wrong");
-    uint32_t *bits = &heap->runs.bits[empty->first * 8u].allocated;
-    DAMAGE(*bits, 4, "an allocated bit is set in an empty run");
-    bits = &heap->runs.bits[cache->run->first * 8u].allocated;
-    DAMAGE(*bits, 4, "an allocated bit is set in bookkeeping");
+    DAMAGE(*bits_of(spent + 4096), 4, "an allocated bit is set in an empty run");
+    DAMAGE(heap->runs.map[block->first + 1], run_offset(&heap->runs, block), "a unit inside of a run names another");
+    DAMAGE(heap->runs.map[slab->first], run_offset(&heap->runs, slab) | MAP_NO_SLAB,
+           "a unit inside of a run names another");
+    DAMAGE(*bits_of(cache), 4, NULL);
+    DAMAGE(*bits_of(large + 4096), 4, NULL);
     DAMAGE(heap->runs.empty.mask[0], heap->runs.empty.mask[0] ^ 2u, "a bin's mask bit is wrong");
     DAMAGE(bare->previous, 64, "a bin of runs is not linked");
     uint32_t bin = ashlar_runs_bin_of(bare->units);

@@ -6,7 +6,7 @@
 #include "threads.h"
 
 #include "heap/marks.h"
-#include "heap/peek.h"
+#include "runs/peek.h"
 #include <ashlar/heap.h>
 
 #define ROUNDS 60u
@@ -122,7 +122,7 @@ static void test_each_peek(void)
 static void test_torn(void)
 {
     char *object = take_one(heap, 64);
-    struct run *run = run_at(&heap->runs, heap->runs.map[((uintptr_t)object - heap->runs.base) >> 12]);
+    struct run *run = run_in_map(&heap->runs, heap->runs.map[((uintptr_t)object - heap->runs.base) >> 12]);
     const struct run good = *run;
     struct ashlar_heap_place place;
     run->stride = 0;

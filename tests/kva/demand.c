@@ -169,11 +169,16 @@ static void test_busy(void)
     sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
     ok(ashlar_kva_fault(world_address(first), 2), "%s: a fault on a busy page is to be tried again", world.name);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
-    is_u(ashlar_entry_load(world.paging, spot.table, spot.index), ashlar_entry_encode_note(note),
+    is_u(ashlar_entry_load(world.paging, spot.table, spot.index), ashlar_entry_encode_note(world.paging, note),
          "%s: the entry is left to the other CPU", world.name);
     is_u(promised(), 2, "%s: no frame was taken", world.name);
     sim_set_context(ASHLAR_CONTEXT_NMI);
-    ok(!ashlar_kva_fault(world_address(first), 2),
+    int mended = 0;
+    const char *message = SIM_FATAL(mended = ashlar_kva_fault(world_address(first), 2));
+    if (message != NULL) {
+        ashlar_port_pin(); /* a report ends them all */
+    }
+    ok(mended == 0 && (message != NULL) == ASHLAR_DEBUG,
        "%s: [fault 130] in an NMI it is not: it may be what this very CPU is bringing", world.name);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
     ashlar_entry_store(world.paging, spot.table, spot.index, entry);

@@ -112,9 +112,9 @@ static void test_take(void)
         ok(place.kind == ASHLAR_PLACE_GUARD && place.offset == 5 && place.first == first,
            "%s: which is known for what it is", world.name);
         is_str(world_audit(), NULL, "sound while it is held");
-        sim_set_context(ASHLAR_CONTEXT_INTERRUPT); /* which does not purge, however much waits */
+        uintptr_t interrupts = world_begin_alone(); /* who does not purge, however much waits */
         ashlar_kva_give(first);
-        sim_set_context(ASHLAR_CONTEXT_THREAD);
+        world_end_alone(interrupts);
         is_u(world_absent(first, pages), pages, "%s: given back: gone at once", world.name);
         is_str(world_audit(), NULL, "sound while it waits");
         is_u(world_stats().large_pages, large / whole, "%s: a block waits as a block", world.name);
@@ -390,9 +390,9 @@ static void test_short(const struct world_format *format)
     is_u(ashlar_kva_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "more", &again), ASHLAR_NO_FRAMES,
          "%s: no frame is free", world.name);
     is_u(again, 7, "%s: no output was touched", world.name);
-    sim_set_context(ASHLAR_CONTEXT_INTERRUPT); /* which does not purge */
+    uintptr_t interrupts = world_begin_alone(); /* who does not purge */
     ashlar_kva_give(first);
-    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    world_end_alone(interrupts);
     is_u(ashlar_kva_take(2u * whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "two", &again), ASHLAR_OK,
          "%s: those that wait are", world.name);
     is_u(in_large(again, 2u * whole), expect_large(2u * whole), "%s: as blocks", world.name);
@@ -427,10 +427,10 @@ static void test_wrong_gives(void)
     is_u(ashlar_kva_take(whole, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "large", &first), ASHLAR_OK, "%s: take",
          world.name);
     is_u(ashlar_space_unmap(NULL, first + 1u, 1, &frame), ASHLAR_OK, "%s: unmap one", world.name);
-    sim_set_context(ASHLAR_CONTEXT_INTERRUPT); /* which does not purge */
+    uintptr_t interrupts = world_begin_alone(); /* who does not purge */
     like(SIM_FATAL(ashlar_kva_give(first)), "with 1 of its 512 pages missing", "give with a page missing");
     like(SIM_FATAL(ashlar_kva_give(first)), "was given back already", "give twice");
-    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    world_end_alone(interrupts);
 }
 
 /* --- allocations that fail ------------------------------------------------------------------------- */

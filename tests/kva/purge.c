@@ -278,8 +278,7 @@ static void test_gone(void)
     is_u(ashlar_kva_take_stack(2, "stack", &stack), ASHLAR_OK, "%s: and a stack", world.name);
     give_many(4);
     ashlar_kva_give_stack(stack);
-    ashlar_space_cpu_leave();
-    sim_set_cpu(0);
+    world_leave();
     uint64_t kicks = world_stats().kicks;
     ok(ashlar_kva_purge() >= 14u, "%s: [fault 104] what it gave back is purged without it", world.name);
     is_u(world_stats().kicks, kicks, "%s: and nobody waits for it", world.name);
@@ -290,7 +289,7 @@ static void test_gone(void)
     world_ok("gone");
 }
 
-/* To the page; never in an interrupt. */
+/* To the page; only by who may wait. */
 static void test_limit(void)
 {
     ashlar_vpn page;
@@ -306,11 +305,11 @@ static void test_limit(void)
     }
     is_u(world_kva_stats().purges, purges, "%s: nothing is flushed before", world.name);
     is_u(world_kva_stats().purge_pages, given, "%s: all of them wait", world.name);
-    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    uintptr_t interrupts = world_begin_alone();
     is_u(ashlar_kva_take(10, ASHLAR_MAP_WRITE, "ten", &page), ASHLAR_OK, "%s: ten more", world.name);
     ashlar_kva_give(page);
-    is_u(world_kva_stats().purges, purges, "%s: an interrupt does not purge", world.name);
-    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    is_u(world_kva_stats().purges, purges, "%s: with interrupts off nobody purges by the way", world.name);
+    world_end_alone(interrupts);
     is_u(ashlar_kva_take(1, ASHLAR_MAP_WRITE, "one", &page), ASHLAR_OK, "%s: and one", world.name);
     ashlar_kva_give(page);
     is_u(world_kva_stats().purges, purges + 1u, "%s: the next thread does, once", world.name);

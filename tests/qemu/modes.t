@@ -22,10 +22,15 @@ takes() {
 takes PAE "a CPU with NX" --mem 32M "$I386"
 takes two-level "a CPU without PAE" --cpu max,-pae --mem 32M "$I386"
 takes two-level "a CPU with PAE, without NX and high RAM" --cpu pentium3 --mem 32M "$I386"
-takes PAE "the same with RAM above 4 GiB" --cpu pentium3 --mem 5G "$I386"
+takes PAE/L1TF "the same with RAM above 4 GiB" --cpu pentium3 --mem 5G "$I386"
+says ' L1TF ' "[fault 156] it reads where absent entries point, and the format bears it"
+takes two-level "told so" --cpu pentium3 --mem 32M "$I386" paging=two-level
+says '^this CPU reads where absent entries point (L1TF)' "[fault 156] two-level paging does not"
 takes two-level "told so" --mem 32M "$I386" paging=two-level
 takes 5-level "a CPU with LA57" --mem 32M "$WIDE"
 takes 4-level "a CPU without LA57" --cpu qemu64 --mem 32M "$WIDE"
+takes 4-level "an Intel CPU with L1TF" --cpu Nehalem --mem 32M "$WIDE"
+says ' L1TF ' "[fault 156] it says so"
 takes 4-level "told so" --mem 32M "$WIDE" paging=4-level
 boots 1 "a mode that the CPU does not have" --cpu max,-pae --mem 32M "$I386" paging=pae
 says 'panic: paging=: this CPU does not have it' "it says so"

@@ -16,13 +16,13 @@ import sys
 
 BUILD = "build/broken"
 SEEDS = 300
-TWO_LEVEL, PAE, FOUR, FIVE = range(4)
+TWO_LEVEL, PAE, FOUR, FIVE, PAE_L1TF = range(5)
 PREALLOCATE, EAGER, LAZY, HYBRID, SEQ = range(5)
 ALL_FORMATS = [TWO_LEVEL, PAE, FOUR, FIVE]
 WIDE = [(FOUR, PREALLOCATE), (FIVE, EAGER), (FOUR, SEQ)]
 STACKS = [(FOUR, PREALLOCATE), (PAE, PREALLOCATE)]
 SOME = [(PAE, PREALLOCATE), (TWO_LEVEL, LAZY), (FOUR, HYBRID)]
-FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level"]
+FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level", "PAE/L1TF"]
 POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
 
 GROWTH, ROOTS, CPUS, FAULT = "src/tables/growth.c", "src/tables/roots.c", "src/space/cpus.c", "src/space/space_fault.c"
@@ -42,6 +42,8 @@ WITH_LARGE = [(f, p) for f in (PAE, FOUR, FIVE) for p in (PREALLOCATE, HYBRID)]
 # name: (formats and policies, [(file, text, instead)])
 BREAKAGES = {
     "no-local-flush": (SOME, [(SHOOTDOWN, "    flush_here(gather, here);\n    read_mask", "    read_mask")]),
+    "hidden-in-halves": ([(PAE_L1TF, PREALLOCATE)], [("src/arch/entry_runs.c", "entry_cas_64(whole(low), old, old ^ toggle);",
+                                                       "(entry_store_absent_64(whole(low), old ^ toggle), true);")]),
     "no-shootdown": (SOME, [(SHOOTDOWN, "    unsigned asked = ask_all(mask, gather);",
                              "    mask[0] = mask[1] = 0;\n    unsigned asked = ask_all(mask, gather);")]),
     "no-wait": (SOME, [(SHOOTDOWN, "    wait_for_answers(mask);\n}", "}")]),
@@ -261,7 +263,7 @@ def first_seed(program, paging, policy, seeds=SEEDS, buffers=True):
 def check(number, name, variants, pairs):
     found, how, unbuffered = [], "", []
     for paging, policy in pairs:
-        variant = variants["yield32" if paging in (TWO_LEVEL, PAE) else "yield64"]
+        variant = variants["yield32" if paging in (TWO_LEVEL, PAE, PAE_L1TF) else "yield64"]
         if variant.name not in check.programs:
             check.programs[variant.name] = build(name, variant)
         seeds = BUFFERED.get(name, SEEDS)

@@ -73,6 +73,7 @@ static volatile uint64_t *entry_of(uint64_t frame, unsigned index)
 static void make_tables(void)
 {
     const struct sim_mmu_options options = {.features = SIM_CPU_USUAL,
+                                            .has_l1tf = true,
                                             .kernel_first = 0,
                                             .kernel_bytes = UINT64_C(1) << 21};
     unsigned levels = sizeof(uintptr_t) == 8 ? 4u : 3u;

@@ -172,6 +172,29 @@ static void test_reserved(void)
     }
 }
 
+/* [fault 156] What is absent is believed by a CPU with L1TF, and by no other. */
+static void test_absent(void)
+{
+    struct sim_mmu_options options = {.features = SIM_CPU_USUAL, .has_l1tf = true};
+    start_with(&options);
+    put(TABLE, 5, PAGE << 12 | 0x262u);
+    is_u(use(0, ADDRESS, SIM_READ), SIM_FAULT, "%s: a hidden page", names[format]);
+    expect(SIM_NAMES_RAM, 1, "[fault 156] whose entry has the address of RAM");
+    put(TABLE, 5, 0x2ffffu << 12);
+    (void)use(0, ADDRESS, SIM_READ);
+    expect(SIM_NAMES_RAM, 0, "or of none");
+    put(TABLE, 5, 0xffeu);
+    (void)use(0, ADDRESS, SIM_READ);
+    expect(SIM_NAMES_RAM, 0, "or of frame 0");
+    put(upper(), 3, PAGE << 12 | 0x280u);
+    (void)use(0, narrow() ? 0xc00000 : 0x600000, SIM_READ | SIM_USER);
+    expect(SIM_NAMES_RAM, 1, "[fault 156] a hidden large page");
+    start();
+    put(TABLE, 5, PAGE << 12 | 0x262u);
+    (void)use(0, ADDRESS, SIM_READ);
+    expect(SIM_NAMES_RAM, 0, "which other CPUs do not go by");
+}
+
 static void test_stale_use(void)
 {
     struct sim_mmu_options options = {.features = SIM_CPU_USUAL, .find_stale_use = true};
@@ -192,8 +215,9 @@ static void test_stale_use(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_early_free, test_early_table, test_root,     test_stale_pcid,
-                                          test_sizes,      test_mixed,       test_reserved, test_stale_use};
+    static void (*const tests[])(void) = {test_early_free, test_early_table, test_root,
+                                          test_stale_pcid, test_sizes,       test_mixed,
+                                          test_reserved,   test_stale_use,   test_absent};
     sim_violations_echo(false);
     in_each_format(tests, sizeof tests / sizeof tests[0]);
     return done_testing();

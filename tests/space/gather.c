@@ -89,9 +89,7 @@ static void test_cpus(void)
     protect(3, ASHLAR_MAP_WRITE);
     expect(before, 3, 0, 0, "one that has left it is not");
     ashlar_vpn kernel = world_map_kernel(5, ASHLAR_MAP_WRITE);
-    sim_set_cpu(1);
-    ashlar_space_cpu_leave();
-    sim_set_cpu(0);
+    world_leave();
     before = now();
     is_u(ashlar_space_protect(NULL, kernel, 5, 0), ASHLAR_OK, "%s: protect kernel pages", world.name);
     expect(before, 5, 0, 0, "[fault 50] a CPU that takes no part is not awaited");
@@ -284,7 +282,9 @@ static void test_unknown_cpu(void)
     like(SIM_FATAL(ashlar_space_switch(&space)), "ashlar_port_cpu says",
          "no switch on a CPU that boot did not name [fault 115]");
     like(SIM_FATAL(ashlar_gather_finish(&g)), "ashlar_port_cpu says", "  no shootdown");
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
     like(SIM_FATAL(ashlar_space_answer()), "ashlar_port_cpu says", "  no answer");
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
     sim_set_cpu(0);
 }
 

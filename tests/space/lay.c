@@ -231,7 +231,9 @@ static void test_misuse(const struct world_format *format)
     is_u(footprint_of(&o), ASHLAR_OK, "%s: what was laid could be laid again", world.name);
     o.kernel_first += 512;
     is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: a start that is no multiple of 4 MiB", world.name);
+    world_leave();
     is_u(ashlar_space_lay(&o, 0x1000, 0x1000, &layout), ASHLAR_BAD_ARGUMENT, "%s: nor is it laid", world.name);
+    world_join();
     o = world.options;
     o.kernel_first = o.image_first + 1024u;
     is_u(footprint_of(&o), ASHLAR_BAD_ARGUMENT, "%s: a start behind the image", world.name);

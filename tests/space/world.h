@@ -14,6 +14,7 @@
 
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
+#include "base/alone.h"
 #include "base/lock.h"
 #include "machine.h"
 #include "sim.h"
@@ -199,12 +200,14 @@ static void world_power_on(const struct world_format *format, const struct world
 {
     struct sim_mmu_options mmu = {.features = SIM_CPU_USUAL,
                                   .physical_bits = format->physical_bits,
+                                  .has_l1tf = format->has_l1tf,
                                   .seed = options->seed,
                                   .evict_one_in = options->evict_one_in,
                                   .speculate_one_in = options->speculate_one_in,
                                   .find_stale_use = true};
     mmu.features |= (options->features & ASHLAR_FEATURE_PCID) != 0 ? SIM_CPU_PCIDE : 0u;
     memset(&world, 0, sizeof world);
+    ashlar_alone_begin(1); /* of the machine before nobody takes part */
     world.format = format;
     world.paging = format->paging;
     world.name = ashlar_paging_name(format->paging);
@@ -401,6 +404,29 @@ __attribute__((unused)) static void world_join(void)
     sim_mmu_set_root(1, ashlar_space_root(NULL));
     ashlar_space_cpu_join(1);
     sim_set_cpu(0);
+}
+
+/* It goes, and CPU 0 is alone. */
+__attribute__((unused)) static void world_leave(void)
+{
+    sim_set_cpu(1);
+    uintptr_t interrupts = ashlar_port_irq_save();
+    ashlar_space_cpu_leave();
+    ashlar_port_irq_restore(interrupts);
+    sim_set_cpu(0);
+}
+
+/* CPU 0 is alone, and has interrupts off: it may do what a thread may, and waits for nobody. */
+__attribute__((unused)) static uintptr_t world_begin_alone(void)
+{
+    world_leave();
+    return ashlar_port_irq_save();
+}
+
+__attribute__((unused)) static void world_end_alone(uintptr_t interrupts)
+{
+    ashlar_port_irq_restore(interrupts);
+    world_join();
 }
 
 __attribute__((unused)) static void world_watch(const struct world_options *options)

@@ -7,6 +7,7 @@
 
 #include "arch/entry.h"
 #include "arch/entry_runs.h"
+#include "base/alone.h"
 #include "base/lock.h"
 #include "machine.h"
 #include "schedule.h"
@@ -26,13 +27,15 @@ struct world_format {
     const struct ashlar_paging *paging;
     enum sim_format sim;
     uint64_t kernel_first; /* page */
+    bool has_l1tf;         /* its absent entries name no RAM */
 };
 
 static const struct world_format formats[] = {
-    {&ashlar_paging_two_level, SIM_TWO_LEVEL, 0xf0000},
-    {&ashlar_paging_pae, SIM_PAE, 0x40000},
-    {&ashlar_paging_4level, SIM_FOUR_LEVEL, UINT64_C(448) << 27},
-    {&ashlar_paging_5level, SIM_FIVE_LEVEL, UINT64_C(448) << 36},
+    {&ashlar_paging_two_level, SIM_TWO_LEVEL, 0xf0000, false},
+    {&ashlar_paging_pae, SIM_PAE, 0x40000, false},
+    {&ashlar_paging_4level, SIM_FOUR_LEVEL, UINT64_C(448) << 27, true},
+    {&ashlar_paging_5level, SIM_FIVE_LEVEL, UINT64_C(448) << 36, true},
+    {&ashlar_paging_pae_l1tf, SIM_PAE, 0x40000, true},
 };
 
 #ifndef WORLD_STACK_PAGES
@@ -288,6 +291,7 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
     size_t footprint = 0;
     unsigned pcid = (mmu->features & SIM_CPU_PCIDE) != 0 ? ASHLAR_FEATURE_PCID : 0u;
     ashlar_vpn image = (ashlar_paging_page(p, (uintptr_t)0 - 1u) | 1023u) - 1023u;
+    ashlar_alone_begin(1); /* of the machine before nobody takes part */
     world.format = format;
     world.options = (struct ashlar_space_options){.paging = p,
                                                   .features = FEATURES | pcid,
@@ -303,6 +307,7 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
                                                   .kick = sim_kick};
     world_want_areas(image - world.options.kernel_first);
     machine.kernel_bytes = POINTER_BYTES;
+    machine.has_l1tf = format->has_l1tf;
     machine.kernel_first = (uint64_t)ashlar_paging_address(p, image) - POINTER_BYTES;
     sim_ram_init((uint64_t)RAM_FRAMES << 12);
     sim_mmu_init(format->sim, CPUS, &machine);
@@ -483,12 +488,14 @@ static bool world_seeds(const struct world_format *format, ashlar_sharing_policy
     return true;
 }
 
-/* Each policy under each format whose addresses this build's words hold; ASHLAR_FORMAT and ASHLAR_POLICY choose one. */
+/* Each policy under each format whose addresses this build's words hold; ASHLAR_FORMAT and ASHLAR_POLICY choose one. What
+ * PAE/L1TF has of its own is no matter of policies: one is enough. */
 static void world_each(void (*each)(const struct world_format *format, ashlar_sharing_policy policy))
 {
     for (unsigned f = 0; f < sizeof formats / sizeof formats[0]; f++) {
-        bool fits = sizeof(uintptr_t) == 8 ? f >= 2 : f < 2;
-        for (unsigned policy = 0; policy <= ASHLAR_SHARING_SEQ && fits; policy++) {
+        bool fits = (sizeof(uintptr_t) == 8) == (f == 2 || f == 3);
+        unsigned last = f < 4 || getenv("ASHLAR_POLICY") != NULL ? ASHLAR_SHARING_SEQ : ASHLAR_SHARING_PREALLOCATE;
+        for (unsigned policy = 0; policy <= last && fits; policy++) {
             if (f == number_of("ASHLAR_FORMAT", f) && policy == number_of("ASHLAR_POLICY", policy)) {
                 each(&formats[f], (ashlar_sharing_policy)policy);
             }

@@ -11,6 +11,7 @@
 const struct paging_mode paging_modes[PAGING_MODES] = {
     {.word = "two-level",
      .paging = &ashlar_paging_two_level,
+     .paging_l1tf = &ashlar_paging_two_level,
      .address_bits = 32,
      .levels = 2,
      .index_bits = 10,
@@ -19,6 +20,7 @@ const struct paging_mode paging_modes[PAGING_MODES] = {
      .link = 0x23},
     {.word = "pae",
      .paging = &ashlar_paging_pae,
+     .paging_l1tf = &ashlar_paging_pae_l1tf,
      .address_bits = 32,
      .levels = 3,
      .index_bits = 9,

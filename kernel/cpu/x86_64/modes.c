@@ -11,6 +11,7 @@
 const struct paging_mode paging_modes[PAGING_MODES] = {
     {.word = "4-level",
      .paging = &ashlar_paging_4level,
+     .paging_l1tf = &ashlar_paging_4level,
      .address_bits = 48,
      .levels = 4,
      .index_bits = 9,
@@ -22,6 +23,7 @@ const struct paging_mode paging_modes[PAGING_MODES] = {
      .is_wide = true},
     {.word = "5-level",
      .paging = &ashlar_paging_5level,
+     .paging_l1tf = &ashlar_paging_5level,
      .address_bits = 57,
      .levels = 5,
      .index_bits = 9,
