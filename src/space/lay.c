@@ -57,24 +57,10 @@
 
 /* --- the plan: pure functions of the options ---------------------------------- */
 
-/* Numbers side by side, of pages or of tables. */
-struct span {
-    ashlar_vpn first;
-    size_t count;
-};
-
-COLD static struct span tables_of(unsigned shift, struct span pages)
+/* Tables that such entries name, for all of these pages. */
+COLD static size_t tables_covering(unsigned shift, ashlar_vpn first, size_t pages)
 {
-    ashlar_vpn first = pages.first >> shift;
-    return (struct span){first, ((pages.first + pages.count - 1u) >> shift) - first + 1u};
-}
-
-COLD static size_t overlap(struct span a, struct span b)
-{
-    ashlar_vpn first = a.first > b.first ? a.first : b.first;
-    ashlar_vpn a_end = a.first + a.count, b_end = b.first + b.count;
-    ashlar_vpn end = a_end < b_end ? a_end : b_end;
-    return end > first ? end - first : 0;
+    return ((first + pages - 1u) >> shift) - (first >> shift) + 1u;
 }
 
 COLD static bool home_is_low(const struct ashlar_space_options *options)
@@ -82,53 +68,43 @@ COLD static bool home_is_low(const struct ashlar_space_options *options)
     return options->home_first < options->kernel_first;
 }
 
-COLD static struct span home_of(const struct ashlar_space_options *options)
-{
-    return (struct span){options->home_first, options->home_pages};
-}
+/* Kernel space on both sides of the home; a low one leaves it in one piece. The last page is nobody's. */
+struct pieces {
+    size_t below; /* from kernel_first on */
+    ashlar_vpn above_first;
+    size_t above;
+};
 
-/* What cuts kernel space in two: the home, or the last page, which is never mapped. */
-COLD static struct span cut_of(const struct ashlar_space_options *options)
+COLD static void find_pieces(const struct ashlar_space_options *options, struct pieces *pieces)
 {
-    return home_is_low(options) ? (struct span){ashlar_paging_last_page(options->paging), 1} : home_of(options);
-}
-
-/* The pieces: pages up to the cut, and pages behind it, the last one apart. */
-COLD static struct span piece_below(const struct ashlar_space_options *options)
-{
-    return (struct span){options->kernel_first, cut_of(options).first - options->kernel_first};
-}
-
-COLD static struct span piece_above(const struct ashlar_space_options *options)
-{
-    struct span cut = cut_of(options);
-    ashlar_vpn last_page = ashlar_paging_last_page(options->paging), first = cut.first + cut.count;
-    return (struct span){first, first < last_page ? last_page - first : 0};
-}
-
-COLD static struct span larger_of(struct span a, struct span b)
-{
-    return a.count >= b.count ? a : b;
+    ashlar_vpn last_page = ashlar_paging_last_page(options->paging);
+    ashlar_vpn cut = options->home_first, end = cut + options->home_pages;
+    if (home_is_low(options)) {
+        cut = end = last_page;
+    }
+    pieces->below = cut - options->kernel_first;
+    pieces->above_first = end;
+    pieces->above = end < last_page ? last_page - end : 0;
 }
 
 COLD size_t ashlar_lay_room_pages(const struct ashlar_space_options *options)
 {
-    return larger_of(piece_below(options), piece_above(options)).count;
+    struct pieces pieces;
+    find_pieces(options, &pieces);
+    return pieces.below >= pieces.above ? pieces.below : pieces.above;
 }
 
 /* Is kernel space where the format has it, and the home within it, or low and in slots that are not kernel space's? */
 COLD static bool places_fit(const struct ashlar_space_options *options)
 {
-    const struct ashlar_paging *paging = options->paging;
-    ashlar_vpn first = options->kernel_first, last_page = ashlar_paging_last_page(paging);
-    unsigned shift = ashlar_slot_shift(paging);
-    struct span home = home_of(options);
-    if ((first | home.first | home.count) % FIRST_ALIGN_PAGES != 0 || first > last_page ||
-        first >> shift < ashlar_paging_kernel_slot(paging) || home.count == 0 || home.first > last_page ||
-        home.count - 1u > last_page - home.first) {
+    unsigned shift = ashlar_slot_shift(options->paging);
+    ashlar_vpn first = options->kernel_first, last_page = ashlar_paging_last_page(options->paging);
+    ashlar_vpn home_last = options->home_first + options->home_pages - 1u;
+    if ((first | options->home_first | options->home_pages) % FIRST_ALIGN_PAGES != 0 || first > last_page ||
+        first >> shift < ashlar_paging_kernel_slot(options->paging) || home_last < options->home_first ||
+        home_last > last_page) {
         return false;
     }
-    ashlar_vpn home_last = home.first + home.count - 1u;
     return !home_is_low(options) || (home_last < LOW_PAGES && home_last >> shift < first >> shift);
 }
 
@@ -142,8 +118,8 @@ COLD static size_t array_pages(const struct ashlar_space_options *options, ashla
         return 0;
     }
     for (unsigned level = 1; level < ashlar_paging_levels(paging); level++) {
-        struct span kernel = {options->kernel_first, last_page - options->kernel_first + 1u};
-        pages += tables_of(ashlar_entry_shift(paging, level + 1u), kernel).count;
+        pages += tables_covering(ashlar_entry_shift(paging, level + 1u), options->kernel_first,
+                                 last_page - options->kernel_first + 1u);
     }
     return pages;
 }
@@ -184,27 +160,33 @@ COLD static size_t area_frames(const struct ashlar_space_options *options)
 /* The fixed part above the home, where it fits, else below; the arena in what is left. False: there is no room. */
 COLD static bool place_parts(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
 {
-    struct span below = piece_below(options), above = piece_above(options);
-    if (layout->fixed_pages + GAP_PAGES < above.count) {
-        layout->fixed_first = above.first + GAP_PAGES;
-        above.first = layout->fixed_first + layout->fixed_pages;
-        above.count -= layout->fixed_pages + GAP_PAGES;
-    } else if (layout->fixed_pages < below.count) {
-        below.count -= layout->fixed_pages;
-        layout->fixed_first = below.first + below.count;
+    struct pieces pieces;
+    find_pieces(options, &pieces);
+    if (layout->fixed_pages + GAP_PAGES < pieces.above) {
+        layout->fixed_first = pieces.above_first + GAP_PAGES;
+        pieces.above_first = layout->fixed_first + layout->fixed_pages;
+        pieces.above -= layout->fixed_pages + GAP_PAGES;
+    } else if (layout->fixed_pages < pieces.below) {
+        pieces.below -= layout->fixed_pages;
+        layout->fixed_first = options->kernel_first + pieces.below;
     } else {
         return false;
     }
-    struct span arena = larger_of(below, above);
-    layout->direct_pages = ashlar_direct_is_wanted(options) ? ashlar_direct_pages(options) : 0;
-    layout->direct_first = arena.first;
-    if (layout->direct_pages != 0 && arena.first != options->kernel_first) {
-        layout->direct_first = round_up(arena.first, GIB_PAGES); /* so that its pages can be as large as RAM's runs */
+    bool is_below = pieces.below >= pieces.above;
+    layout->arena_first = layout->direct_first = is_below ? options->kernel_first : pieces.above_first;
+    layout->arena_pages = is_below ? pieces.below : pieces.above;
+    if (!ashlar_direct_is_wanted(options)) {
+        return true;
     }
-    size_t taken = layout->direct_first - arena.first + layout->direct_pages;
-    layout->arena_first = arena.first + taken;
-    layout->arena_pages = arena.count - taken;
-    return taken < arena.count;
+    layout->direct_pages = ashlar_direct_pages(options);
+    if (!is_below) {
+        layout->direct_first = round_up(layout->arena_first, GIB_PAGES); /* its pages can be as large as RAM's runs */
+    }
+    size_t taken = layout->direct_first - layout->arena_first + layout->direct_pages;
+    bool fits = taken < layout->arena_pages;
+    layout->arena_first += taken;
+    layout->arena_pages -= taken;
+    return fits;
 }
 
 /* User addresses end with the kernel's first slot, or the lower half; they begin behind a low image. */
@@ -240,21 +222,33 @@ COLD static ashlar_status plan_layout(const struct ashlar_space_options *options
     return ASHLAR_OK;
 }
 
-/* Those that lead to the home, those of the fixed part, and those that the policy makes ahead. What is below the home's
- * entries of level 2 is there already. */
+/* Those that lead to the home, those of the fixed part beside it, and those that the policy makes ahead. What is below the
+ * home's entries of level 2 is there already. */
 COLD static size_t count_layout_tables(const struct ashlar_space_options *options,
                                        const struct ashlar_space_layout *layout, struct carved_frames carved)
 {
     unsigned top = ashlar_paging_levels(options->paging);
+    bool all = ashlar_sharing_rows[options->policy].step == SHARING_ALL, is_low = home_is_low(options);
+    ashlar_vpn first = layout->fixed_first, end = first + layout->fixed_pages;
+    if (!is_low) {
+        ashlar_vpn home_end = options->home_first + options->home_pages;
+        first = options->home_first < first ? options->home_first : first;
+        end = home_end > end ? home_end : end;
+    }
     size_t tables = 1u; /* the root */
     for (unsigned level = 1; level < top; level++) {
         unsigned shift = ashlar_entry_shift(options->paging, level + 1u);
-        bool ahead = level == top - 1u && ashlar_sharing_rows[options->policy].step == SHARING_ALL;
-        struct span made = ahead ? (struct span){layout->kernel_first, layout->kernel_pages}
-                                 : (struct span){layout->fixed_first, layout->fixed_pages};
-        struct span home = tables_of(shift, home_of(options));
-        made = tables_of(shift, made);
-        tables += made.count - overlap(made, home) + (level >= HOME_LEVEL ? home.count : 0);
+        size_t home = tables_covering(shift, options->home_first, options->home_pages);
+        if (all && level == top - 1u) {
+            tables += tables_covering(shift, layout->kernel_first, layout->kernel_pages);
+        } else {
+            tables += tables_covering(shift, first, end - first);
+        }
+        if (is_low) {
+            tables += level >= HOME_LEVEL ? home : 0;
+        } else if (level < HOME_LEVEL) {
+            tables -= home;
+        }
     }
     return ashlar_direct_is_wanted(options) ? tables + ashlar_direct_count_tables(options, layout->direct_first, carved)
                                             : tables;
@@ -299,13 +293,12 @@ COLD ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_optio
 COLD static void adopt_home(void)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
-    struct span home = home_of(&ashlar_half.options);
-    uint64_t user =
-        ashlar_entry_link_bits(paging, HOME_LEVEL, ASHLAR_MAP_USER) & ~ashlar_entry_link_bits(paging, HOME_LEVEL, 0);
-    for (size_t done = 0; done < home.count; done += (size_t)1 << ashlar_entry_shift(paging, HOME_LEVEL)) {
+    const uint64_t user = paging_fold(paging)->user;
+    ashlar_vpn page = ashlar_half.options.home_first, end = page + ashlar_half.options.home_pages;
+    for (; page < end; page += (size_t)1 << ashlar_entry_shift(paging, HOME_LEVEL)) {
         struct ashlar_spot spot;
-        uint64_t entry = ashlar_walk_entry(paging, ashlar_port_get_root(), home.first + done, HOME_LEVEL);
-        ashlar_spot_find(NULL, home.first + done, HOME_LEVEL, &spot);
+        uint64_t entry = ashlar_walk_entry(paging, ashlar_port_get_root(), page, HOME_LEVEL);
+        ashlar_spot_find(NULL, page, HOME_LEVEL, &spot);
         ashlar_entry_store(paging, spot.table, spot.index, ashlar_entry_is_present(entry) ? entry & ~user : 0);
         ashlar_spot_close(&spot);
     }
@@ -315,16 +308,17 @@ COLD static void build_all_tables(struct ashlar_builder *builder)
 {
     const struct ashlar_space_options *options = &ashlar_half.options;
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
-    unsigned top = ashlar_paging_levels(options->paging);
     ashlar_half.root = (ashlar_phys)ashlar_build_take_zeroed(builder) << ASHLAR_PAGE_SHIFT;
     ashlar_half.layout.table_frames = 1;
     ashlar_build_tables(builder, options->home_first, options->home_pages, HOME_LEVEL);
     adopt_home();
     if (ashlar_half.sharing->step == SHARING_ALL) {
-        struct span cut = cut_of(options);
-        ashlar_build_tables(builder, options->kernel_first, cut.first - options->kernel_first, top - 1u);
-        ashlar_build_tables(builder, cut.first + cut.count,
-                            layout->kernel_first + layout->kernel_pages - cut.first - cut.count, top - 1u);
+        unsigned level = ashlar_paging_levels(options->paging) - 1u;
+        ashlar_vpn end = layout->kernel_first + layout->kernel_pages;
+        struct pieces pieces;
+        find_pieces(options, &pieces);
+        ashlar_build_tables(builder, layout->kernel_first, pieces.below, level);
+        ashlar_build_tables(builder, pieces.above_first, end - pieces.above_first, level);
     }
     ashlar_build_tables(builder, layout->fixed_first, layout->fixed_pages, 1);
 }
@@ -355,7 +349,7 @@ COLD static size_t show_tables(ashlar_vpn page, unsigned level, ashlar_vpn to)
     const struct ashlar_paging *paging = ashlar_half.paging;
     unsigned shift = ashlar_entry_shift(paging, level + 1u);
     size_t step = (size_t)1 << shift;
-    size_t count = tables_of(shift, (struct span){page, ashlar_paging_last_page(paging) - page + 1u}).count;
+    size_t count = tables_covering(shift, page, ashlar_paging_last_page(paging) - page + 1u);
     for (size_t i = 0; i < count; i++, page += step) {
         struct ashlar_spot spot;
         ashlar_spot_find(NULL, page, level + 1u, &spot);
