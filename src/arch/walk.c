@@ -46,11 +46,12 @@ COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, a
     ashlar_port_close_frame(table);
 }
 
-COLD void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
+COLD void ashlar_walk_to(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, unsigned lowest,
+                         struct ashlar_walk *found)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     found->flags = PERMISSIONS | ASHLAR_MAP_READ | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK;
-    descend(p, root, page, 1, found);
+    descend(p, root, page, lowest, found);
     found->page_pages = (size_t)1 << ashlar_entry_shift(p, found->level);
     if (ashlar_entry_is_leaf(p, found->level, found->entry)) {
         found->flags &= ashlar_entry_flags(p, found->level, found->entry);
@@ -60,20 +61,6 @@ COLD void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashl
         found->flags = 0;
         found->frame = ASHLAR_PFN_NONE;
     }
-}
-
-/* What a large page further up says of the pages below this entry is the same with another frame. */
-COLD uint64_t ashlar_walk_entry(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, unsigned level)
-{
-    const struct ashlar_paging *p = paging_fold(paging);
-    struct ashlar_walk found;
-    descend(p, root, page, level, &found);
-    size_t within = page & (((size_t)1 << ashlar_entry_shift(p, found.level)) - 1u);
-    size_t covered = (size_t)1 << ashlar_entry_shift(p, level);
-    if (found.level == level || !ashlar_entry_is_present(found.entry)) {
-        return found.entry;
-    }
-    return found.entry + ((uint64_t)(within & ~(covered - 1u)) << ASHLAR_PAGE_SHIFT);
 }
 
 COLD bool ashlar_walk_translate(const struct ashlar_paging *paging, ashlar_phys root, uintptr_t address,

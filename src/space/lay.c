@@ -58,7 +58,7 @@
 /* --- the plan: pure functions of the options ---------------------------------- */
 
 /* Tables that such entries name, for all of these pages. */
-COLD static size_t tables_covering(unsigned shift, ashlar_vpn first, size_t pages)
+COLD static __attribute__((noinline)) size_t tables_covering(unsigned shift, ashlar_vpn first, size_t pages)
 {
     return ((first + pages - 1u) >> shift) - (first >> shift) + 1u;
 }
@@ -297,9 +297,14 @@ COLD static void adopt_home(void)
     ashlar_vpn page = ashlar_half.options.home_first, end = page + ashlar_half.options.home_pages;
     for (; page < end; page += (size_t)1 << ashlar_entry_shift(paging, HOME_LEVEL)) {
         struct ashlar_spot spot;
-        uint64_t entry = ashlar_walk_entry(paging, ashlar_port_get_root(), page, HOME_LEVEL);
+        struct ashlar_walk found;
+        ashlar_walk_to(paging, ashlar_port_get_root(), page, HOME_LEVEL, &found);
+        uint64_t entry = ashlar_entry_is_present(found.entry) ? found.entry & ~user : 0;
+        if (found.level > HOME_LEVEL && entry != 0) {
+            entry += (uint64_t)(page & (found.page_pages - 1u)) << ASHLAR_PAGE_SHIFT;
+        }
         ashlar_spot_find(NULL, page, HOME_LEVEL, &spot);
-        ashlar_entry_store(paging, spot.table, spot.index, ashlar_entry_is_present(entry) ? entry & ~user : 0);
+        ashlar_entry_store(paging, spot.table, spot.index, entry);
         ashlar_spot_close(&spot);
     }
 }

@@ -36,9 +36,12 @@ static size_t piece_pages(void)
     return (size_t)1 << ashlar_entry_shift(ashlar_half.paging, HOME_LEVEL);
 }
 
-static uint64_t piece_in(ashlar_phys root, ashlar_vpn page)
+/* The entry of this level on the way to a page of the home: all roots have them. */
+COLD static uint64_t entry_in(ashlar_phys root, ashlar_vpn page, unsigned level)
 {
-    return ashlar_walk_entry(ashlar_half.paging, root, page, HOME_LEVEL);
+    struct ashlar_walk found;
+    ashlar_walk_to(ashlar_half.paging, root, page, level, &found);
+    return found.entry;
 }
 
 /* The first table is linked in the root, each further one in the one before. Returns the last, open. */
@@ -68,7 +71,7 @@ COLD void ashlar_home_join(void *root, const ashlar_pfn *tables)
     void *table = open_path(root, tables);
     for (ashlar_vpn page = ashlar_half.options.home_first; page < home_end(); page += piece_pages()) {
         ashlar_entry_store(paging, table, ashlar_entry_index(paging, HOME_LEVEL, page),
-                           piece_in(ashlar_half.root, page));
+                           entry_in(ashlar_half.root, page, HOME_LEVEL));
     }
     if (table != root) {
         ashlar_port_close_frame(table);
@@ -80,7 +83,7 @@ COLD void ashlar_home_leave(ashlar_phys root)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
     for (unsigned level = HOME_LEVEL; level < HOME_LEVEL + ashlar_home_tables(); level++) {
-        uint64_t link = ashlar_walk_entry(paging, root, ashlar_half.options.home_first, level + 1u);
+        uint64_t link = entry_in(root, ashlar_half.options.home_first, level + 1u);
         ashlar_frames_give(ashlar_half.pool, ashlar_entry_frame(paging, link), 0);
     }
 }
@@ -89,7 +92,8 @@ COLD bool ashlar_home_agrees(ashlar_phys root)
 {
     uint64_t ignored = ashlar_entry_mmu_bits(ashlar_half.paging);
     for (ashlar_vpn page = ashlar_half.options.home_first; page < home_end(); page += piece_pages()) {
-        if (((piece_in(root, page) ^ piece_in(ashlar_half.root, page)) & ~ignored) != 0) {
+        uint64_t different = entry_in(root, page, HOME_LEVEL) ^ entry_in(ashlar_half.root, page, HOME_LEVEL);
+        if ((different & ~ignored) != 0) {
             return false;
         }
     }
