@@ -57,10 +57,21 @@
 
 /* --- the plan: pure functions of the options ---------------------------------- */
 
-/* Tables that such entries name, for all of these pages. */
-COLD static __attribute__((noinline)) size_t tables_covering(unsigned shift, ashlar_vpn first, size_t pages)
+/* Tables of this level for all of these pages. */
+COLD static __attribute__((noinline)) size_t tables_covering(const struct ashlar_paging *paging, unsigned level,
+                                                             ashlar_vpn first, ashlar_vpn last)
 {
-    return ((first + pages - 1u) >> shift) - (first >> shift) + 1u;
+    unsigned shift = ashlar_entry_shift(paging, level + 1u);
+    return (last >> shift) - (first >> shift) + 1u;
+}
+
+/* What only formats of more than 32 bits have costs a 32-bit machine nothing: halves, ASIDs, pages
+ * larger than level 2 has. */
+#define MAY_BE_WIDE (sizeof(uintptr_t) > 4u)
+
+COLD static unsigned first_kernel_slot(const struct ashlar_paging *paging)
+{
+    return MAY_BE_WIDE ? ashlar_paging_kernel_slot(paging) : 0;
 }
 
 COLD static bool home_is_low(const struct ashlar_space_options *options)
@@ -101,7 +112,7 @@ COLD static bool places_fit(const struct ashlar_space_options *options)
     ashlar_vpn first = options->kernel_first, last_page = ashlar_paging_last_page(options->paging);
     ashlar_vpn home_last = options->home_first + options->home_pages - 1u;
     if ((first | options->home_first | options->home_pages) % FIRST_ALIGN_PAGES != 0 || first > last_page ||
-        first >> shift < ashlar_paging_kernel_slot(options->paging) || home_last < options->home_first ||
+        first >> shift < first_kernel_slot(options->paging) || home_last < options->home_first ||
         home_last > last_page) {
         return false;
     }
@@ -114,18 +125,18 @@ COLD static size_t array_pages(const struct ashlar_space_options *options, ashla
 {
     const struct ashlar_paging *paging = options->paging;
     size_t pages = 1u; /* the root; on two-level paging that is the directory */
-    if (ashlar_paging_virtual_bits(paging) > 32u) {
+    if (MAY_BE_WIDE && ashlar_paging_virtual_bits(paging) > 32u) {
         return 0;
     }
     for (unsigned level = 1; level < ashlar_paging_levels(paging); level++) {
-        pages += tables_covering(ashlar_entry_shift(paging, level + 1u), options->kernel_first,
-                                 last_page - options->kernel_first + 1u);
+        pages += tables_covering(paging, level, options->kernel_first, last_page);
     }
     return pages;
 }
 
-/* Can these be, side by side in so many pages? Then their sums are sane, too. */
-COLD static bool areas_fit(const struct ashlar_space_options *options, size_t room)
+/* Pages of all areas, with the gaps between them, and frames that lay puts behind them. False: they cannot be, side by side
+ * in so many pages; else their sums are sane, too. */
+COLD static bool add_areas(const struct ashlar_space_options *options, size_t room, struct ashlar_space_layout *layout)
 {
     for (unsigned i = 0; i < options->area_count; i++) {
         const struct ashlar_area *area = &options->areas[i];
@@ -133,28 +144,10 @@ COLD static bool areas_fit(const struct ashlar_space_options *options, size_t ro
             return false;
         }
         room -= area->pages + GAP_PAGES;
+        layout->fixed_pages += area->pages + GAP_PAGES;
+        layout->area_frames += area->frame == ASHLAR_PFN_NONE ? area->backed_pages : 0;
     }
     return true;
-}
-
-/* Pages of all areas, with the gaps between them. */
-COLD static size_t area_pages(const struct ashlar_space_options *options)
-{
-    size_t pages = 0;
-    for (unsigned i = 0; i < options->area_count; i++) {
-        pages += options->areas[i].pages + GAP_PAGES;
-    }
-    return pages;
-}
-
-/* Frames that lay puts behind areas. */
-COLD static size_t area_frames(const struct ashlar_space_options *options)
-{
-    size_t frames = 0;
-    for (unsigned i = 0; i < options->area_count; i++) {
-        frames += options->areas[i].frame == ASHLAR_PFN_NONE ? options->areas[i].backed_pages : 0;
-    }
-    return frames;
 }
 
 /* The fixed part above the home, where it fits, else below; the arena in what is left. False: there is no room. */
@@ -193,9 +186,8 @@ COLD static bool place_parts(const struct ashlar_space_options *options, struct 
 COLD static void place_user(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
 {
     unsigned shift = ashlar_slot_shift(options->paging);
-    ashlar_vpn end = round_down(options->kernel_first, (size_t)1 << shift);
-    ashlar_vpn lower_half = (ashlar_vpn)ashlar_paging_kernel_slot(options->paging) << shift;
-    end = lower_half != 0 && lower_half < end ? lower_half : end;
+    ashlar_vpn slot = first_kernel_slot(options->paging);
+    ashlar_vpn end = (slot != 0 ? slot : options->kernel_first >> shift) << shift;
     layout->user_first = home_is_low(options) ? options->home_first + options->home_pages : 0;
     layout->user_pages = end - layout->user_first;
 }
@@ -204,16 +196,15 @@ COLD static ashlar_status plan_layout(const struct ashlar_space_options *options
 {
     ashlar_vpn last_page = ashlar_paging_last_page(options->paging);
     memset(layout, 0, sizeof *layout);
-    if (!places_fit(options) || !areas_fit(options, ashlar_lay_room_pages(options))) {
+    if (!places_fit(options) || !add_areas(options, ashlar_lay_room_pages(options), layout)) {
         return ASHLAR_BAD_ARGUMENT;
     }
     layout->kernel_first = options->kernel_first;
     layout->kernel_pages = last_page - options->kernel_first + 1u;
     layout->array_pages = array_pages(options, last_page);
-    layout->area_frames = area_frames(options);
     layout->areas = options->areas;
     layout->area_count = options->area_count;
-    layout->fixed_pages = layout->array_pages + GAP_PAGES + area_pages(options);
+    layout->fixed_pages += layout->array_pages + GAP_PAGES;
     place_user(options, layout);
     if (!place_parts(options, layout)) {
         return ASHLAR_BAD_ARGUMENT;
@@ -228,27 +219,20 @@ COLD static size_t count_layout_tables(const struct ashlar_space_options *option
                                        const struct ashlar_space_layout *layout, struct carved_frames carved)
 {
     unsigned top = ashlar_paging_levels(options->paging);
-    bool all = ashlar_sharing_rows[options->policy].step == SHARING_ALL, is_low = home_is_low(options);
-    ashlar_vpn first = layout->fixed_first, end = first + layout->fixed_pages;
-    if (!is_low) {
-        ashlar_vpn home_end = options->home_first + options->home_pages;
+    ashlar_vpn first = layout->fixed_first, last = first + layout->fixed_pages - 1u;
+    ashlar_vpn home_last = options->home_first + options->home_pages - 1u;
+    size_t tables = top - 1u; /* the root, and those that lead to a low home: one of each level from 2 on */
+    if (!home_is_low(options)) {
+        tables = 1u - (options->home_pages >> ashlar_entry_shift(options->paging, HOME_LEVEL));
         first = options->home_first < first ? options->home_first : first;
-        end = home_end > end ? home_end : end;
+        last = home_last > last ? home_last : last;
     }
-    size_t tables = 1u; /* the root */
     for (unsigned level = 1; level < top; level++) {
-        unsigned shift = ashlar_entry_shift(options->paging, level + 1u);
-        size_t home = tables_covering(shift, options->home_first, options->home_pages);
-        if (all && level == top - 1u) {
-            tables += tables_covering(shift, layout->kernel_first, layout->kernel_pages);
-        } else {
-            tables += tables_covering(shift, first, end - first);
+        if (level == top - 1u && ashlar_sharing_rows[options->policy].step == SHARING_ALL) {
+            first = layout->kernel_first;
+            last = first + layout->kernel_pages - 1u;
         }
-        if (is_low) {
-            tables += level >= HOME_LEVEL ? home : 0;
-        } else if (level < HOME_LEVEL) {
-            tables -= home;
-        }
+        tables += tables_covering(options->paging, level, first, last);
     }
     return ashlar_direct_is_wanted(options) ? tables + ashlar_direct_count_tables(options, layout->direct_first, carved)
                                             : tables;
@@ -300,7 +284,7 @@ COLD static void adopt_home(void)
         struct ashlar_walk found;
         ashlar_walk_to(paging, ashlar_port_get_root(), page, HOME_LEVEL, &found);
         uint64_t entry = ashlar_entry_is_present(found.entry) ? found.entry & ~user : 0;
-        if (found.level > HOME_LEVEL && entry != 0) {
+        if (MAY_BE_WIDE && found.level > HOME_LEVEL && entry != 0) {
             entry += (uint64_t)(page & (found.page_pages - 1u)) << ASHLAR_PAGE_SHIFT;
         }
         ashlar_spot_find(NULL, page, HOME_LEVEL, &spot);
@@ -352,9 +336,8 @@ COLD static void build_areas(struct ashlar_builder *builder)
 COLD static size_t show_tables(ashlar_vpn page, unsigned level, ashlar_vpn to)
 {
     const struct ashlar_paging *paging = ashlar_half.paging;
-    unsigned shift = ashlar_entry_shift(paging, level + 1u);
-    size_t step = (size_t)1 << shift;
-    size_t count = tables_covering(shift, page, ashlar_paging_last_page(paging) - page + 1u);
+    size_t step = (size_t)1 << ashlar_entry_shift(paging, level + 1u);
+    size_t count = tables_covering(paging, level, page, ashlar_paging_last_page(paging));
     for (size_t i = 0; i < count; i++, page += step) {
         struct ashlar_spot spot;
         ashlar_spot_find(NULL, page, level + 1u, &spot);
@@ -416,9 +399,9 @@ COLD static void begin_half(const struct ashlar_space_options *options)
     ashlar_half.sharing = &ashlar_sharing_rows[options->policy];
     ashlar_half.options = *options;
     ashlar_half.frame_limit = ashlar_paging_frame_limit(options->paging, options->features);
-    ashlar_half.root_keep = ashlar_paging_root_keep(options->paging, options->features);
+    ashlar_half.root_keep = !MAY_BE_WIDE ? 0 : ashlar_paging_root_keep(options->paging, options->features);
     ashlar_half.flushes_globals_whole =
-        ashlar_half.root_keep != 0 && (options->features & ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL) != 0;
+        MAY_BE_WIDE && ashlar_half.root_keep != 0 && (options->features & ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL) != 0;
     fill_leaf_bits(options);
     (void)plan_layout(options, &ashlar_half.layout);
     ashlar_lock_init(&ashlar_half.lock, ASHLAR_RANK_KERNEL, "kernel half");
