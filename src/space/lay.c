@@ -98,11 +98,16 @@ COLD static void find_pieces(const struct ashlar_space_options *options, struct 
     pieces->above = end < last_page ? last_page - end : 0;
 }
 
+static size_t larger_piece(const struct pieces *pieces)
+{
+    return pieces->below >= pieces->above ? pieces->below : pieces->above;
+}
+
 COLD size_t ashlar_lay_room_pages(const struct ashlar_space_options *options)
 {
     struct pieces pieces;
     find_pieces(options, &pieces);
-    return pieces.below >= pieces.above ? pieces.below : pieces.above;
+    return larger_piece(&pieces);
 }
 
 /* Is kernel space where the format has it, and the home within it, or low and in slots that are not kernel space's? */
@@ -151,10 +156,9 @@ COLD static bool add_areas(const struct ashlar_space_options *options, size_t ro
 }
 
 /* The fixed part above the home, where it fits, else below; the arena in what is left. False: there is no room. */
-COLD static bool place_parts(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
+COLD static bool place_parts(const struct ashlar_space_options *options, struct pieces pieces,
+                             struct ashlar_space_layout *layout)
 {
-    struct pieces pieces;
-    find_pieces(options, &pieces);
     if (layout->fixed_pages + GAP_PAGES < pieces.above) {
         layout->fixed_first = pieces.above_first + GAP_PAGES;
         pieces.above_first = layout->fixed_first + layout->fixed_pages;
@@ -195,8 +199,10 @@ COLD static void place_user(const struct ashlar_space_options *options, struct a
 COLD static ashlar_status plan_layout(const struct ashlar_space_options *options, struct ashlar_space_layout *layout)
 {
     ashlar_vpn last_page = ashlar_paging_last_page(options->paging);
+    struct pieces pieces;
     memset(layout, 0, sizeof *layout);
-    if (!places_fit(options) || !add_areas(options, ashlar_lay_room_pages(options), layout)) {
+    find_pieces(options, &pieces);
+    if (!places_fit(options) || !add_areas(options, larger_piece(&pieces), layout)) {
         return ASHLAR_BAD_ARGUMENT;
     }
     layout->kernel_first = options->kernel_first;
@@ -206,7 +212,7 @@ COLD static ashlar_status plan_layout(const struct ashlar_space_options *options
     layout->area_count = options->area_count;
     layout->fixed_pages += layout->array_pages + GAP_PAGES;
     place_user(options, layout);
-    if (!place_parts(options, layout)) {
+    if (!place_parts(options, pieces, layout)) {
         return ASHLAR_BAD_ARGUMENT;
     }
     layout->array_first = layout->fixed_first + layout->fixed_pages - layout->array_pages - GAP_PAGES;
