@@ -40,12 +40,17 @@ TESTS = $(if $(T),$(foreach t,$(ALL_TESTS),$(if $(findstring $(T),$t),$t)),$(ALL
 
 # What scripts look at, by their folder; tests of the house look at everything.
 SCRIPT_NEEDS_qemu := $(KERNEL_WIDTHS:%=$(BUILD)/%/kernel.elf) $(BUILD)/i486/kernel.elf $(BUILD)/i386/example.elf $(TOOLS)
+# Kernels linked elsewhere are for the one test that boots them.
+LAYOUTS := $(foreach a,0x00100000 0x80100000 0xC0100000,$(BUILD)/i386-at-$a/kernel.elf $(BUILD)/i386-at-$a/example.elf) \
+    $(foreach a,0x00100000 0xFFFFFFFF80100000,$(BUILD)/x86_64-at-$a/kernel.elf) \
+    $(BUILD)/x86_64-pie-at-0xFFFFC00000100000/kernel.elf
+SCRIPT_NEEDS_layouts := $(LAYOUTS)
 SCRIPT_NEEDS_tools := $(TOOLS)
 SCRIPT_NEEDS_examples := $(EXAMPLES)
 SCRIPT_NEEDS_sim := $(foreach v,$(SMP_VARIANTS),$(BUILD)/$v/tests/kva/random_smp $(BUILD)/$v/tests/kva/stacks_smp $(BUILD)/$v/tests/kva/waiting_smp)
 SCRIPT_NEEDS_models := $(SCRIPT_NEEDS_sim)
 SCRIPT_NEEDS_all := $(KERNELS:%=$(BUILD)/%/kernel.elf) $(BUILD)/i486/kernel.elf $(EXAMPLE_KERNELS:%=$(BUILD)/%/example.elf) $(TOOLS) $(BENCHES) $(EXAMPLES) $(call archives,clang64,$(seen)) $(BUILD)/gcc32/libsim.a
-script_needs = $(or $(SCRIPT_NEEDS_$(call floor_of,$1)),$(SCRIPT_NEEDS_all))
+script_needs = $(or $(SCRIPT_NEEDS_$(basename $(notdir $1))),$(SCRIPT_NEEDS_$(call floor_of,$1)),$(SCRIPT_NEEDS_all))
 
 .PHONY: check check-long check-build
 check: ## build everything with both compilers and run all tests: make check T=heap

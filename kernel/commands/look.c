@@ -90,6 +90,9 @@ static int run_space(unsigned count, char **words)
     ashlar_kva_stats(&kva);
     print("kernel space, sharing by %s:\n", ashlar_sharing_text(kernel_memory.booted.policy));
     print_area("all of it", layout->kernel_first, layout->kernel_pages);
+    print_area("user addresses", layout->user_first, layout->user_pages);
+    print_area("image", (uintptr_t)image_start >> ASHLAR_PAGE_SHIFT,
+               ((uintptr_t)image_end - (uintptr_t)image_start) >> ASHLAR_PAGE_SHIFT);
     print_area("general ranges: heap, MMIO, spans", layout->arena_first, layout->arena_pages);
     print_area("linear array of the kernel's page tables", layout->array_first, layout->array_pages);
     for (size_t i = 0; i < layout->area_count; i++) {

@@ -12,6 +12,7 @@
 #include "io/string.h"
 #include "memory/image.h"
 #include "memory/memory.h"
+#include "task/process.h"
 #include "task/task.h"
 #include "x86/cpu.h"
 #include "x86/window.h"
@@ -124,7 +125,7 @@ static int run_nested(unsigned count, char **words)
  * The entry is a window's, or lies in this task's own root, in the user half. */
 static int run_reserved(unsigned count, char **words)
 {
-    uintptr_t address = 0x80000000u;
+    uintptr_t address = PROCESS_PAGE_ADDRESS;
     (void)count;
     (void)words;
     ashlar_port_pin();

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: 0BSD */
-/* begin.S - how both widths begin: included by the boot.S of each, which says IMAGE_OFFSET and where its 32-bit segment is.
+/* begin.S - how both widths begin: included by the boot.S of each, which says where its 32-bit segment is. The build says
+ * IMAGE_ADDRESS.
  *
  * The loader finds the Multiboot 2 header. A CPU that is started runs from the
  * trampoline to the point where the tables are loaded, in 32 bits without paging.
  */
+#define IMAGE_OFFSET (IMAGE_ADDRESS - 0x100000)
 #define PHYSICAL(symbol) ((symbol) - IMAGE_OFFSET)
 #define SELECTOR_DATA 0x10
 #define MSR_EFER 0xC0000080

@@ -319,7 +319,11 @@ static void boot_up(void)
         .max_cpus = kernel_memory.cpus,
         .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
         .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
-        .image_address = IMAGE_SLOT_ADDRESS,
+        .image_address = (uintptr_t)image_start,
+        .home_address = IMAGE_OFFSET,
+        .home_bytes = IMAGE_HOME_BYTES,
+        .windows_address = WINDOWS_ADDRESS,
+        .windows_bytes = ASHLAR_X86_WINDOWS_BYTES,
         .keeps_low = !line_has("low-memory"),
         .policy = named_policy(),
         .kernel_space_bytes = named_bytes("kernel-space="),
@@ -333,6 +337,8 @@ static void boot_up(void)
     uint64_t before = has_cycles ? x86_rdtsc() : 0;
     ashlar_boot_up(&boot, &kernel_memory.booted);
     kernel_memory.boot_cycles = (has_cycles ? x86_rdtsc() : 0) - before;
+    print("image at 0x%lx, in RAM at 0x%lx, %lu KiB; windows behind it\n", (unsigned long)(uintptr_t)image_start,
+          (unsigned long)boot.image_base, (unsigned long)(boot.image_bytes >> 10));
     kernel_memory.frames = kernel_memory.booted.frames;
     use_direct_map();
 }

@@ -183,6 +183,35 @@ static void test_many(const struct world_format *format)
     world_ok("none");
 }
 
+/* All frames below 4 GiB are taken, and 2 GiB above are free. */
+static void test_high_roots(const struct world_format *format)
+{
+    const struct world_options options = {.ram_bytes = (uint64_t)6 << 30, .unwatched = true};
+    bool below = ashlar_paging_root_limit(format->paging) != 0;
+    ashlar_pfn frame;
+    if (format->physical_bits <= 32) {
+        return;
+    }
+    world_start(format, &options);
+    for (unsigned order = 9; order < 10; order -= 9) {
+        const struct ashlar_frames_request request = {order, 0x100000u, ASHLAR_FRAMES_ANY_NODE, 0};
+        while (ashlar_frames_take_request(world.pool, &request, &frame) == ASHLAR_OK) {
+        }
+    }
+    ok(world_free_frames() > PAGES_OF(2000u * MIB), "%s: there is RAM above 4 GiB, and none below", world.name);
+    is_u(ashlar_space_create(&old), below ? ASHLAR_NO_FRAMES : ASHLAR_OK,
+         "%s: [fault 182] a root may lie wherever CR3 can name it", world.name);
+    if (!below) {
+        ok(old.root >> 32 != 0, "%s: it lies above 4 GiB", world.name);
+        run_in(0, &old);
+        is_u(sim_mmu_root(0), old.root, "%s: and a CPU runs in it", world.name);
+        is_u(world_read(0, world.options.image_first, 0), 0, "%s: where it finds the kernel", world.name);
+        run_in(0, NULL);
+        ashlar_space_destroy(&old);
+    }
+    world_ok("roots above 4 GiB");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -193,6 +222,7 @@ int main(void)
         test_slots(format);
         test_destroy(format);
         test_many(format);
+        test_high_roots(format);
     }
     return done_testing();
 }

@@ -300,6 +300,8 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
                                                   .kernel_first = (ashlar_vpn)format->kernel_first,
                                                   .image_first = image,
                                                   .image_pages = 1,
+                                                  .home_first = image,
+                                                  .home_pages = 1024,
                                                   .areas = world.areas,
                                                   .area_count = WORLD_AREAS,
                                                   .kick = sim_kick};

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
-/* boot.S - from the loader's flat 32 bits to C in the last 4 MiB, and from one paging format to another.
+/* boot.S - from the loader's flat 32 bits to C where the image is linked, and from one paging format to another.
  *
  * The image lies at a fixed distance from where it is in RAM, and entry n of its
- * page table maps 0xFFC00000 + n pages to frame n. So the same table, linked for
+ * page table maps IMAGE_OFFSET + n pages to frame n. So the same table, linked for
  * the first 4 MiB as well, maps the image where it runs while paging is off:
  * that is how paging is turned on, off and on again. image.c has the tables that
  * last; those here serve until it has built them.
  */
-#define IMAGE_OFFSET 0xFFC00000
 #define ENTRY_FLAGS 0x63 /* present, writable, accessed, dirty */
 #define SELECTOR_CODE_32 0x08
 
@@ -43,7 +42,7 @@ map_image:
     movl $PHYSICAL(start_directory), %edx
     leal ENTRY_FLAGS(%edi), %eax
     movl %eax, (%edx)
-    movl %eax, 4092(%edx)
+    movl %eax, (IMAGE_OFFSET >> 22) * 4(%edx)
     xorl %ecx, %ecx /* whatever the loader has turned on */
     movl $start_high, %esi
     jmp load_paging
