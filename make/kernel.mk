@@ -114,7 +114,7 @@ $(eval $(call kernel,i486,i386,KERNEL_GCC_486,LINK_GCC,0))
 $(eval $(call kernel,x86_64-pie,x86_64,KERNEL_GCC_PIE,LINK_GCC,0))
 
 # The folder of the kernel for the width $1 that is linked at the address $2.
-image_model = $(shell case $2 in 0x[fF][fF][fF][fF][fF][fF][fF][fF][89a-fA-F]*) ;; 0x??????????*) echo -pie ;; esac)
+image_model = $(shell case $2 in (0x[fF][fF][fF][fF][fF][fF][fF][fF][89a-fA-F]*) ;; (0x??????????*) echo -pie ;; esac)
 kernel_at = $(BUILD)/$1$(if $2,$(call image_model,$1,$2)-at-$2)
 
 .PHONY: kernel kernels

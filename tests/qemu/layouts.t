@@ -26,7 +26,7 @@ try() {
 sizes="16M 64M 1G 6G"
 policies="preallocate eager lazy hybrid seq"
 
-# next WORD words...: the words behind it, and it at their end.
+# turn WORD words...: the words behind it, and it at their end.
 turn() {
     first=$1
     shift
@@ -46,6 +46,8 @@ for mode in i386 pae x86_64 la57; do
                 done
             done
         fi
+        [ "$(make --no-print-directory print-RUN_KERNEL MODE=$mode IMAGE=$address)" = "$(linked $mode $address)/kernel.elf" ]
+        ok $? "make run MODE=$mode IMAGE=$address runs that kernel"
         try $mode $address 2 ${sizes%% *} ${policies%% *} audit test=boot,space,process,rights
         says "^image at $(echo $address | tr A-F a-f | sed 's/0x0*/0x/'), in RAM at 0x100000" "it says where its image is"
         sizes=$(turn $sizes) policies=$(turn $policies)
