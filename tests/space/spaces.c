@@ -144,10 +144,10 @@ static void test_destroy(const struct world_format *format)
     like(message, "1234000", "is named with its page");
     ashlar_changer_give(&old); /* who is gone here, where reports end */
     is_u(ashlar_changer_take(&old), ASHLAR_OK, "%s: somebody changes it", world.name);
-    uintptr_t interrupts = ashlar_port_irq_save();
+    uintptr_t interrupts = world_begin_alone();
     like(SIM_FATAL(ashlar_space_destroy(&old)), "destroyed while it is changed",
          "[fault 173] a space that is changed, where the end of that may not be waited for");
-    ashlar_port_irq_restore(interrupts);
+    world_end_alone(interrupts);
     ashlar_changer_give(&old);
     is_u(ashlar_space_unmap(&old, 0x1234, 2, NULL), ASHLAR_OK, "%s: unmap", world.name);
     is_u(world_stats().spaces, 1, "%s: one space", world.name);

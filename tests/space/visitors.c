@@ -4,6 +4,7 @@
 
 #include "base/wait.h"
 #include "frames/obtain.h"
+#include "tables/changer.h"
 
 #define PAGES 40u
 #define FIRST ((ashlar_vpn)8192)
@@ -145,6 +146,27 @@ static size_t relieve(void *context)
     return ashlar_space_clear(&space, FIRST, PAGES, visit, NULL) == ASHLAR_OK ? told.count - before : 0;
 }
 
+static const char *fatal;
+
+static void destroy_it(void)
+{
+    fatal = SIM_FATAL(ashlar_space_destroy(&space));
+    ashlar_changer_give(&space); /* who is gone here, where reports end */
+}
+
+/* Where it is told of one page, none is left in the tables: but the clear comes back to them. */
+static void test_destroy(size_t pages)
+{
+    ashlar_status status = ASHLAR_OK;
+    is_u(ashlar_space_map_linear(&space, FIRST, pages, run, READ), ASHLAR_OK, "%s: %zu pages", world.name, pages);
+    ashlar_space_switch(NULL);
+    ok(clear_with(destroy_it, &status) == NULL && status == ASHLAR_OK, "%s: cleared all the same", world.name);
+    like(fatal, "destroyed while a visitor is told of its frames",
+         "[fault 176] a space is not destroyed by who is told of its frames");
+    is_u(told.count, pages, "%s: all are told of", world.name);
+    finish();
+}
+
 static void test_changes(void)
 {
     map_all();
@@ -206,6 +228,9 @@ int main(void)
         test_changes();
         test_relief();
         test_no_wait();
+        test_destroy(1);
+        test_destroy(PAGES);
+        ashlar_space_destroy(&space);
     }
     return done_testing();
 }
