@@ -96,6 +96,26 @@ static void test_nmi_empties(void)
     end("sound after NMIs");
 }
 
+/* What an NMI freed waits, linked through its own memory, for whoever works next. */
+static void test_write_to_waiting(int byte, bool link)
+{
+    begin();
+    uintptr_t *large[3] = {take_one(heap, 100000), take_one(heap, 100000), take_one(heap, 100000)};
+    sim_set_context(ASHLAR_CONTEXT_NMI);
+    ashlar_heap_free(heap, large[0]);
+    ashlar_heap_free(heap, large[1]);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    if (link) {
+        set_next_on_way((uintptr_t)large[1], (uintptr_t)large[2]); /* to a live one */
+    } else {
+        memset(large[1], byte, 64);
+    }
+    like(SIM_FATAL((void)ashlar_heap_work(heap)), "write after free",
+         "[fault 85] write to a block that an NMI freed, and that waits");
+    ok(stats_of(heap).large_blocks == 2 && place_of(heap, large[2]).live, "one is back, and the live one is alive");
+    source_free(&test);
+}
+
 static void test_write_after_free(void)
 {
     begin();
@@ -128,5 +148,9 @@ int main(void)
     test_full_slabs();
     test_nmi_empties();
     test_write_after_free();
+    test_write_to_waiting(0x55, false);
+    test_write_to_waiting(0, false);
+    test_write_to_waiting(0xff, false);
+    test_write_to_waiting(0, true);
     return done_testing();
 }
