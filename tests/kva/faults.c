@@ -36,6 +36,103 @@ static void test_misaligned(void)
     world_ok("[fault 36] misaligned");
 }
 
+/* Whatever takes flags, with each set of them that no page may have. */
+static ashlar_vpn first_out;
+static uintptr_t address_out;
+
+static ashlar_status commit(unsigned flags)
+{
+    return ashlar_kva_commit(range, 1, flags);
+}
+
+static ashlar_status commit_without_relief(unsigned flags)
+{
+    return ashlar_kva_commit(range, 1, flags | ASHLAR_KVA_NO_RELIEF);
+}
+
+static ashlar_status commit_large(unsigned flags)
+{
+    return ashlar_kva_commit_large(range, 2048, flags);
+}
+
+static ashlar_status commit_few_large(unsigned flags)
+{
+    return ashlar_kva_commit_large(range, 1, flags | ASHLAR_KVA_NO_RELIEF);
+}
+
+static ashlar_status move(unsigned flags)
+{
+    return ashlar_kva_move(range, range + 2500u, 4, flags);
+}
+
+static ashlar_status take(unsigned flags)
+{
+    return ashlar_kva_take(1, flags, "none", &first_out);
+}
+
+static ashlar_status take_large(unsigned flags)
+{
+    return ashlar_kva_take(2048, flags | ASHLAR_MAP_LARGE, "none", &first_out);
+}
+
+static ashlar_status take_demand(unsigned flags)
+{
+    return ashlar_kva_take_demand(1, flags, "none", &first_out);
+}
+
+static ashlar_status map_device(unsigned flags)
+{
+    return ashlar_kva_map_mmio(0xfee00000u, 4096, flags, "none", &address_out);
+}
+
+static ashlar_status protect(unsigned flags)
+{
+    return ashlar_space_protect(NULL, range + 2500u, 4, flags);
+}
+
+static const struct {
+    const char *what;
+    ashlar_status (*call)(unsigned flags);
+    bool knows_relief;
+} flagged[] = {{"commit", commit, true},
+               {"commit, without relief", commit_without_relief, true},
+               {"commit in large pages", commit_large, true},
+               {"where none fits", commit_few_large, true},
+               {"move", move, false},
+               {"take", take, false},
+               {"take in large pages", take_large, false},
+               {"take a demand region", take_demand, false},
+               {"map device memory", map_device, false},
+               {"protect what is committed", protect, false}};
+
+static void refuse_each(unsigned flags, ashlar_status want, const char *title)
+{
+    char text[100];
+    for (size_t i = 0; i < sizeof flagged / sizeof flagged[0]; i++) {
+        if ((flags & ASHLAR_KVA_NO_RELIEF) == 0 || !flagged[i].knows_relief) {
+            snprintf(text, sizeof text, "%s: %s", title, flagged[i].what);
+            refused(flagged[i].call(flags), want, text);
+        }
+    }
+    ok(first_out == 77 && address_out == 77, "%s: no output was touched", world.name);
+}
+
+static void test_flags_of_all(void)
+{
+    is_u(ashlar_kva_commit(range + 2500u, 4, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: four pages", world.name);
+    first_out = address_out = 77;
+    refuse_each(ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC, ASHLAR_REFUSED, "[fault 41] writable and executable");
+    refuse_each(ASHLAR_MAP_WRITE | ASHLAR_MAP_EXEC | ASHLAR_MAP_READ, ASHLAR_REFUSED, "[fault 41] and to be read");
+    refuse_each(ASHLAR_MAP_USER, ASHLAR_REFUSED, "[fault 40] the user's, without access");
+    refuse_each(ASHLAR_MAP_USER | ASHLAR_MAP_READ, ASHLAR_REFUSED, "[fault 40] the user's to read");
+    refuse_each(ASHLAR_MAP_USER | ASHLAR_MAP_GLOBAL, ASHLAR_REFUSED, "[fault 40] the user's and global");
+    refuse_each(0x1000, ASHLAR_BAD_ARGUMENT, "unknown flags");
+    refuse_each(ASHLAR_KVA_NO_RELIEF, ASHLAR_BAD_ARGUMENT, "a flag of commits alone");
+    is_u(world_usable(range + 2500u, 4), 4, "%s: the four are as they were", world.name);
+    ashlar_kva_decommit(range + 2500u, 4);
+    world_ok("flags");
+}
+
 static void test_flags(void)
 {
     ashlar_vpn first = 77;
@@ -112,6 +209,7 @@ int main(void)
         start(format);
         test_misaligned();
         test_flags();
+        test_flags_of_all();
         test_width(format);
         test_lengths();
         test_noncanonical();
