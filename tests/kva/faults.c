@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* faults.c - what callers ask for and must not get: each is refused, and nothing has changed. */
+#include "kva/magazine.h"
 #include "kva/world.h"
 #include "space/refused.h"
 
@@ -202,6 +203,127 @@ static void test_noncanonical(void)
     world_ok("non-canonical");
 }
 
+/* --- gives of what is not to be had ------------------------------------------------------------- */
+
+enum giver { GIVE, GIVE_STACK, UNMAP_MMIO, UNRESERVE, GIVERS };
+
+static void give_by(enum giver giver, uintptr_t address)
+{
+    switch (giver) {
+    case GIVE:
+        ashlar_kva_give(world_page(address));
+        break;
+    case GIVE_STACK:
+        ashlar_kva_give_stack(address);
+        break;
+    case UNMAP_MMIO:
+        ashlar_kva_unmap_mmio(address);
+        break;
+    case UNRESERVE:
+        ashlar_kva_unreserve(world_page(address));
+        break;
+    case GIVERS:
+        break;
+    }
+}
+
+static ashlar_status take_pages(size_t pages, unsigned flags, uintptr_t *address)
+{
+    ashlar_vpn first = 0;
+    ashlar_status status = ashlar_kva_take(pages, flags, "kind", &first);
+    *address = world_address(first);
+    return status;
+}
+
+static ashlar_status take_few(uintptr_t *address)
+{
+    return take_pages(3, ASHLAR_MAP_WRITE, address);
+}
+
+static ashlar_status take_many(uintptr_t *address)
+{
+    return take_pages(100, ASHLAR_MAP_WRITE, address);
+}
+
+static ashlar_status take_a_large(uintptr_t *address)
+{
+    return take_pages(1030, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, address);
+}
+
+static ashlar_status take_a_demand(uintptr_t *address)
+{
+    ashlar_vpn first = 0;
+    ashlar_status status = ashlar_kva_take_demand(5, ASHLAR_MAP_WRITE, "kind", &first);
+    *address = world_address(first);
+    return status;
+}
+
+static ashlar_status take_a_stack(uintptr_t *address)
+{
+    return ashlar_kva_take_stack(2, "kind", address);
+}
+
+static ashlar_status take_a_device(uintptr_t *address)
+{
+    return ashlar_kva_map_mmio(0xfee00000u, 8192, ASHLAR_MAP_WRITE, "kind", address);
+}
+
+static ashlar_status take_addresses(uintptr_t *address)
+{
+    ashlar_vpn first = 0;
+    ashlar_status status = ashlar_kva_reserve(40, 1, "kind", &first);
+    *address = world_address(first);
+    return status;
+}
+
+static const struct {
+    const char *what;
+    ashlar_status (*take)(uintptr_t *address);
+    enum giver giver;
+} kinds[] = {{"a few pages", take_few, GIVE},         {"many pages", take_many, GIVE},
+             {"large pages", take_a_large, GIVE},     {"a demand region", take_a_demand, GIVE},
+             {"a stack", take_a_stack, GIVE_STACK},   {"a device", take_a_device, UNMAP_MMIO},
+             {"addresses", take_addresses, UNRESERVE}};
+
+static const char *give_again(enum giver giver, uintptr_t address)
+{
+    return SIM_FATAL(give_by(giver, address));
+}
+
+/* By each other function, and at each address near it but its own; then by the right one. */
+static void test_wrong_gives(size_t kind, uintptr_t address)
+{
+    size_t before = world_free_frames(), told = 0, wrong = 0;
+    for (unsigned giver = 0; giver < GIVERS; giver++) {
+        for (int page = -1; page <= 1; page++) {
+            bool right = giver == (unsigned)kinds[kind].giver && page == 0;
+            wrong += !right;
+            told += !right && give_again((enum giver)giver, address + (uintptr_t)(intptr_t)(page * 4096)) != NULL;
+        }
+    }
+    ok(told == wrong, "%s: [fault 46] %s, given by what is not for it, or by another page: %zu of %zu", world.name,
+       kinds[kind].what, told, wrong);
+    is_u(world_free_frames(), before, "%s: nothing was given", world.name);
+    world_ok("wrong gives of %s", kinds[kind].what);
+}
+
+static void test_gives(void)
+{
+    for (size_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++) {
+        uintptr_t address = 0;
+        is_u(kinds[kind].take(&address), ASHLAR_OK, "%s: %s", world.name, kinds[kind].what);
+        test_wrong_gives(kind, address);
+        give_by(kinds[kind].giver, address);
+        ok(give_again(kinds[kind].giver, address) != NULL, "%s: [fault 46] given twice", world.name);
+        (void)ashlar_kva_purge();
+        ok(give_again(kinds[kind].giver, address) != NULL, "%s: [fault 46] and after a purge", world.name);
+        (void)ashlar_magazines_empty(&ashlar_kva.general);
+        (void)ashlar_magazines_empty(&ashlar_kva.stacks);
+        ok(give_again(kinds[kind].giver, address) != NULL, "%s: [fault 46] and when it is not kept", world.name);
+        world_ok("gives of %s", kinds[kind].what);
+    }
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -213,6 +335,7 @@ int main(void)
         test_width(format);
         test_lengths();
         test_noncanonical();
+        test_gives();
     }
     return done_testing();
 }
