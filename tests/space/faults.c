@@ -284,6 +284,14 @@ static void test_width(const struct world_format *format)
     refused(ashlar_space_map_linear(&space, 5, 2, at, 0), ASHLAR_BAD_ARGUMENT,
             "[fault 42] a run that reaches beyond it");
     refused(ashlar_space_map_linear(&space, 5, 2, ~(ashlar_pfn)0, 0), ASHLAR_BAD_ARGUMENT, "[fault 42] one that wraps");
+    size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
+    refused(ashlar_space_map_linear(&space, 0, 2u * whole, limit - whole, ASHLAR_MAP_LARGE), ASHLAR_BAD_ARGUMENT,
+            "[fault 42] large pages of which the last is beyond it");
+    refused(ashlar_space_map(NULL, range, 2, pair, 0), ASHLAR_BAD_ARGUMENT, "[fault 42] for the kernel");
+    refused(ashlar_space_map_linear(NULL, range, 2, at, 0), ASHLAR_BAD_ARGUMENT, "[fault 42] a run for the kernel");
+    is_u(ashlar_space_map_linear(NULL, range, 1, at, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: the last one", world.name);
+    is_u(ashlar_space_unmap(NULL, range, 1, &back), ASHLAR_OK, "%s: can be unmapped", world.name);
+    is_u(back, at, "%s: all its bits come back", world.name);
     is_u(ashlar_space_map(&space, 5, 1, &at, 0), ASHLAR_OK, "%s: the last frame of all", world.name);
     is_u(ashlar_space_unmap(&space, 5, 1, &at), ASHLAR_OK, "%s: can be mapped and unmapped", world.name);
     is_u(at, limit - 1u, "%s: all its bits come back", world.name);
