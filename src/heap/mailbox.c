@@ -173,7 +173,8 @@ COLD void ashlar_heap_drain_deferred(struct ashlar_heap *heap)
     for (unsigned i = 0; i < STEPS_MOST && (object = atomic_load(&heap->deferred)) != 0; i++) {
         const struct run *block = ashlar_heap_find(heap, object);
         ASHLAR_CHECK(block->state == RUN_LARGE && block->base == object && is_pending(heap, object),
-                     "heap: write after free: among large blocks that an NMI freed is %p", (void *)object);
+                     "heap: double free or write after free: among large blocks that an NMI freed is %p",
+                     (void *)object);
         if (atomic_cas(&heap->deferred, object, next_on_way(object))) {
             ashlar_heap_block_free_locked(heap, object);
         }

@@ -91,6 +91,10 @@ static void test_nmi_empties(void)
     like(SIM_FATAL(ashlar_heap_free(heap, large)), "double free", "[fault 67] a large block freed twice in an NMI");
     ok(stats_of(heap).large_blocks == 1, "[fault 83] a large block that an NMI frees waits");
     sim_set_context(ASHLAR_CONTEXT_THREAD);
+    like(SIM_FATAL(ashlar_heap_free(heap, large)), "double free", "[fault 67] and again by a thread, while it waits");
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, large, 100000)), "double free", "[fault 67] or with its size");
+    like(SIM_FATAL((void)!ashlar_heap_realloc(heap, large, 200000, 0)), "double free", "[fault 79] nor does it grow");
+    is_u(stats_of(heap).large_blocks, 1, "[fault 83] it waits on");
     (void)ashlar_heap_work(heap);
     is_u(stats_of(heap).large_blocks, 0, "until a thread works");
     end("sound after NMIs");
