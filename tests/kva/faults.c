@@ -203,6 +203,33 @@ static void test_noncanonical(void)
     world_ok("non-canonical");
 }
 
+/* Entries that are notes: not there, and not free. */
+static void test_notes(void)
+{
+    ashlar_vpn pages = 0, demand = 0;
+    uintptr_t top = 0;
+    ashlar_pfn frame = world_frames(1, 1);
+    ashlar_status status = ashlar_kva_take(2, ASHLAR_MAP_WRITE, "pages", &pages);
+    status = status == ASHLAR_OK ? ashlar_kva_take_demand(3, ASHLAR_MAP_WRITE, "demand", &demand) : status;
+    status = status == ASHLAR_OK ? ashlar_kva_take_stack(2, "worker", &top) : status;
+    is_u(status, ASHLAR_OK, "%s: ranges with guards", world.name);
+    const ashlar_vpn noted[] = {pages + 2u, demand, demand + 2u, demand + 3u, world_page(top), world_page(top) - 3u};
+    for (size_t i = 0; i < sizeof noted / sizeof noted[0]; i++) {
+        struct ashlar_mapping m;
+        refused(ashlar_space_map(NULL, noted[i], 1, &frame, ASHLAR_MAP_WRITE), ASHLAR_EXISTS,
+                "[fault 34] map over a guard, or what comes when it is touched");
+        refused(ashlar_space_map_linear(NULL, noted[i], 1, frame, 0), ASHLAR_EXISTS, "[fault 34] linear");
+        refused(ashlar_space_unmap(NULL, noted[i], 1, NULL), ASHLAR_ABSENT, "[fault 35] unmap it");
+        refused(ashlar_space_protect(NULL, noted[i], 1, 0), ASHLAR_ABSENT, "[fault 35] protect it");
+        is_u(ashlar_space_query(NULL, noted[i], &m), ASHLAR_ABSENT, "%s: [fault 35] query", world.name);
+    }
+    is_u(world_usable(demand, 3), 3, "%s: what comes when it is touched still does", world.name);
+    ashlar_kva_give(pages);
+    ashlar_kva_give(demand);
+    ashlar_kva_give_stack(top);
+    world_ok("notes");
+}
+
 /* --- gives of what is not to be had ------------------------------------------------------------- */
 
 enum giver { GIVE, GIVE_STACK, UNMAP_MMIO, UNRESERVE, GIVERS };
@@ -335,6 +362,7 @@ int main(void)
         test_width(format);
         test_lengths();
         test_noncanonical();
+        test_notes();
         test_gives();
     }
     return done_testing();
