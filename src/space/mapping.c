@@ -214,7 +214,7 @@ COLD ashlar_status ashlar_space_clear(struct ashlar_space *space, ashlar_vpn fir
 COLD ashlar_status ashlar_space_empty(struct ashlar_space *space, ashlar_frames_visitor visit, void *context)
 {
     CONTEXTS(yes, yes, less, no, no);
-    return ashlar_space_clear(space, 0, ashlar_user_pages(), visit, context);
+    return ashlar_space_clear(space, ashlar_half.layout.user_first, ashlar_half.layout.user_pages, visit, context);
 }
 
 /* --- protect and query ------------------------------------------------------------ */

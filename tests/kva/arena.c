@@ -8,10 +8,7 @@ static ashlar_vpn first[MOST];
 
 static void start(const struct world_format *format)
 {
-    struct world_options options = {.kernel_bytes = 128u * MIB};
-    if (ashlar_paging_virtual_bits(format->paging) > 32u) {
-        options.kernel_bytes = 2u * (uint64_t)GIB + 128u * MIB;
-    }
+    const struct world_options options = {.kernel_bytes = 128u * MIB, .site = WORLD_START};
     world_start(format, &options);
 }
 

@@ -35,7 +35,7 @@ static uint64_t sum_table(ashlar_pfn frame, unsigned level, uint64_t sum)
     const struct ashlar_paging *p = world.paging;
     unsigned entries = ashlar_table_entries(p, level);
     if (level == ashlar_paging_levels(p)) {
-        entries = ashlar_entry_index(p, level, ashlar_user_pages());
+        entries = ashlar_entry_index(p, level, ashlar_user_end());
     }
     for (unsigned i = 0; i < entries; i++) {
         uint64_t entry = ashlar_entry_load(p, sim_ram_frame(frame), i) & ~ashlar_entry_mmu_bits(p);

@@ -69,7 +69,7 @@ static void test_large_exists(void)
 static void test_ranges(void)
 {
     const ashlar_vpn last = ashlar_paging_last_page(world.paging), none = ~(ashlar_vpn)0;
-    const size_t user = ashlar_user_pages();
+    const size_t user = ashlar_user_end();
     struct ashlar_mapping m;
     refused(map(5, 0, 0), ASHLAR_BAD_ARGUMENT, "[fault 57] zero length");
     refused(linear(5, 0, ASHLAR_MAP_LARGE), ASHLAR_BAD_ARGUMENT, "[fault 57] zero length, linear");

@@ -268,7 +268,7 @@ static void make_pool(ashlar_pfn first)
 {
     static struct ashlar_memmap_entry entry;
     static struct ashlar_memmap map;
-    const struct ashlar_frames_options options = {CPUS, 16};
+    const struct ashlar_frames_options options = {.max_cpus = CPUS, .reserve_frames = 16};
     entry.base = (ashlar_phys)first * ASHLAR_PAGE_BYTES;
     entry.length = (ashlar_phys)(RAM_FRAMES - first) * ASHLAR_PAGE_BYTES;
     entry.type = ASHLAR_MEMMAP_USABLE;
@@ -300,6 +300,8 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
                                                   .kernel_first = (ashlar_vpn)format->kernel_first,
                                                   .image_first = image,
                                                   .image_pages = 1,
+                                                  .home_first = image,
+                                                  .home_pages = 1024,
                                                   .areas = world.areas,
                                                   .area_count = WORLD_AREAS,
                                                   .kick = sim_kick};
