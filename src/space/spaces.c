@@ -98,9 +98,14 @@ COLD void ashlar_space_destroy(struct ashlar_space *space)
     }
     ASHLAR_CHECK(ashlar_changer_take(space) == ASHLAR_OK, "space: destroyed while it is changed (root 0x%llx), by %p",
                  (unsigned long long)space->root, ASHLAR_CALLER());
+    ASHLAR_CHECK(space->visits == 0, "space: destroyed while a visitor is told of its frames (root 0x%llx), by %p",
+                 (unsigned long long)space->root, ASHLAR_CALLER());
     if (space->table_frames != 0) {
         ashlar_tables_prune(space, ashlar_half.layout.user_first, ashlar_half.layout.user_pages);
     }
+    ASHLAR_CHECK(space->table_frames == 0 || space->mapped_pages != 0,
+                 "space: destroyed with hidden pages, which nobody has collected (root 0x%llx), by %p",
+                 (unsigned long long)space->root, ASHLAR_CALLER());
     ASHLAR_CHECK(space->table_frames == 0, "space: destroyed with page %p still mapped (root 0x%llx), by %p",
                  (void *)ashlar_page_address(first_user_page(space)), (unsigned long long)space->root, ASHLAR_CALLER());
     ashlar_roots_leave(space);
