@@ -27,12 +27,8 @@
 
 #define STORAGE_ALIGN 64u
 
-COLD ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned node)
+COLD static ashlar_status add_memory(ashlar_pfn first, size_t frames, unsigned node)
 {
-    CONTEXTS(no, yes, less, less, less);
-    if (!ashlar_may_change()) {
-        return ASHLAR_MAY_NOT_WAIT;
-    }
     if (frames == 0 || first >= ashlar_half.frame_limit || frames > ashlar_half.frame_limit - first) {
         return ASHLAR_BAD_ARGUMENT;
     }
@@ -51,6 +47,16 @@ COLD ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned n
     if (status != ASHLAR_OK) {
         ashlar_kfree(storage);
     }
+    return status;
+}
+
+/* A failure takes mappings back: so whoever is alone stays so until the end. */
+COLD ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned node)
+{
+    CONTEXTS(no, yes, less, less, less);
+    (void)ashlar_alone_enter();
+    ashlar_status status = ashlar_may_change() ? add_memory(first, frames, node) : ASHLAR_MAY_NOT_WAIT;
+    ashlar_alone_exit();
     return status;
 }
 

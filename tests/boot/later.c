@@ -2,7 +2,28 @@
 /* later.c - memory that comes after boot, in every format: plugged in, and reclaimed; as a whole, or not at all. */
 #include "boot/world.h"
 
+#include "boot/joining.h"
+#include "space/direct.h"
 #include <ashlar/kmalloc.h>
+
+/* The source is compiled once more here: between the direct map and the pool another CPU may come. */
+static ashlar_status add_and_join(ashlar_pfn first, size_t frames)
+{
+    ashlar_status status = ashlar_direct_add(first, frames);
+    joining_now();
+    return status;
+}
+
+#define ashlar_memory_add memory_add_joined
+#define ashlar_memory_reclaim memory_reclaim_joined
+#define ashlar_direct_add add_and_join
+ashlar_status memory_add_joined(ashlar_pfn first, size_t frames, unsigned node);
+ashlar_status memory_reclaim_joined(struct ashlar_memmap *map, ashlar_memmap_type type,
+                                    const struct ashlar_memmap_entry *live, size_t live_count, size_t *frames);
+#include "../../src/boot/later.c"
+#undef ashlar_memory_add
+#undef ashlar_memory_reclaim
+#undef ashlar_direct_add
 
 #define PLUGGED ((ashlar_pfn)(40u * MIB >> ASHLAR_PAGE_SHIFT))
 #define PLUGGED_FRAMES PAGES_OF(6u * MIB)
@@ -145,6 +166,22 @@ static void check_overlap(void)
     world_ok("overlaps");
 }
 
+static void add_for_nobody(void)
+{
+    is_u(memory_add_joined(PLUGGED, PLUGGED_FRAMES, ASHLAR_FRAMES_ANY_NODE), ASHLAR_BAD_ARGUMENT,
+         "%s: no such node, with interrupts off and alone", world.name);
+}
+
+/* Whoever could not add has to take the mapping back, for which a second CPU would have to be asked. */
+static void check_joining(void)
+{
+    struct state before = state_now();
+    world_leave();
+    is_str(joining_run(add_for_nobody), NULL, "[fault 212] a CPU joins in the middle: it waits");
+    world_join();
+    is_as_before(&before, "memory of a node that is not there");
+}
+
 /* Whatever the pool hands out can be opened, and what is written stays. */
 static void check_use(void)
 {
@@ -215,6 +252,7 @@ int main(void)
     {
         start(format);
         check_refused();
+        check_joining();
         check_each_failure();
         check_overlap();
         check_use();
