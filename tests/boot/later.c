@@ -30,6 +30,7 @@ ashlar_status memory_reclaim_joined(struct ashlar_memmap *map, ashlar_memmap_typ
 #define MODULE ((ashlar_pfn)(16u * MIB >> ASHLAR_PAGE_SHIFT))
 #define MODULE_FRAMES ((size_t)300)
 #define OTHER_MODULE ((ashlar_pfn)(20u * MIB >> ASHLAR_PAGE_SHIFT))
+#define LOW_FRAMES ((size_t)8)
 #define OTHER_FRAMES ((size_t)16)
 
 static void set_aside(ashlar_pfn first, size_t frames, ashlar_memmap_type type)
@@ -246,6 +247,38 @@ static void check_reclaim(void)
     world_ok("reclaim");
 }
 
+/* A run of the loader's from frame 0 on, as firmware leaves it: that frame is never used, the others are. */
+static void check_from_zero(const struct world_format *format, size_t spare_entries)
+{
+    size_t frames = 0;
+    prepare(format, 64u * MIB);
+    set_aside(0, LOW_FRAMES, ASHLAR_MEMMAP_MODULE);
+    set_aside(OTHER_MODULE, OTHER_FRAMES, ASHLAR_MEMMAP_MODULE);
+    up();
+    struct state before = state_now();
+    world.map.capacity = world.map.count + spare_entries;
+    ashlar_frames_fail_nth(booted.frames, 1, 1);
+    ashlar_heap_fail_nth(booted.heap, 1);
+    is_u(ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_MODULE, NULL, 0, &frames),
+         spare_entries != 0 ? ASHLAR_NO_FRAMES : ASHLAR_NO_STORAGE, "%s: from frame 0 on, and it fails", world.name);
+    ashlar_heap_fail_nth(booted.heap, 0);
+    ashlar_frames_fail_nth(booted.frames, 0, 0);
+    struct state now = state_now();
+    ok(frames == 0 && now.map_sum == before.map_sum && now.entries == before.entries && now.total == before.total,
+       "%s: [fault 214] all is as before", world.name);
+    world.map.capacity = before.entries + 1u;
+    is_u(ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_MODULE, NULL, 0, &frames), ASHLAR_OK, "%s: it comes",
+         world.name);
+    is_u(frames, LOW_FRAMES - 1u + OTHER_FRAMES, "%s: [fault 214] but for frame 0", world.name);
+    is_u(not_in_state(1, LOW_FRAMES - 1u, ASHLAR_FRAME_FREE), 0, "%s: the others are free", world.name);
+    is_u(not_in_state(0, 1, ASHLAR_FRAME_FOREIGN), 0, "%s: and that one is not", world.name);
+    is_u(ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_MODULE, NULL, 0, &frames), ASHLAR_OK, "%s: once more",
+         world.name);
+    is_u(frames, 0, "%s: nothing is left", world.name);
+    is_str(ashlar_memmap_audit(&world.map), NULL, "the map is sound");
+    world_ok("from frame 0");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -258,6 +291,8 @@ int main(void)
         check_use();
         check_live();
         check_reclaim();
+        check_from_zero(format, 0);
+        check_from_zero(format, 1);
     }
     return done_testing();
 }
