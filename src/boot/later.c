@@ -97,7 +97,7 @@ COLD ashlar_status ashlar_memory_reclaim(struct ashlar_memmap *map, ashlar_memma
 {
     CONTEXTS(no, yes, less, less, less);
     struct ashlar_memmap_entry run = next_of(map, type, ASHLAR_PAGE_BYTES); /* frame 0 stays what it is */
-    ashlar_status status = ASHLAR_OK;
+    ashlar_status status = ashlar_may_change() ? ASHLAR_OK : ASHLAR_MAY_NOT_WAIT;
     *frames = 0;
     while (run.length != 0 && status == ASHLAR_OK) {
         status = reclaim_run(map, &run, live, live_count);

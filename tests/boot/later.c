@@ -218,6 +218,16 @@ static void check_live(void)
     is_u(frames, 0, "%s: nothing came", world.name);
     is_u(ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_KERNEL, NULL, 0, &frames), ASHLAR_BAD_ARGUMENT,
          "%s: what is never given back", world.name);
+    static const unsigned contexts[] = {ASHLAR_CONTEXT_INTERRUPT, ASHLAR_CONTEXT_NMI, ASHLAR_CONTEXT_NO_SLEEP};
+    for (unsigned i = 0; i < sizeof contexts / sizeof contexts[0]; i++) {
+        static ashlar_status status;
+        status = ASHLAR_OK;
+        sim_set_context(contexts[i]);
+        is_str(SIM_FATAL(status = ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_MODULE, NULL, 0, &frames)), NULL,
+               "[fault 216] memory is reclaimed where it cannot be: no fatal report");
+        sim_set_context(ASHLAR_CONTEXT_THREAD);
+        is_u(status, ASHLAR_MAY_NOT_WAIT, "%s: [fault 216] but a refusal", world.name);
+    }
     struct state now = state_now();
     ok(now.total == before.total && now.map_sum == before.map_sum, "%s: the map is as before", world.name);
 }
