@@ -165,7 +165,7 @@ static void test_destroy(const struct world_format *format)
     ashlar_changer_give(&old); /* who is gone here, where reports end */
     test_destroy_hidden();
     is_u(ashlar_changer_take(&old), ASHLAR_OK, "%s: somebody changes it", world.name);
-    uintptr_t interrupts = ashlar_port_irq_save();
+    volatile uintptr_t interrupts = ashlar_port_irq_save();
     like(SIM_FATAL(ashlar_space_destroy(&old)),
          ASHLAR_DEBUG ? "destroy called in 'off'" : "destroyed while it is changed",
          "[fault 173] a space that is changed, where the end of that may not be waited for");
