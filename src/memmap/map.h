@@ -13,6 +13,10 @@ static inline bool memmap_is_reclaimable(uint32_t type)
     return type == ASHLAR_MEMMAP_LOADER || type == ASHLAR_MEMMAP_ACPI || type == ASHLAR_MEMMAP_MODULE;
 }
 
+/* What lies between 640 KiB and 1 MiB of a PC. */
+#define PC_HOLE_BASE ((ashlar_phys)0xa0000)
+#define PC_HOLE_END ((ashlar_phys)0x100000)
+
 void ashlar_memmap_report(const struct ashlar_memmap *map, const struct ashlar_memmap_event *event);
 
 /* Notes why, for ashlar_memmap_problem, and returns status. */
