@@ -122,6 +122,7 @@ struct ashlar_space {
     struct ashlar_lock lock;
     struct ashlar_token changing; /* of whoever changes its mappings */
     uintptr_t cursors;            /* that callers began */
+    uintptr_t visits;             /* visitors of its frames that run now */
     unsigned flags;               /* ASHLAR_SPACE_... */
     ashlar_phys root;
     size_t table_frames;                                 /* user tables, the root not counted */
@@ -140,8 +141,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space)
 #define ASHLAR_SPACE_WRITE_EXEC 1u
 ASHLAR_MUST_USE ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned flags);
 
-/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), or another
- * thread changes it and may not be waited for. Never walks the kernel half. */
+/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), a visitor of its frames
+ * runs, or another thread changes it and may not be waited for. Never walks the kernel half. */
 void ashlar_space_destroy(struct ashlar_space *space);
 
 /* Load its root on this CPU; NULL: the kernel's reference root. Called with

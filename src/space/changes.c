@@ -300,6 +300,7 @@ COLD static void collect_to_visitor(struct ashlar_cursor *cursor, ashlar_frames_
         collect_some(cursor, &some);
         uintptr_t cursors = space->cursors;
         bool open = ashlar_may_wait();
+        space->visits++;
         if (open) {
             ashlar_changer_give(space);
         }
@@ -307,6 +308,7 @@ COLD static void collect_to_visitor(struct ashlar_cursor *cursor, ashlar_frames_
         if (open) {
             ashlar_token_take(&space->changing);
         }
+        space->visits--;
         if (space->cursors != cursors) {
             struct ashlar_cursor rest;
             ashlar_cursor_place(&rest, space, cursor->next, cursor->pages);

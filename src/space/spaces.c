@@ -83,6 +83,8 @@ COLD void ashlar_space_destroy(struct ashlar_space *space)
     }
     ASHLAR_CHECK(ashlar_changer_take(space) == ASHLAR_OK, "space: destroyed while it is changed (root 0x%llx), by %p",
                  (unsigned long long)space->root, ASHLAR_CALLER());
+    ASHLAR_CHECK(space->visits == 0, "space: destroyed while a visitor of its frames runs (root 0x%llx), by %p",
+                 (unsigned long long)space->root, ASHLAR_CALLER());
     if (space->table_frames != 0) {
         ashlar_tables_prune(space, 0, ashlar_user_pages());
     }

@@ -193,6 +193,23 @@ static void test_no_wait(void)
     finish();
 }
 
+static void destroy(void)
+{
+    ashlar_space_destroy(&space);
+}
+
+/* Nothing is mapped any more, no table is left and nobody has the token; but the clear goes on. */
+static void test_destroy(void)
+{
+    ashlar_status status = ASHLAR_OK;
+    is_u(map_page(0), ASHLAR_OK, "%s: one page", world.name);
+    ashlar_space_switch(NULL);
+    const char *fatal = clear_with(destroy, &status);
+    ok(fatal != NULL && strstr(fatal, "while a visitor") != NULL,
+       "%s: [fault 221] a visitor of the last frame destroys the space: %s", world.name,
+       fatal != NULL ? fatal : "done");
+}
+
 int main(void)
 {
     static const struct ashlar_waiting waiting = {.yield = never};
@@ -206,6 +223,7 @@ int main(void)
         test_changes();
         test_relief();
         test_no_wait();
+        test_destroy();
     }
     return done_testing();
 }
