@@ -267,7 +267,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, a
 
 /* Frames that are nobody's by now: the visitor's. pages: 1, or those of a large page, which is told as one block. It holds
  * nothing, and may call what it likes, what changes this space included; others may change it meanwhile, too. What they do to
- * pages of the range is done to holes: what is told of later is neither mapped nor free, and what they map may be taken. */
+ * pages of the range is done to holes, and what they map may be taken. A page that is told of, and the few after it, are free
+ * by then, and may be mapped anew before the visitor is called; those further on are neither mapped nor free. */
 typedef void (*ashlar_frames_visitor)(void *context, ashlar_vpn page, ashlar_pfn frame, size_t pages);
 /* Unmap whatever is there, holes and all; the frames go to visit, in order of address, or to the pool (NULL). Errors as
  * for a cursor, ASHLAR_NO_FRAMES only for a large page at an edge; ASHLAR_REFUSED for the kernel half. Thread context. */
