@@ -17,12 +17,14 @@ CLANG := clang
 PYTHON := python3
 BUILD := build
 
-# What `make run` boots: a paging mode (i386, pae, x86_64, la57), CPUs, RAM.
+# What `make run` boots: a paging mode (i386, pae, x86_64, la57), CPUs, RAM, the address at which the image is linked (the top
+# where none is given).
 # T is a part of a test's path that `make check` selects by.
 MODE := i386
 CPUS := 1
 POLICY := auto
 MEM := 1G
+IMAGE :=
 T :=
 JOBS := 2
 
@@ -41,11 +43,11 @@ include make/bench.mk
 
 all: kernel tools ## build the kernel (gcc, release) and the tools
 
-run: ## install what is missing, build, boot in QEMU and show the tour: make run MODE=x86_64 CPUS=4 MEM=64M POLICY=lazy
+RUN_KERNEL = $(call kernel_at,$(if $(filter i386 pae,$(MODE)),i386,x86_64),$(IMAGE))/kernel.elf
+run: ## install what is missing, build, boot in QEMU and show the tour: make run MODE=pae CPUS=4 MEM=64M POLICY=lazy IMAGE=0xC0100000
 	@tools/setup run
-	@$(MAKE) --no-print-directory kernel
-	@tools/qemu-run --mode $(MODE) --smp $(CPUS) --mem $(MEM) --timeout 600 \
-	    $(BUILD)/$(if $(filter i386 pae,$(MODE)),i386,x86_64)/kernel.elf policy=$(POLICY) tour
+	@$(MAKE) --no-print-directory kernel $(RUN_KERNEL)
+	@tools/qemu-run --mode $(MODE) --smp $(CPUS) --mem $(MEM) --timeout 600 $(RUN_KERNEL) policy=$(POLICY) tour
 
 iso: ## build/ashlar.iso: a GRUB image that boots the 32-bit and the 64-bit kernel
 	@tools/setup iso

@@ -135,11 +135,13 @@ static bool has_table(const struct table_adding *add, uint32_t flag)
 
 /* --- the parts of the information ---------------------------------------- */
 
-static ashlar_status add_map_entries(struct table_adding *add)
+/* *told is not 0 if any entry has bytes. */
+static ashlar_status add_map_entries(struct table_adding *add, uint64_t *told)
 {
     ashlar_phys at = loader_u32(add->information, AT_MAP);
     uint32_t left_bytes = loader_u32(add->information, AT_MAP_BYTES);
     ashlar_status status = reserve_table(add, at, left_bytes);
+    *told = 0;
     while (status == ASHLAR_OK && left_bytes != 0) {
         unsigned char entry[4 + MAP_ENTRY_BYTES];
         if (left_bytes < sizeof entry) {
@@ -154,18 +156,23 @@ static ashlar_status add_map_entries(struct table_adding *add)
         }
         ashlar_memmap_add(add->map, loader_u64(entry, 4), loader_u64(entry, 12),
                           ashlar_memmap_type_of_e820(loader_u32(entry, 20)));
+        *told |= loader_u64(entry, 12);
         at += bytes + 4;
         left_bytes -= bytes + 4;
     }
     return status;
 }
 
+/* The map; lower and upper memory where it says nothing. */
 static ashlar_status add_memory(struct table_adding *add)
 {
+    uint64_t told;
     if (has_table(add, HAS_MAP)) {
-        return add_map_entries(add);
-    }
-    if (!has_table(add, HAS_MEMORY)) {
+        ashlar_status status = add_map_entries(add, &told);
+        if (status != ASHLAR_OK || told != 0 || !has_table(add, HAS_MEMORY)) {
+            return status;
+        }
+    } else if (!has_table(add, HAS_MEMORY)) {
         return refuse_loader(&add->loader->problem, ASHLAR_BAD_MAP, "multiboot: the loader gives no memory map");
     }
     ashlar_multiboot_add_plain(add->map, loader_u32(add->information, AT_LOWER_KIB),

@@ -50,6 +50,7 @@ struct tag_walk {
     struct ashlar_multiboot2 *loader;
     struct ashlar_memmap *map;
     bool has_map;
+    bool is_told;       /* anything, by the map */
     uint32_t lower_kib; /* of the plain numbers */
     uint32_t upper_kib;
     bool has_memory;
@@ -158,8 +159,10 @@ static ashlar_status add_map_tag(struct tag_walk *walk, const struct loader_tag 
     }
     for (uint32_t offset = TAG_MAP_BYTES; offset < tag->bytes; offset += entry_bytes) {
         ashlar_phys at = tag->at + offset;
-        ashlar_memmap_add(walk->map, read_loader_u64(loader, at), read_loader_u64(loader, at + 8),
+        uint64_t length = read_loader_u64(loader, at + 8);
+        ashlar_memmap_add(walk->map, read_loader_u64(loader, at), length,
                           ashlar_memmap_type_of_e820(read_loader_u32(loader, at + 16)));
+        walk->is_told |= length != 0;
     }
     walk->has_map = true;
     return ASHLAR_OK;
@@ -275,10 +278,13 @@ static ashlar_status add_tag_visit(struct tag_walk *walk, const struct loader_ta
     return ASHLAR_OK;
 }
 
+/* Where the map says nothing. */
 static ashlar_status add_noted_memory(struct tag_walk *walk)
 {
     if (!walk->has_memory) {
-        return refuse_loader(&walk->loader->problem, ASHLAR_BAD_MAP, "multiboot2: the loader gives no memory map");
+        return walk->has_map ? ASHLAR_OK
+                             : refuse_loader(&walk->loader->problem, ASHLAR_BAD_MAP,
+                                             "multiboot2: the loader gives no memory map");
     }
     ashlar_multiboot_add_plain(walk->map, walk->lower_kib, walk->upper_kib);
     return ASHLAR_OK;
@@ -289,7 +295,7 @@ ashlar_status ashlar_multiboot2_add(struct ashlar_memmap *map, struct ashlar_mul
     struct ashlar_memmap before = *map;
     struct tag_walk walk = {.loader = loader, .map = map};
     ashlar_status status = visit_tags(&walk, add_tag_visit);
-    if (status == ASHLAR_OK && !walk.has_map) {
+    if (status == ASHLAR_OK && !walk.is_told) {
         status = add_noted_memory(&walk);
     }
     if (status != ASHLAR_OK) {

@@ -45,7 +45,7 @@ static ashlar_status take_and_give(struct ashlar_frames *pool)
 
 int main(void)
 {
-    const struct ashlar_frames_options options = {1, 0};
+    const struct ashlar_frames_options options = {.max_cpus = 1};
     struct ashlar_memmap_entry entries[16];
     struct ashlar_memmap map;
     struct ashlar_frames *pool = NULL;

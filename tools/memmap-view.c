@@ -19,6 +19,7 @@ enum { EXIT_GOOD = 0, EXIT_UNUSABLE = 1, EXIT_BAD_LINE = 2, EXIT_TROUBLE = 3 };
 struct view {
     const char *name; /* of the file, for messages */
     bool plain;
+    bool is_no_pc;
     ashlar_phys limit;
     char *text;
     size_t text_bytes;
@@ -33,16 +34,20 @@ static const char help[] =
     "memmap-view [--plain] [--limit 0xADDRESS | --width BITS] FILE\n"
     "\n"
     "Shows what the library makes of a firmware's memory map, with the reason for each decision.\n"
-    "FILE, or - for standard input, holds one entry a line (# begins a comment), either as Linux prints it\n"
+    "FILE, or - for standard input, holds one entry a line (# begins a comment), as Linux prints it\n"
     "    [    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable\n"
-    "(a whole dmesg will do: its other lines are skipped), or in hex as BASE LENGTH TYPE\n"
+    "(or with Xen: in place of BIOS-e820:; a whole dmesg will do), as in /proc/iomem, read by root\n"
+    "    00001000-0009fbff : System RAM\n"
+    "or in hex as BASE LENGTH TYPE\n"
     "    0x0 0x9fc00 usable\n"
     "where TYPE is usable, reserved, acpi, nvs, bad, loader, kernel, module, framebuffer or a number of E820.\n"
+    "What is no line of the map is left out: the report counts such lines, by their reason.\n"
     "Loader, kernel, module and framebuffer lines count as RAM that the firmware lists.\n"
     "\n"
     "  --plain          for scripts: only what is usable after all rules, sorted, one range a line, as BASE END:\n"
     "                       0x1000 0x9f000\n"
     "                   END is the first address behind it. Nothing if a line makes no sense.\n"
+    "  --no-pc          the machine is no PC: what the map says of 640 KiB to 1 MiB holds\n"
     "  --limit ADDRESS  the first physical address that the machine cannot use (0x100000000: 4 GiB, no PAE)\n"
     "  --width BITS     the same by the CPU's physical address width: 32 to 52; 52 by default\n"
     "  --help           this text\n"
@@ -125,6 +130,37 @@ static void print_given(const struct view *view)
     }
 }
 
+/* Lines that were left out for one reason. */
+struct left_out {
+    const char *why;
+    size_t lines;
+    size_t first;
+};
+#define REASONS 8u
+
+static void count_left_out(void *context, const struct ashlar_textmap_line *line)
+{
+    struct left_out *reasons = context;
+    unsigned i = 0;
+    while (i + 1 < REASONS && reasons[i].why != NULL && strcmp(reasons[i].why, line->problem) != 0) {
+        i++;
+    }
+    if (reasons[i].lines++ == 0) {
+        reasons[i].why = line->problem;
+        reasons[i].first = line->number;
+    }
+}
+
+static void print_left_out(const struct view *view)
+{
+    struct left_out reasons[REASONS] = {{NULL, 0, 0}};
+    (void)ashlar_textmap_left_out(view->text, view->text_bytes, count_left_out, reasons);
+    for (unsigned i = 0; i < REASONS && reasons[i].lines != 0; i++) {
+        printf("  left out: %zu %s, from line %zu on: %s\n", reasons[i].lines, reasons[i].lines == 1 ? "line" : "lines",
+               reasons[i].first, reasons[i].why);
+    }
+}
+
 /* --- what was decided ---------------------------------------------------- */
 
 static void explain_rounding(const struct ashlar_memmap_event *event, const char *type)
@@ -169,6 +205,10 @@ static void explain(const struct view *view, const struct ashlar_memmap_event *e
         break;
     case ASHLAR_MEMMAP_PAGE_ZERO:
         printf("frame 0 is never used: its address is the null pointer, and the BIOS keeps its data there\n");
+        break;
+    case ASHLAR_MEMMAP_PC_HOLE:
+        printf("%s of %s at 640 KiB to 1 MiB, where a PC has its screen and ROMs: never used\n",
+               size_of(event->length).text, type);
         break;
     }
 }
@@ -268,6 +308,7 @@ static int finalize(struct view *view)
 {
     if (!view->plain) {
         print_given(view);
+        print_left_out(view);
         printf("\nWhat was decided\n");
     }
     ashlar_status status = ashlar_memmap_finalize(&view->map);
@@ -294,12 +335,13 @@ static int show(struct view *view)
 {
     size_t lines = 0;
     (void)ashlar_textmap_read(view->text, view->text_bytes, count_line, &lines);
-    size_t capacity = 4 * lines + 1; /* always enough: see memmap.h */
+    size_t capacity = 4 * lines + 2; /* always enough: see memmap.h */
     view->entries = calloc(capacity, sizeof *view->entries);
     if (view->entries == NULL) {
         return trouble(view->name, "too many entries");
     }
     ashlar_memmap_init(&view->map, view->entries, capacity, view->limit, tell, view);
+    ashlar_memmap_set_pc(&view->map, !view->is_no_pc);
     (void)ashlar_textmap_read(view->text, view->text_bytes, take_line, view);
     if (view->bad_lines != 0 && view->plain) {
         return EXIT_BAD_LINE;
@@ -337,16 +379,17 @@ static bool parse_limit(struct view *view, int option, const char *text)
 /* -1: go on; else the exit status. */
 static int parse_options(struct view *view, int count, char **words)
 {
-    static const struct option options[] = {{"plain", no_argument, NULL, 'p'},
-                                            {"limit", required_argument, NULL, 'l'},
-                                            {"width", required_argument, NULL, 'w'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"plain", no_argument, NULL, 'p'}, {"limit", required_argument, NULL, 'l'},
+                                            {"no-pc", no_argument, NULL, 'n'}, {"width", required_argument, NULL, 'w'},
+                                            {"help", no_argument, NULL, 'h'},  {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(count, words, "", options, NULL)) != -1) {
         switch (option) {
         case 'p':
             view->plain = true;
+            break;
+        case 'n':
+            view->is_no_pc = true;
             break;
         case 'h':
             fputs(help, stdout);

@@ -6,9 +6,9 @@
 #include <ashlar/ashlar.h>
 #include <ashlar/multiboot1.h>
 
-#define IMAGE_OFFSET 0xFFC00000u
+#define IMAGE_BASE 0x100000u /* in RAM */
 extern char image_start[], image_end[];
-extern volatile uint32_t page_table[1024];
+extern volatile uint32_t page_table[1024]; /* of the 4 MiB in which the image is linked */
 ASHLAR_NORETURN void kernel_main(uint32_t magic, uint32_t information);
 
 /* The port: six hooks; port/x86 has the others. */
@@ -64,23 +64,37 @@ static void read(void *context, ashlar_phys address, void *buffer, size_t bytes)
     }
 }
 
+static ashlar_status fill(void *loader, struct ashlar_memmap *map)
+{
+    return ashlar_multiboot1_add(map, loader);
+}
+
 void kernel_main(uint32_t magic, uint32_t information)
 {
-    static struct ashlar_memmap_entry entries[128];
-    struct ashlar_multiboot1 loader = {.magic = magic, .information = information, .read = read};
+    struct ashlar_multiboot1 loader = {magic, information, read, NULL, "no room for a memory map"};
     struct ashlar_memmap map;
+    ashlar_phys at;
+    size_t entries;
     struct ashlar_boot boot = {.map = &map,
                                .paging = &ashlar_paging_two_level,
                                .max_cpus = 1,
-                               .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
+                               .image_base = IMAGE_BASE,
                                .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
-                               .image_address = IMAGE_OFFSET};
+                               .image_address = (uintptr_t)image_start};
     struct ashlar_booted booted;
-    ashlar_x86_windows_init(page_table, sizeof page_table[0], IMAGE_OFFSET, 0);
-    ashlar_memmap_init(&map, entries, 128, (ashlar_phys)1 << 32, NULL, NULL);
-    if (ashlar_multiboot1_add(&map, &loader) != ASHLAR_OK) {
+    uintptr_t windows = (uintptr_t)image_end, storage = windows + ASHLAR_X86_WINDOWS_BYTES; /* pages behind the image */
+    ashlar_x86_windows_init(&page_table[windows / ASHLAR_PAGE_BYTES % 1024], sizeof page_table[0], windows, 0);
+    if (ashlar_memmap_find_storage(fill, &loader, boot.image_base + boot.image_bytes, 0x400000, &at, &entries) !=
+        ASHLAR_OK) {
         ashlar_port_fatal(loader.problem);
     }
+    size_t bytes = entries * sizeof(struct ashlar_memmap_entry); /* as many as this loader asks for */
+    for (size_t i = 0; i < bytes; i += ASHLAR_PAGE_BYTES) {
+        page_table[(storage + i) / ASHLAR_PAGE_BYTES % 1024] = (uint32_t)(at + i) | 0x63;
+    }
+    ashlar_memmap_init(&map, (void *)storage, entries, (ashlar_phys)1 << 32, NULL, NULL);
+    ashlar_memmap_reserve(&map, at, bytes, ASHLAR_MEMMAP_KERNEL);
+    (void)fill(&loader, &map);
     ashlar_boot_up(&boot, &booted);
     char *text = ashlar_kmalloc(1 << 20);
     if (text != NULL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* start.S - one page table maps the image at 0xFFD00000 and, until EIP is there, where the loader put it. */
-#define OFFSET 0xFFC00000
+/* start.S - one page table maps the image at IMAGE_ADDRESS, which the build says, and, until EIP is there, where the loader
+ * put it. */
+#define OFFSET (IMAGE_ADDRESS - 0x100000)
 
     .section .multiboot, "a"
     .long 0x1BADB002, 3, -(0x1BADB002 + 3)
@@ -22,7 +23,7 @@ start:
     movl $(page_directory - OFFSET), %esi
     leal 0x63(%edi), %ecx
     movl %ecx, (%esi)
-    movl %ecx, 4092(%esi)
+    movl %ecx, 4 * (OFFSET >> 22)(%esi)
     movl %esi, %cr3
     movl %cr0, %ecx
     orl $0x80010000, %ecx /* paging, write protection */
@@ -30,7 +31,9 @@ start:
     movl $start_high, %ecx
     jmp *%ecx
 start_high:
+#if IMAGE_ADDRESS != 0x100000
     movl $0, page_directory
+#endif
     movl $stack_top, %esp
     movl %ebx, %edx /* arguments come in EAX and EDX (-mregparm=3) */
     call kernel_main

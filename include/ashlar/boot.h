@@ -24,13 +24,23 @@ struct ashlar_boot {
     unsigned max_cpus;                  /* that there can ever be */
     ashlar_phys image_base;             /* the kernel image in RAM: reserved */
     size_t image_bytes;
-    uintptr_t image_address; /* where its first top-level slot or table begins, on 4 MiB, within the top 128 MiB (on
-                              * 64-bit, within the last top-level slot): the fixed area ends there */
-    uintptr_t stack_address; /* lowest address of the stack in use: its frames are reserved; 0: it lies in the image */
+    uintptr_t
+        image_address; /* where the root in use maps it: anywhere in the upper half (on 32-bit from 1 GiB on), which
+                              * is kernel space then, or below 1 GiB, where it is in the way of user addresses only */
+    /* What is around it and the kernel's as well, such as windows and stack: mapped as the root in use has it, for good,
+     * in every root. Multiples of 4 MiB; default: those in which image and windows lie. */
+    uintptr_t home_address;
+    size_t home_bytes;
+    uintptr_t windows_address; /* the port's windows, within the home, to be named in reports; 0 bytes: not told */
+    size_t windows_bytes;
+    uintptr_t
+        stack_address; /* lowest address of the stack in use, in the home: its frames are reserved; 0: in the image */
     size_t stack_bytes;
-    size_t kernel_space_bytes; /* a multiple of 4 MiB, 128 MiB to 3 GiB; default: 512 MiB, 128 MiB with up to 128 MiB of
-                                * RAM; on 64-bit all of the upper half */
-    size_t heap_bytes;         /* address range of the heap; default: three quarters of the general arena */
+    size_t
+        kernel_space_bytes; /* at the top, a multiple of 4 MiB, 128 MiB to 3 GiB, an image from 1 GiB on within; default:
+                                * 512 MiB, 128 MiB with up to 128 MiB of RAM, or from the image on, where that is more; on
+                                * 64-bit all of the upper half */
+    size_t heap_bytes;      /* address range of the heap; default: three quarters of the general arena */
     /* Backs pages of the heap's range; NULL: ashlar_kva_commit, in small pages. With ashlar_kva_commit_large, and from
      * about 1 GiB of RAM on, the heap grows by whole large pages, where large pages can be had at all. */
     ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags); /* flags have ASHLAR_KVA_NO_RELIEF */
@@ -39,6 +49,8 @@ struct ashlar_boot {
     int (*heap_kick)(void *context, unsigned cpu);
     size_t heap_keep_bytes; /* empty runs that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
     size_t stacks;          /* kernel stacks of 4 pages that fit; default 128 */
+    int keeps_low; /* nonzero: below 1 MiB, where a PC's firmware may write at any time, nothing is used but what is
+                             * asked for by a limit of 1 MiB or less (struct ashlar_frames_options) */
     ashlar_sharing_policy policy;
     ashlar_kick kick;              /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */
     struct ashlar_waiting waiting; /* how a thread waits for another; all NULL: what ashlar_wait_by said before */
@@ -85,8 +97,9 @@ const char *ashlar_selftest(void);
 ASHLAR_MUST_USE ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned node);
 
 /* The same of what the loader left: each run of this type (LOADER, ACPI, MODULE) in boot's map becomes usable there, and the
- * pool's. live: what of it is still in use, as for ashlar_memmap_reclaim. *frames: how many came. Each run comes as a whole
- * or not; the first that does not ends it. ASHLAR_REFUSED: it is still in use; ASHLAR_NO_STORAGE; else as above. */
+ * pool's, frame 0 left out. live: what of it is still in use, as for ashlar_memmap_reclaim. *frames: how many came. Each run
+ * comes as a whole or not; the first that does not ends it. ASHLAR_REFUSED: it is still in use; ASHLAR_NO_STORAGE; else as
+ * above. */
 ASHLAR_MUST_USE ashlar_status ashlar_memory_reclaim(struct ashlar_memmap *map, ashlar_memmap_type type,
                                                     const struct ashlar_memmap_entry *live, size_t live_count,
                                                     size_t *frames);

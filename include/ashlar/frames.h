@@ -27,6 +27,7 @@ struct ashlar_frames; /* one pool; lives in storage that the caller supplies */
 struct ashlar_frames_options {
     unsigned max_cpus;     /* 1 to ASHLAR_MAX_CPUS */
     size_t reserve_frames; /* kept back from ordinary requests; 0: 1/256 of RAM, at most 1024 */
+    int keeps_low;         /* nonzero: frames below 1 MiB are for requests alone whose limit_pfn is 1 MiB or less */
 };
 
 /* Frames between the last frame below a limit and the reserve. */
@@ -52,7 +53,8 @@ struct ashlar_frames_range {
 
 struct ashlar_frames_stats {
     size_t total_frames;         /* that the pool manages */
-    size_t free_frames;          /* now, caches included */
+    size_t free_frames;          /* now, caches included; without low_frames */
+    size_t low_frames;           /* free as well, but kept for requests with a limit of 1 MiB (keeps_low) */
     size_t reserved_frames;      /* promised by ashlar_frames_reserve, not yet taken */
     size_t kept_frames;          /* the reserve for MAY_USE_RESERVE */
     size_t free_2mib_blocks;     /* 2 MiB blocks wholly free */

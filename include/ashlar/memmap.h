@@ -5,7 +5,8 @@
  * ashlar_memmap_finalize the map is a sorted list of entries that do not
  * overlap, on frame boundaries, neighbours of one type merged; the most
  * restrictive type has won wherever two overlapped; usable was rounded inward
- * and everything else outward; frame 0 is never usable.
+ * and everything else outward; frame 0 is never usable, nor is what a PC has
+ * between 640 KiB and 1 MiB.
  *
  * Context: boot, one CPU. Locks: none. The caller owns all storage. To use a map
  * before it is finalized, or to add to one that is, is a caller's bug: fatal.
@@ -48,7 +49,8 @@ typedef enum ashlar_memmap_decision {
     ASHLAR_MEMMAP_OVERRIDDEN,    /* a part lost to the more restrictive type `winner` */
     ASHLAR_MEMMAP_NOT_RAM,       /* loader, ACPI or module where the firmware lists no RAM: reserved for good */
     ASHLAR_MEMMAP_ROUNDED,       /* usable: bytes lost with a partial frame; else: a frame taken whole */
-    ASHLAR_MEMMAP_PAGE_ZERO      /* frame 0 taken out */
+    ASHLAR_MEMMAP_PAGE_ZERO,     /* frame 0 taken out */
+    ASHLAR_MEMMAP_PC_HOLE        /* 640 KiB to 1 MiB: usable is taken out; loader, ACPI or module: reserved for good */
 } ashlar_memmap_decision;
 
 /* One decision. base and length are the part concerned, type what it was. */
@@ -74,18 +76,26 @@ struct ashlar_memmap {
     ashlar_memmap_reporter reporter;
     void *reporter_context;
     int finalized;
+    int is_pc;                /* see ashlar_memmap_set_pc */
+    struct memmap_try *a_try; /* no map to be kept: a place is tried (ashlar_memmap_find_storage) */
     char problem[ASHLAR_MEMMAP_PROBLEM_BYTES];
 };
 
 /* storage: capacity entries, the caller's; all work is done in it. As many as
  * are given (reservations counted) suffice where nothing overlaps; twice as many
  * where loader, ACPI and module parts lie within RAM that the firmware lists,
- * whatever else overlaps; four times as many always. A carve wants two more.
+ * whatever else overlaps; four times as many always; two more where an entry reaches across a PC's 640 KiB. A carve
+ * wants two more. How many a loader will give, and where to put them, ashlar_memmap_find_storage says.
  * physical_limit: first address beyond the CPU's width (or 4 GiB without PAE),
  * rounded down to a frame; 0 means as far as it goes: 2^52, and 2^44 - 4096 where
  * frame numbers have 32 bits. reporter may be NULL. */
 void ashlar_memmap_init(struct ashlar_memmap *map, struct ashlar_memmap_entry *storage, size_t capacity,
                         ashlar_phys physical_limit, ashlar_memmap_reporter reporter, void *context);
+
+/* On a PC, which every map is taken for, nothing between 640 KiB and 1 MiB is ever usable, whatever the map says: the
+ * screen, ROMs and shadows of ROMs lie there, and some firmware lists it as RAM. 0: this machine is none, and the map
+ * holds there, too. Before finalize. */
+void ashlar_memmap_set_pc(struct ashlar_memmap *map, int is_pc);
 
 /* What the firmware says. type: any number; unknown ones become RESERVED.
  * Never fails by itself: too many entries are counted and told by finalize.
@@ -100,6 +110,19 @@ void ashlar_memmap_reserve(struct ashlar_memmap *map, ashlar_phys base, ashlar_p
  * ASHLAR_MEMMAP_FOREIGN + number, for ashlar_memmap_add to tell of. */
 #define ASHLAR_MEMMAP_FOREIGN 0x100u
 uint32_t ashlar_memmap_type_of_e820(uint32_t number);
+
+/* Adds all that it knows to the map: calls an adapter, reserves what nobody else knows of. */
+typedef ashlar_status (*ashlar_memmap_filler)(void *context, struct ashlar_memmap *map);
+
+/* Before there is a map: RAM for its storage, sized by what fill gives, in usable RAM that nothing which fill gives
+ * touches, in [from, below), on a frame. *entries is a capacity that suffices always, boot's own reservations and its
+ * carve counted; *base the lowest such place. The caller makes it addressable, fills a map over it, and reserves it
+ * there: (*entries * sizeof(struct ashlar_memmap_entry) bytes, as KERNEL).
+ * fill is called several times, each time with a map that keeps nothing, and has to give the same each time.
+ * ASHLAR_NO_FRAMES: there is no such place, and *entries says how many it should hold; else what fill returns.
+ * O(entries squared) at worst. */
+ASHLAR_MUST_USE ashlar_status ashlar_memmap_find_storage(ashlar_memmap_filler fill, void *context, ashlar_phys from,
+                                                         ashlar_phys below, ashlar_phys *base, size_t *entries);
 
 /* Sort, resolve, round. What a frame becomes is decided by its bytes: the most
  * restrictive type among them; usable only if all of them are usable, so that

@@ -43,7 +43,7 @@ struct ashlar_multiboot1_module {
     ashlar_phys string; /* ends in NUL; 0: none */
 };
 
-/* Add the firmware's entries (where there are none: lower and upper memory), and reserve the image's modules as MODULE,
+/* Add the firmware's entries (where there are none, or none has bytes: lower and upper memory), and reserve the image's modules as MODULE,
  * the framebuffer as FRAMEBUFFER, and as LOADER all else that the loader left: its information, the memory map, command
  * line, module list and strings, symbols and the sections that hold them, drives, loader's name, APM and VBE tables.
  * The kernel's own image is not known here.

@@ -41,7 +41,7 @@ struct ashlar_multiboot2_module {
     ashlar_phys string; /* within the information; ends in NUL */
 };
 
-/* Add the firmware's entries (where there are none: lower and upper memory), and reserve the modules as MODULE, the
+/* Add the firmware's entries (where there are none, or none has bytes: lower and upper memory), and reserve the modules as MODULE, the
  * framebuffer as FRAMEBUFFER, and as LOADER the information and the sections of symbols that the loader placed. The
  * kernel's own image is not known here.
  * ASHLAR_BAD_ARGUMENT: not this loader's magic, or no information; ASHLAR_BAD_MAP: no memory map, or a tag that makes

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: 0BSD */
 /* space.h - address spaces: page tables, the shared kernel half, and what every CPU remembers of them.
  *
- * There is one kernel half, seen by every address space, and any number of
- * user halves. Mappings change through a *cursor*, a transaction over a range
- * of pages: begin reserves whatever the change can need and is the only step
- * that fails. What was unmapped is released only after a *gather* has flushed
- * it from every TLB. Who holds which kernel addresses is kva.h's subject.
+ * There is one kernel half, seen by every address space, and any number of user halves. Mappings change through a *cursor*,
+ * a transaction over a range of pages: begin reserves whatever the change can need and is the only step that fails. What
+ * was unmapped is released only after a *gather* has flushed it from every TLB. Who holds which kernel addresses is
+ * kva.h's subject.
  *
- * Addresses are numbers here, pages as first and count. "NULL space" means the
- * kernel half. Whatever is passed by pointer is resident (types.h).
+ * Addresses are numbers here, pages as first and count. "NULL space" means the kernel half. Whatever is passed by pointer is
+ * resident (types.h).
  */
 #ifndef ASHLAR_SPACE_H
 #define ASHLAR_SPACE_H
@@ -61,8 +60,11 @@ struct ashlar_space_options {
     unsigned max_cpus;
     ashlar_sharing_policy policy; /* not AUTO: see ashlar_sharing_choose */
     ashlar_vpn kernel_first;      /* start of kernel space; a multiple of 4 MiB */
-    ashlar_vpn image_first;       /* where the image's top-level slot is mapped; the fixed area ends there */
-    size_t image_pages;
+    /* The image; the port's windows (0 pages: not told); and the home, both of them with what else there is around, from one
+     * multiple of 4 MiB to another. It lies within kernel space or below 1 GiB, stays as the root in use maps it, and is
+     * in every root from the first moment on. */
+    ashlar_vpn image_first, windows_first, home_first;
+    size_t image_pages, windows_pages, home_pages;
     struct ashlar_area *areas; /* the caller's, for good: they are named when somebody asks what an address is */
     unsigned area_count;
     ashlar_kick kick; /* NULL with one CPU only */
@@ -73,13 +75,15 @@ struct ashlar_space_options {
 
 /* Where everything lies, for people and for the fault path. */
 struct ashlar_space_layout {
+    ashlar_vpn user_first; /* the user half; 0, unless the home is low: then it begins behind it */
+    size_t user_pages;
     ashlar_vpn kernel_first; /* kernel space, all of it */
     size_t kernel_pages;
     ashlar_vpn direct_first; /* frame n is page direct_first + n, if it is RAM; 0 pages: no direct map */
     size_t direct_pages;
     ashlar_vpn arena_first; /* what is left for ranges (kva.h) */
     size_t arena_pages;
-    ashlar_vpn fixed_first; /* areas and array, up to the image */
+    ashlar_vpn fixed_first; /* areas and array, above the home or below */
     size_t fixed_pages;
     ashlar_vpn array_first; /* the kernel's own page tables, one behind the other; 0 pages where all RAM is mapped */
     size_t array_pages;
@@ -93,14 +97,12 @@ struct ashlar_space_layout {
 ashlar_sharing_policy ashlar_sharing_choose(const struct ashlar_space_options *options, size_t ram_frames);
 
 /* Frames that lay takes for tables, and behind areas that bring none. Pure.
- * ASHLAR_BAD_ARGUMENT: kernel_first is no multiple of 4 MiB, the areas do not fit below the image, or one has more
- * behind it than it has pages;
- * ASHLAR_REFUSED: the policy is not built in, or is AUTO. */
+ * ASHLAR_BAD_ARGUMENT: no multiple of 4 MiB, a home elsewhere, areas that do not fit on either side of it, or one with more
+ * behind it than it has pages; ASHLAR_REFUSED: the policy is not built in, or is AUTO. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_footprint_frames(const struct ashlar_space_options *options, size_t *frames);
 
 /* Build the kernel half in the first frames of [carve_first, carve_first + carve_frames), which boot has carved; map all
- * areas, and load the new root. Uses arch and port only: there is no frame pool yet. The image's top-level entries are
- * taken over from the root in use. Fatal if the carve is smaller than the footprint. */
+ * areas, and load the new root. Uses arch and port only. Fatal if the carve is smaller than the footprint. */
 ASHLAR_MUST_USE ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, ashlar_pfn carve_first,
                                                size_t carve_frames, struct ashlar_space_layout *layout);
 
@@ -121,8 +123,7 @@ struct ashlar_space {
     struct ashlar_link link; /* in the list of spaces */
     struct ashlar_lock lock;
     struct ashlar_token changing; /* of whoever changes its mappings */
-    uintptr_t cursors;            /* that callers began */
-    uintptr_t visits;             /* visitors of its frames that run now */
+    uintptr_t cursors, visits;    /* that callers began; clears that tell a visitor */
     unsigned flags;               /* ASHLAR_SPACE_... */
     ashlar_phys root;
     size_t table_frames;                                 /* user tables, the root not counted */
@@ -141,8 +142,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space)
 #define ASHLAR_SPACE_WRITE_EXEC 1u
 ASHLAR_MUST_USE ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned flags);
 
-/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), a visitor of its frames
- * runs, or another thread changes it and may not be waited for. Never walks the kernel half. */
+/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), a visitor is told of its
+ * frames, or another thread changes it and may not be waited for. Never walks the kernel half. */
 void ashlar_space_destroy(struct ashlar_space *space);
 
 /* Load its root on this CPU; NULL: the kernel's reference root. Called with
@@ -265,10 +266,9 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_unmap(struct ashlar_space *space, ash
 ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages,
                                                    unsigned flags);
 
-/* Frames that are nobody's by now: the visitor's. pages: 1, or those of a large page, which is told as one block. It holds
- * nothing, and may call what it likes, what changes this space included; others may change it meanwhile, too. What they do to
- * pages of the range is done to holes, and what they map may be taken. A page that is told of, and the few after it, are free
- * by then, and may be mapped anew before the visitor is called; those further on are neither mapped nor free. */
+/* Frames that are nobody's by now: the visitor's. pages: 1, or those of a large page, told as one block. It holds nothing,
+ * and may call what it likes, what changes this space included, as others may meanwhile. The page, and a few after it, are free
+ * by then, and may be mapped anew; those further on are neither mapped nor free. What is mapped in the range may be taken. */
 typedef void (*ashlar_frames_visitor)(void *context, ashlar_vpn page, ashlar_pfn frame, size_t pages);
 /* Unmap whatever is there, holes and all; the frames go to visit, in order of address, or to the pool (NULL). Errors as
  * for a cursor, ASHLAR_NO_FRAMES only for a large page at an edge; ASHLAR_REFUSED for the kernel half. Thread context. */
@@ -296,7 +296,7 @@ typedef enum ashlar_place_kind {
     ASHLAR_PLACE_RANGE, /* in a range, at offset bytes */
     ASHLAR_PLACE_GUARD, /* guard page; offset counts the bytes below the range's first byte, or past its end */
     ASHLAR_PLACE_STACK, /* in a stack */
-    ASHLAR_PLACE_FIXED, /* direct map, array, strip, carve */
+    ASHLAR_PLACE_FIXED, /* direct map, array, strip, carve, windows */
     ASHLAR_PLACE_IMAGE,
     ASHLAR_PLACE_NOWHERE /* non-canonical: the format has no such address; offset is all of it */
 } ashlar_place_kind;

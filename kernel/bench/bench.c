@@ -12,6 +12,7 @@
 #include "bench/divide.h"
 #include "bench/pair.h"
 #include "commands/command.h"
+#include "cpu/feature.h"
 #include "cpu/timer.h"
 #include "io/exit.h"
 #include "io/print.h"
@@ -342,10 +343,29 @@ static void bench_metadata(void)
     }
 }
 
+/* Digits, and K, M or G: how much RAM QEMU was told to have. */
+static bool is_size(const char *text)
+{
+    const char *at = text;
+    while (*at >= '0' && *at <= '9') {
+        at++;
+    }
+    bool has_unit = *at == 'K' || *at == 'M' || *at == 'G';
+    return at != text && at[has_unit ? 1 : 0] == '\0';
+}
+
 int bench_run(unsigned count, char **words)
 {
     static const unsigned sizes[] = {16, 64, 1024, 32768};
     static const unsigned steady_sizes[] = {16, 64, 256};
+    if (!feature_has(FEATURE_TSC)) {
+        print("bench: this CPU has no counter of cycles (TSC)\n");
+        return EXIT_FAILED;
+    }
+    if (count > 1 && !is_size(words[1])) {
+        print("bench: %s is no size of RAM, such as 1G: there are no cases to choose from\n", words[1]);
+        return EXIT_FAILED;
+    }
     csv("boot_instructions", count > 1 ? words[1] : "this", kernel_memory.boot_cycles, "instructions");
     bench_metadata();
     timer_mask(true);

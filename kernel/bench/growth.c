@@ -10,6 +10,7 @@
  * CSV policy,spaces,table_bytes,growth_instructions,entries_written,faults,worst_step_instructions
  */
 #include "commands/command.h"
+#include "cpu/feature.h"
 #include "cpu/timer.h"
 #include "cpu/trap.h"
 #include "io/exit.h"
@@ -103,13 +104,18 @@ int growth_run(unsigned count, char **words)
 {
     static struct growth growth;
     uint32_t wanted;
-    if (count != 2 || !text_number(words[1], &wanted) || wanted == 0) {
-        print("growth N: what a growth step costs with N address spaces\n");
+    (void)count;
+    if (!command_number(words, 1, 1, UINT32_MAX, &wanted)) {
+        return EXIT_FAILED;
+    }
+    if (!feature_has(FEATURE_TSC)) {
+        print("growth: this CPU has no counter of cycles (TSC)\n");
         return EXIT_FAILED;
     }
     growth = (struct growth){0};
     timer_mask(true);
-    bool good = make_spaces(&growth, wanted) == wanted;
+    uint32_t made = make_spaces(&growth, wanted);
+    bool good = made == wanted;
     while (good && growth.steps < STEPS_MAX && step(&growth)) {
     }
     if (good && growth.steps != 0) {
@@ -120,5 +126,11 @@ int growth_run(unsigned count, char **words)
     }
     drop_spaces(&growth);
     timer_mask(false);
+    if (!good) {
+        print("growth: only %u of %s could be made: too little RAM\n", made, counted(wanted, "address space").text);
+    } else if (growth.steps == 0) {
+        print("growth: no range at the start of a slot that is empty yet can be had: too few addresses, or too little "
+              "RAM\n");
+    }
     return good && growth.steps != 0 ? EXIT_GOOD : EXIT_FAILED;
 }

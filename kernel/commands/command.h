@@ -8,10 +8,11 @@
 #define KERNEL_COMMAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct command {
     const char *name;
-    const char *arguments; /* for help */
+    const char *arguments; /* for help, and for who gives too many or too few: [OPTIONAL], MANY... */
     const char *help;
     int (*run)(unsigned count, char **words);
 };
@@ -27,7 +28,12 @@ int growth_run(unsigned count, char **words);
 int ipis_run(unsigned count, char **words);
 int irqs_off_run(unsigned count, char **words);
 
-/* Runs one line, whose words are cut in place. An empty line is fine; an unknown command says so and fails. */
+/* The argument of words[index] as an address, or as a number from least to most. False, and it is said what would do. */
+bool command_address(char **words, unsigned index, uintptr_t *address);
+bool command_number(char **words, unsigned index, uint32_t least, uint32_t most, uint32_t *number);
+
+/* Runs one line, whose words are cut in place. An empty line is fine; an unknown command says so and fails; so do words too
+ * many and too few. */
 int command_run(char *line);
 int command_help(unsigned count, char **words);
 

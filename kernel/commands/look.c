@@ -34,9 +34,12 @@ static int run_map(unsigned count, char **words)
     (void)count;
     (void)words;
     const struct kernel_memory *memory = &kernel_memory;
-    print("What the firmware said (%u entries):\n", memory->firmware_total);
+    print("What the firmware said (%s):\n", counted(memory->firmware_total, "entry").text);
     for (unsigned i = 0; i < memory->firmware_count; i++) {
         print_map_entry(&memory->firmware[i]);
+    }
+    if (memory->firmware_total > memory->firmware_count) {
+        print("  and %u more\n", memory->firmware_total - memory->firmware_count);
     }
     print("What became of it:\n");
     for (size_t i = 0; i < memory->map.count; i++) {
@@ -53,10 +56,12 @@ static int run_frames(unsigned count, char **words)
     ashlar_frames_stats(kernel_memory.frames, &stats);
     print("frames: %zu, of which %zu free (%lu KiB), %zu promised, %zu kept back\n", stats.total_frames,
           stats.free_frames, kib(stats.free_frames), stats.reserved_frames, stats.kept_frames);
-    print("  %zu blocks of 2 MiB wholly free; short of frames below %zu\n", stats.free_2mib_blocks,
+    print("  %s below 1 MiB, for who asks for them by a limit, free as well\n",
+          counted(stats.low_frames, "frame").text);
+    print("  %s of 2 MiB wholly free; short of frames below %zu\n", counted(stats.free_2mib_blocks, "block").text,
           stats.low_watermark_frames);
-    print("  %llu takes, %llu gives, %llu failures; %zu bytes of bookkeeping\n", (unsigned long long)stats.takes,
-          (unsigned long long)stats.gives, (unsigned long long)stats.failures, stats.metadata_bytes);
+    print("  %s, %s, %s; %zu bytes of bookkeeping\n", counted(stats.takes, "take").text,
+          counted(stats.gives, "give").text, counted(stats.failures, "failure").text, stats.metadata_bytes);
     return EXIT_GOOD;
 }
 
@@ -85,19 +90,23 @@ static int run_space(unsigned count, char **words)
     ashlar_kva_stats(&kva);
     print("kernel space, sharing by %s:\n", ashlar_sharing_text(kernel_memory.booted.policy));
     print_area("all of it", layout->kernel_first, layout->kernel_pages);
+    print_area("user addresses", layout->user_first, layout->user_pages);
+    print_area("image", (uintptr_t)image_start >> ASHLAR_PAGE_SHIFT,
+               ((uintptr_t)image_end - (uintptr_t)image_start) >> ASHLAR_PAGE_SHIFT);
     print_area("general ranges: heap, MMIO, spans", layout->arena_first, layout->arena_pages);
     print_area("linear array of the kernel's page tables", layout->array_first, layout->array_pages);
     for (size_t i = 0; i < layout->area_count; i++) {
         print_area(layout->areas[i].name, layout->areas[i].first, layout->areas[i].pages);
     }
-    print("  %zu spaces, %zu ranges, %zu stacks, %lu KiB of addresses free (largest run %lu KiB)\n", stats.spaces,
-          kva.ranges, kva.stacks, kib(kva.arena_free_pages), kib(kva.arena_largest_pages));
-    print("  %zu frames of kernel tables, %zu of descriptors; %zu large pages, each with a table kept for its split\n",
-          stats.kernel_table_frames, kva.strip_frames, stats.large_pages);
-    print("  %llu pages flushed one by one, %llu flushes of everything, %llu entries written into roots\n",
-          (unsigned long long)stats.flush_pages, (unsigned long long)stats.flush_alls,
-          (unsigned long long)stats.root_writes);
-    print("  %llu roots loaded that kept what the CPU knew of their space\n", (unsigned long long)stats.root_keeps);
+    print("  %s, %s, %s, %lu KiB of addresses free (largest run %lu KiB)\n", counted(stats.spaces, "space").text,
+          counted(kva.ranges, "range").text, counted(kva.stacks, "stack").text, kib(kva.arena_free_pages),
+          kib(kva.arena_largest_pages));
+    print("  %s of kernel tables, %zu of descriptors; %s, each with a table kept for its split\n",
+          counted(stats.kernel_table_frames, "frame").text, kva.strip_frames,
+          counted(stats.large_pages, "large page").text);
+    print("  %s flushed one by one, %s of everything, %s written into roots\n", counted(stats.flush_pages, "page").text,
+          counted(stats.flush_alls, "flush").text, counted(stats.root_writes, "entry").text);
+    print("  %s loaded that kept what the CPU knew of their space\n", counted(stats.root_keeps, "root").text);
     return EXIT_GOOD;
 }
 
@@ -110,11 +119,13 @@ static int run_mappings(unsigned count, char **words)
             process = process->next;
         }
         if (process == NULL) {
-            print("no process is called %s\n", words[1]);
+            print("no process is called %s: %s\n", words[1],
+                  process_first() != NULL ? "`ps` lists them" : "there is none now; the tour and tests start some");
             return EXIT_FAILED;
         }
         space = &process->space;
     }
+    print("what %s maps:\n", count == 2 ? words[1] : "the kernel half");
     ashlar_space_walk_mappings(space, print_mapping, NULL);
     return EXIT_GOOD;
 }
@@ -142,20 +153,21 @@ static int run_heap(unsigned count, char **words)
     ashlar_heap_stats(kernel_memory.booted.heap, &stats);
     print("heap: %zu KiB backed of %zu MiB of addresses (at most %zu KiB so far)\n", stats.backed_bytes >> 10,
           stats.range_bytes >> 20, stats.peak_bytes >> 10);
-    print("  %zu KiB in %zu slabs, %zu KiB in %zu large blocks, %zu KiB empty, %zu KiB of bookkeeping\n",
-          stats.slab_bytes >> 10, stats.slabs, stats.large_bytes >> 10, stats.large_blocks, stats.empty_bytes >> 10,
-          stats.metadata_bytes >> 10);
-    print("  %zu objects hold %zu bytes; grown %zu times, shrunk %zu times, %zu requests refused\n", stats.live_objects,
-          stats.live_bytes, stats.grows, stats.shrinks, stats.failures);
+    print("  %zu KiB in %s, %zu KiB in %s, %zu KiB empty, %zu KiB of bookkeeping\n", stats.slab_bytes >> 10,
+          counted(stats.slabs, "slab").text, stats.large_bytes >> 10, counted(stats.large_blocks, "large block").text,
+          stats.empty_bytes >> 10, stats.metadata_bytes >> 10);
+    print("  %s of %zu bytes in all; grown %s, shrunk %s, %s refused\n", counted(stats.live_objects, "object").text,
+          stats.live_bytes, counted(stats.grows, "time").text, counted(stats.shrinks, "time").text,
+          counted(stats.failures, "request").text);
     return EXIT_GOOD;
 }
 
 static int print_cache(void *context, struct ashlar_cache *cache, const struct ashlar_cache_info *info)
 {
-    (void)context;
     (void)cache;
-    print("  %-16s %6zu bytes, %zu of %zu objects live, %zu slabs of %zu KiB in all\n", info->name, info->object_bytes,
-          info->live, info->capacity, info->slabs, info->slab_bytes >> 10);
+    ++*(unsigned *)context;
+    print("  %-16s %6zu bytes, %zu of %s live, %s of %zu KiB in all\n", info->name, info->object_bytes, info->live,
+          counted(info->capacity, "object").text, counted(info->slabs, "slab").text, info->slab_bytes >> 10);
     return 0;
 }
 
@@ -163,17 +175,22 @@ static int run_caches(unsigned count, char **words)
 {
     (void)count;
     (void)words;
+    unsigned caches = 0;
     print("object caches:\n");
-    ashlar_cache_walk(kernel_memory.booted.heap, print_cache, NULL);
+    ashlar_cache_walk(kernel_memory.booted.heap, print_cache, &caches);
+    if (caches == 0) {
+        print("  none: the first process makes one\n");
+    }
     return EXIT_GOOD;
 }
 
 static void print_task(void *context, const struct task *task)
 {
-    static const char *const states[] = {"ready", "asleep", "done"};
+    static const char *const states[] = {"ready", "asleep", "blocked", "done"};
     (void)context;
-    print("  %-12s %-7s on CPU %u, stack top 0x%08lx, switched to %u times\n", task->name, states[task->state],
-          task->cpu, (unsigned long)task->stack_top, task->switches);
+    print("  %-12s %-7s on CPU %u, stack top 0x%08lx, switched to %s\n", task->name,
+          task->is_running ? "runs" : states[task->state], task->cpu, (unsigned long)task->stack_top,
+          counted(task->switches, "time").text);
 }
 
 static int run_ps(unsigned count, char **words)
@@ -182,11 +199,12 @@ static int run_ps(unsigned count, char **words)
     (void)words;
     print("tasks:\n");
     task_walk(print_task, NULL);
-    print("processes (each has a page of its own at 0x%08x):\n", PROCESS_PAGE_ADDRESS);
+    print("processes (each has a page of its own at 0x%08x):%s\n", PROCESS_PAGE_ADDRESS,
+          process_first() == NULL ? " none" : "");
     for (struct process *process = process_first(); process != NULL; process = process->next) {
-        print("  %-12s root 0x%llx, frame 0x%lx there, %u checks, %u mismatches\n", process->task.name,
-              (unsigned long long)ashlar_space_root(&process->space), (unsigned long)process->frame, process->checks,
-              process->mismatches);
+        print("  %-12s root 0x%llx, frame 0x%lx there, %s, %s\n", process->task.name,
+              (unsigned long long)ashlar_space_root(&process->space), (unsigned long)process->frame,
+              counted(process->checks, "check").text, counted(process->mismatches, "mismatch").text);
     }
     return EXIT_GOOD;
 }
@@ -225,8 +243,8 @@ static int run_walk(unsigned count, char **words)
 {
     uintptr_t address;
     char place[200];
-    if (count != 2 || !text_address(words[1], &address)) {
-        print("walk ADDRESS\n");
+    (void)count;
+    if (!command_address(words, 1, &address)) {
         return EXIT_FAILED;
     }
     explain_address(address, place, sizeof place);

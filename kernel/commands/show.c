@@ -12,6 +12,7 @@
 
 #define STRESS_OBJECTS 256u
 #define STRESS_BYTES_MAX 70000u
+#define STRESS_ROUNDS_MAX 10000000u /* of a hundred calls */
 #define GROWN_BYTES ((size_t)64 * 1024)
 
 static void *grown; /* blocks of `grow`, each pointing at the next */
@@ -19,21 +20,21 @@ static unsigned grown_count;
 
 static void say_heap(void)
 {
-    print("heap: %lu KiB in %zu pages; %u blocks of 64 KiB held by `grow`\n", (unsigned long)memory_heap_pages() * 4,
-          memory_heap_pages(), grown_count);
+    print("heap: %lu KiB in %s; %s of 64 KiB held by `grow`\n", (unsigned long)memory_heap_pages() * 4,
+          counted(memory_heap_pages(), "page").text, counted(grown_count, "block").text);
 }
 
 static int run_grow(unsigned count, char **words)
 {
     uint32_t blocks;
-    if (count != 2 || !text_number(words[1], &blocks)) {
-        print("grow N: take N blocks of 64 KiB from the heap\n");
+    (void)count;
+    if (!command_number(words, 1, 1, UINT32_MAX, &blocks)) {
         return EXIT_FAILED;
     }
     for (uint32_t i = 0; i < blocks; i++) {
         void **block = ashlar_kmalloc(GROWN_BYTES);
         if (block == NULL) {
-            print("kmalloc says no after %u blocks: nothing broke\n", i);
+            print("kmalloc says no after %s: nothing broke\n", counted(i, "block").text);
             break;
         }
         memset(block, 0xa5, GROWN_BYTES);
@@ -67,8 +68,8 @@ static void say_demand(const char *what, size_t pages)
 {
     struct ashlar_frames_stats stats;
     ashlar_frames_stats(kernel_memory.frames, &stats);
-    print("%s: %zu of %zu frames are there, %zu more are promised; %u page faults so far\n", what,
-          pages - stats.reserved_frames, pages, stats.reserved_frames, trap_page_faults());
+    print("%s: %zu of %s there, %zu more promised; %s so far\n", what, pages - stats.reserved_frames,
+          counted(pages, "frame").text, stats.reserved_frames, counted(trap_page_faults(), "page fault").text);
 }
 
 static int run_demand(unsigned count, char **words)
@@ -76,13 +77,12 @@ static int run_demand(unsigned count, char **words)
     uint32_t pages = 8;
     uint32_t wrong = 0;
     ashlar_vpn first;
-    if (count > 1 && (!text_number(words[1], &pages) || pages == 0)) {
-        print("demand N: a region of N pages\n");
+    if (count > 1 && !command_number(words, 1, 1, UINT32_MAX, &pages)) {
         return EXIT_FAILED;
     }
     ashlar_status status = ashlar_kva_take_demand(pages, ASHLAR_MAP_WRITE, "demand region", &first);
     if (status != ASHLAR_OK) {
-        print("no region of %u pages: %s\n", pages, ashlar_status_text(status));
+        print("no region of %s: %s\n", counted(pages, "page").text, ashlar_status_text(status));
         return EXIT_FAILED;
     }
     say_demand("made", pages);
@@ -96,7 +96,7 @@ static int run_demand(unsigned count, char **words)
     say_demand("all pages written", pages);
     ashlar_kva_give(first);
     say_demand("given back", 0);
-    print("%u pages were not zero at first\n", wrong);
+    print("%s not zero at first\n", counted(wrong, "page").text);
     return wrong == 0 ? EXIT_GOOD : EXIT_FAILED;
 }
 
@@ -146,8 +146,7 @@ static int run_stress(unsigned count, char **words)
     uint32_t rounds = 1000;
     uint32_t seed = 2463534242u;
     uint32_t wrong = 0;
-    if (count > 1 && !text_number(words[1], &rounds)) {
-        print("stress N: N hundred random calls\n");
+    if (count > 1 && !command_number(words, 1, 1, STRESS_ROUNDS_MAX, &rounds)) {
         return EXIT_FAILED;
     }
     for (uint32_t i = 0; i < rounds * 100; i++) {
@@ -157,14 +156,15 @@ static int run_stress(unsigned count, char **words)
     for (unsigned i = 0; i < STRESS_OBJECTS; i++) {
         wrong += objects[i].bytes != NULL && !stress_step(&objects[i], &seed);
     }
-    print("stress: %u00 calls, %u objects damaged; audit: %s\n", rounds, wrong, problem != NULL ? problem : "sound");
+    print("stress: %u00 calls, %s damaged; audit: %s\n", rounds, counted(wrong, "object").text,
+          problem != NULL ? problem : "sound");
     return wrong == 0 && problem == NULL ? EXIT_GOOD : EXIT_FAILED;
 }
 
 const struct command commands_show[] = {
     {"tour", "", "what the library does, in nine stops", tour_run},
-    {"test", "NAME...", "tests that run in the kernel; `test list` names them", test_run},
-    {"bench", "[CASE]", "count instructions (under -icount)", bench_run},
+    {"test", "[NAME]...", "tests that run in the kernel; `test list` names them", test_run},
+    {"bench", "[RAM]", "count instructions (under -icount); RAM, such as 1G, is printed with them", bench_run},
     {"ipis", "", "interrupts between CPUs, by operation", ipis_run},
     {"irqs_off", "", "the longest time with interrupts off, by operation (under -icount, metered.elf)", irqs_off_run},
     {"growth", "N", "what a growth step costs with N address spaces (under -icount)", growth_run},

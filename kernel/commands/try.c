@@ -12,6 +12,7 @@
 #include "io/string.h"
 #include "memory/image.h"
 #include "memory/memory.h"
+#include "task/process.h"
 #include "task/task.h"
 #include "x86/cpu.h"
 #include "x86/window.h"
@@ -20,21 +21,13 @@
 
 static const uint32_t constant = 0x1234;
 
-static bool address_argument(unsigned count, char **words, uintptr_t *address)
-{
-    if (count == 2 && text_address(words[1], address)) {
-        return true;
-    }
-    print("%s ADDRESS: a number, 0x for hexadecimal\n", words[0]);
-    return false;
-}
-
 static int run_fault(unsigned count, char **words)
 {
     uintptr_t address;
     uint32_t value;
     char place[200];
-    if (!address_argument(count, words, &address)) {
+    (void)count;
+    if (!command_address(words, 1, &address)) {
         return EXIT_FAILED;
     }
     trap_set_probe_report(true);
@@ -51,7 +44,8 @@ static int run_poke(unsigned count, char **words)
 {
     uintptr_t address;
     uint32_t value;
-    if (!address_argument(count, words, &address)) {
+    (void)count;
+    if (!command_address(words, 1, &address)) {
         return EXIT_FAILED;
     }
     trap_set_probe_report(true);
@@ -131,7 +125,7 @@ static int run_nested(unsigned count, char **words)
  * The entry is a window's, or lies in this task's own root, in the user half. */
 static int run_reserved(unsigned count, char **words)
 {
-    uintptr_t address = 0x80000000u;
+    uintptr_t address = PROCESS_PAGE_ADDRESS;
     (void)count;
     (void)words;
     ashlar_port_pin();

@@ -6,6 +6,7 @@
  */
 #include "cpu/feature.h"
 
+#include "io/print.h"
 #include "width.h"
 #include <ashlar/paging.h>
 
@@ -31,6 +32,7 @@ static const struct {
     unsigned ashlar; /* what the library calls it */
 } features[FEATURES] = {
     [FEATURE_PSE] = {"PSE", 1, EDX, 3, X86_CR4_PSE, ASHLAR_FEATURE_LARGE},
+    [FEATURE_TSC] = {"TSC", 1, EDX, 4, 0, 0},
     [FEATURE_PAE] = {"PAE", 1, EDX, 6, 0, 0},
     [FEATURE_PGE] = {"PGE", 1, EDX, 13, X86_CR4_PGE, ASHLAR_FEATURE_GLOBAL},
     [FEATURE_PAT] = {"PAT", 1, EDX, 16, 0, ASHLAR_FEATURE_PAT},
@@ -68,11 +70,13 @@ void feature_enable_nx(void)
 
 void feature_enable(void)
 {
-    uintptr_t cr4 = x86_read_cr4();
+    uintptr_t wanted = 0;
     for (unsigned i = 0; i < FEATURES; i++) {
-        cr4 |= feature_has((feature)i) ? features[i].cr4 : 0;
+        wanted |= feature_has((feature)i) ? features[i].cr4 : 0;
     }
-    x86_write_cr4(cr4);
+    if (wanted != 0) { /* a 486 may have no CR4 */
+        x86_write_cr4(x86_read_cr4() | wanted);
+    }
     if (feature_has(FEATURE_PAT)) {
         x86_wrmsr(MSR_PAT, (uint64_t)ASHLAR_PAT_HIGH << 32 | ASHLAR_PAT_LOW);
     }
@@ -118,6 +122,14 @@ bool feature_invlpg_leaves_global(uint32_t signature, uint32_t microcode)
     return false;
 }
 
+/* The first Atoms, errata AAE44, AAF40, AAG38 and AAH41: a large page that is invalidated races with what is fetched ahead
+ * through it, unless the firmware has loaded this microcode or a later one. */
+bool feature_large_pages_race(uint32_t signature, uint32_t microcode)
+{
+    const uint32_t model_28 = 0x106c0;
+    return (signature & 0x0fff0ff0) == model_28 && (signature & 15) <= 2 && microcode < 0x20e;
+}
+
 /* Atoms and the Xeon Phi of family 6, which do not read ahead of a fault. */
 static const uint8_t without_l1tf[] = {0x1c, 0x26, 0x27, 0x35, 0x36, 0x37, 0x4a, 0x4c, 0x4d, 0x57, 0x5a,
                                        0x5c, 0x5d, 0x5f, 0x65, 0x6e, 0x75, 0x7a, 0x85, 0x86, 0x96, 0x9c};
@@ -147,21 +159,33 @@ static bool needs_one_page_size(void)
     return x86_cpuid(0).ebx == amd && (family == 0x10 || family == 0x12);
 }
 
-/* The microcode is asked for only where PCIDs are on: then it is a CPU that has the register, or a hypervisor that tells. */
+/* Of Intel's CPUs since the Pentium Pro: the register is a hypervisor's to tell, too. */
+static uint32_t microcode(void)
+{
+    x86_wrmsr(MSR_MICROCODE, 0);
+    (void)x86_cpuid(1);
+    return (uint32_t)(x86_rdmsr(MSR_MICROCODE) >> 32);
+}
+
+/* The microcode is asked for only where it decides. */
 static bool invlpg_leaves_global(void)
 {
-    if (!feature_has(FEATURE_PCID) || !is_intel()) {
-        return false;
-    }
-    x86_wrmsr(MSR_MICROCODE, 0);
+    return feature_has(FEATURE_PCID) && is_intel() && feature_invlpg_leaves_global(x86_cpuid(1).eax, microcode());
+}
+
+static bool large_pages_race(void)
+{
     uint32_t signature = x86_cpuid(1).eax;
-    return feature_invlpg_leaves_global(signature, (uint32_t)(x86_rdmsr(MSR_MICROCODE) >> 32));
+    return is_intel() && feature_large_pages_race(signature, 0) && feature_large_pages_race(signature, microcode());
 }
 
 unsigned feature_flags(void)
 {
     unsigned flags = ASHLAR_FEATURE_PHYSICAL_BITS(physical_bits());
-    flags |= needs_one_page_size() ? ASHLAR_FEATURE_ONE_PAGE_SIZE : 0;
+    if (needs_one_page_size() || large_pages_race()) {
+        print("this CPU does not bear large pages that change: the direct map alone has any\n");
+        flags |= ASHLAR_FEATURE_ONE_PAGE_SIZE;
+    }
     flags |= invlpg_leaves_global() ? ASHLAR_FEATURE_INVLPG_LEAVES_GLOBAL : 0;
     for (unsigned i = 0; i < FEATURES; i++) {
         flags |= feature_has((feature)i) ? features[i].ashlar : 0;

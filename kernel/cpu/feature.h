@@ -8,6 +8,7 @@
 
 typedef enum feature {
     FEATURE_PSE,
+    FEATURE_TSC,
     FEATURE_PAE,
     FEATURE_PGE,
     FEATURE_PAT,
@@ -24,6 +25,7 @@ typedef enum feature {
 bool feature_has(feature which);
 /* By CPUID 1 EAX and the microcode of an Intel CPU. */
 bool feature_invlpg_leaves_global(uint32_t signature, uint32_t microcode);
+bool feature_large_pages_race(uint32_t signature, uint32_t microcode);
 /* By CPUID 1 EAX and IA32_ARCH_CAPABILITIES (0: it has none) of an Intel CPU: is it told by absent entries where to read? */
 bool feature_l1tf(uint32_t signature, uint64_t capabilities);
 /* Is this CPU? */

@@ -7,6 +7,11 @@
  * ap_main. One CPU is started at a time, for it finds what it needs in one
  * structure.
  *
+ * There is one ticket for a start. The CPU takes it, as its first act in the image;
+ * whoever gives a CPU up takes it first. So a CPU that comes late finds none, and
+ * stops there: it has touched nothing but registers of its own. One that took the ticket
+ * and went astray may hold anything: no further CPU is started after it.
+ *
  * The timer's interrupt comes on the first CPU, which passes it on: a CPU that
  * has nothing to do sleeps from tick to tick.
  */
@@ -31,13 +36,14 @@
 #define STACK_PAGES 4u
 #define FAULT_STACK_PAGES 2u
 #define TICKS_PATIENCE 100u
+#define LAPIC_USUAL 0xfee00000u
 
 /* What the trampoline's CPU reads; boot.S knows the order. */
 struct ap_values {
     uint32_t root; /* of the image's own tables */
     uint32_t cr4;
-    uint32_t no_execute; /* EFER.NXE, or 0 */
-    uint32_t unused;
+    uint32_t no_execute;  /* EFER.NXE, or 0 */
+    uint32_t ticket;      /* 1 until it is taken */
     uintptr_t space_root; /* the reference root */
     uintptr_t stack;
 };
@@ -94,24 +100,49 @@ static ashlar_pfn find_trampoline(const struct ashlar_memmap *map)
 }
 
 /* This CPU comes first, the others in the order of the table. */
-static void number_cpus(const uint32_t *ids, unsigned count)
+static void number_cpus(const uint32_t *ids, unsigned count, uint32_t ghost)
 {
     cpus[0].apic_id = lapic_id();
     smp.planned = 1;
+    if (ghost != SMP_NO_GHOST) {
+        cpus[smp.planned++].apic_id = ghost;
+    }
     for (unsigned i = 0; i < count && smp.planned < CPUS_MAX; i++) {
-        if (ids[i] != cpus[0].apic_id) {
+        if (ids[i] != cpus[0].apic_id && ids[i] != ghost) {
             cpus[smp.planned++].apic_id = ids[i];
         }
     }
 }
 
-unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most)
+/* Without a local APIC no CPU can be asked anything. */
+static void find_cpus(ashlar_phys rsdp, uint32_t ghost)
 {
     uint32_t ids[CPUS_MAX] = {0};
-    smp.found.apic_ids = ids;
-    smp.found.most = CPUS_MAX;
+    lapic_kind kind = lapic_find();
+    smp.found = (struct acpi_cpus){.local_apic = LAPIC_USUAL,
+                                   .apic_ids = ids,
+                                   .most = CPUS_MAX,
+                                   .highest_id = lapic_highest_id(kind)};
     acpi_find_cpus(rsdp, &smp.found);
-    number_cpus(ids, smp.found.count);
+    smp.found.apic_ids = NULL;
+    if (smp.found.left_out != 0) {
+        print("%u CPU%s left out: to be reached they need x2APIC mode, which the firmware did not turn on\n",
+              smp.found.left_out, smp.found.left_out == 1 ? " is" : "s are");
+    }
+    if (smp.found.too_many != 0) {
+        print("%u CPU%s left out: this kernel is built for %u\n", smp.found.too_many,
+              smp.found.too_many == 1 ? " is" : "s are", CPUS_MAX);
+    }
+    if (kind != LAPIC_NONE) {
+        number_cpus(ids, smp.found.count, ghost);
+    } else if (smp.found.count > 1) {
+        print("no local APIC: of %u CPUs only this one is used\n", smp.found.count);
+    }
+}
+
+unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most, uint32_t ghost)
+{
+    find_cpus(rsdp, ghost);
     smp.planned = smp.planned < most ? smp.planned : most;
     smp.trampoline = smp.planned > 1 ? find_trampoline(map) : 0;
     if (smp.trampoline == 0) {
@@ -121,6 +152,16 @@ unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most)
                               ASHLAR_MEMMAP_KERNEL);
     }
     return smp.planned;
+}
+
+ashlar_pfn smp_start_page(void)
+{
+    return smp.trampoline;
+}
+
+ashlar_phys smp_lapic_registers(void)
+{
+    return smp.found.local_apic;
 }
 
 /* --- starting --------------------------------------------------------------------- */
@@ -156,6 +197,7 @@ static bool prepare(struct cpu *cpu)
     ap_values = (struct ap_values){.root = (uint32_t)image_root(),
                                    .cr4 = (uint32_t)image_mode()->cr4,
                                    .no_execute = feature_has(FEATURE_NX) ? 0x800 : 0,
+                                   .ticket = 1,
                                    .space_root = (uintptr_t)ashlar_space_root(NULL),
                                    .stack = cpu->idle.stack_top};
     return true;
@@ -170,38 +212,93 @@ static bool comes_up(const struct cpu *cpu, uint32_t ticks)
     return cpu->online != 0;
 }
 
-static bool start(unsigned index)
+static void send_init(const struct cpu *cpu)
+{
+    lapic_send(cpu->apic_id, LAPIC_INIT);
+    task_sleep(2); /* 10 ms at least */
+}
+
+/* UP: it runs. ABSENT: nobody came, and it is as before INIT or waits for a start. ASTRAY: it came, and got lost. */
+typedef enum start_result { START_UP, START_ABSENT, START_ASTRAY } start_result;
+
+static start_result give_up(const struct cpu *cpu)
+{
+    bool is_absent = __atomic_exchange_n(&ap_values.ticket, 0, __ATOMIC_SEQ_CST) != 0;
+    if (!is_absent && comes_up(cpu, TICKS_PATIENCE)) {
+        return START_UP; /* it was about to */
+    }
+    send_init(cpu);
+    print("the CPU with local APIC %u does not come up%s\n", cpu->apic_id, is_absent ? "" : ": it went astray");
+    return is_absent ? START_ABSENT : START_ASTRAY;
+}
+
+static start_result start(unsigned index)
 {
     struct cpu *cpu = &cpus[index];
     smp.starting = index;
     if (!prepare(cpu)) {
-        return false;
+        print("no memory for a stack of CPU %u\n", index);
+        return START_ABSENT;
     }
-    lapic_send(cpu->apic_id, LAPIC_INIT);
-    task_sleep(2); /* 10 ms at least */
+    send_init(cpu);
     lapic_send(cpu->apic_id, LAPIC_STARTUP | (uint32_t)smp.trampoline);
     if (!comes_up(cpu, 2)) {
         lapic_send(cpu->apic_id, LAPIC_STARTUP | (uint32_t)smp.trampoline);
     }
-    return comes_up(cpu, TICKS_PATIENCE);
+    return comes_up(cpu, TICKS_PATIENCE) ? START_UP : give_up(cpu);
+}
+
+/* The next one in the table gets its number. */
+static void drop(unsigned index)
+{
+    smp.planned--;
+    for (unsigned i = index; i < smp.planned; i++) {
+        cpus[i].apic_id = cpus[i + 1].apic_id;
+    }
+}
+
+/* The register may have another ID than the CPU had at reset, and the table may have either, or both. */
+static void drop_this_cpu(void)
+{
+    cpus[0].apic_id = lapic_id();
+    for (unsigned i = 1; i < smp.planned;) {
+        if (cpus[i].apic_id == cpus[0].apic_id) {
+            drop(i);
+        } else {
+            i++;
+        }
+    }
+}
+
+static void start_all(void)
+{
+    while (smp.running < smp.planned) {
+        start_result result = start(smp.running);
+        if (result == START_UP) {
+            smp.running++;
+        } else if (result == START_ABSENT) {
+            drop(smp.running);
+        } else {
+            smp.planned = smp.running;
+        }
+    }
 }
 
 void smp_start(void)
 {
-    if (smp.planned == 1 || !lapic_map(smp.found.local_apic)) {
+    if (smp.planned == 1) {
         return;
     }
-    lapic_enable(VECTOR_SPURIOUS, true);
+    if (!lapic_open(smp.found.local_apic, VECTOR_SPURIOUS)) {
+        print("the local APIC cannot be mapped: one CPU is used\n");
+        return;
+    }
+    drop_this_cpu();
     copy_trampoline();
     image_show_low(true);
-    while (smp.running < smp.planned && start(smp.running)) {
-        smp.running++;
-    }
+    start_all();
     image_show_low(false);
     smp.is_ticking = true;
-    if (smp.running < smp.planned) {
-        print("CPU %u (local APIC %u) does not come up\n", smp.running, cpus[smp.running].apic_id);
-    }
 }
 
 /* On the CPU that was started: the reference root is in use, and the stack is its idle task's. */
@@ -212,7 +309,7 @@ void ap_main(void)
     task_init(cpu->idle_name, ap_values.stack);
     feature_enable();
     ashlar_space_cpu_join(smp.starting);
-    lapic_enable(VECTOR_SPURIOUS, false);
+    lapic_join(VECTOR_SPURIOUS);
     cpu->online = 1;
     task_idle();
 }
@@ -253,7 +350,7 @@ bool smp_bring_online(unsigned cpu)
     }
     cpus[cpu].leaving = 0;
     image_show_low(true);
-    bool up = start(cpu);
+    bool up = start(cpu) == START_UP;
     image_show_low(false);
     return up;
 }
@@ -298,10 +395,14 @@ void smp_pass_tick(void)
     }
 }
 
+/* One by one: an NMI would wake those that were never started, without gates to take it. */
 void smp_stop_others(void)
 {
-    if (smp.running > 1) {
-        lapic_send_to_others(LAPIC_NMI);
+    unsigned me = cpu_index();
+    for (unsigned cpu = 0; cpu < smp.running; cpu++) {
+        if (cpu != me && (cpu == 0 || cpus[cpu].online != 0)) {
+            lapic_send(cpus[cpu].apic_id, LAPIC_NMI);
+        }
     }
 }
 
@@ -316,6 +417,8 @@ void smp_interrupt(unsigned vector)
         ashlar_kmalloc_answer();
     } else if (vector == VECTOR_LEAVE) {
         task_leave_done();
+    } else if (vector == VECTOR_TIMER) {
+        timer_own_interrupt();
     }
     lapic_end_of_interrupt();
 }

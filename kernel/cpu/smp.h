@@ -7,8 +7,14 @@
 #include <stdbool.h>
 
 /* Before the library is up: which CPUs there are, at most `most`, and a page below 1 MiB for them to begin at, which is
- * reserved. rsdp as for acpi_find_cpus. Returns how many there will be, this one counted. */
-unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most);
+ * reserved. rsdp as for acpi_find_cpus. ghost: an ID of a local APIC that is tried first although no table has it, for
+ * tests; or SMP_NO_GHOST. Returns how many there will be, this one counted. */
+#define SMP_NO_GHOST UINT32_MAX
+unsigned smp_plan(struct ashlar_memmap *map, ashlar_phys rsdp, unsigned most, uint32_t ghost);
+/* Where the tables say that the local APIC's registers are. */
+ashlar_phys smp_lapic_registers(void);
+/* The frame at which a CPU begins; 0: there is none. */
+ashlar_pfn smp_start_page(void);
 /* In a thread, with the timer running: starts them. */
 void smp_start(void);
 
@@ -45,6 +51,7 @@ void smp_stop_others(void);
 #define VECTOR_TICK 48u
 #define VECTOR_KICK 49u
 #define VECTOR_LEAVE 50u
+#define VECTOR_TIMER 51u    /* of the local APIC, on the first CPU */
 #define VECTOR_SPURIOUS 63u /* its low four bits are ones on any local APIC */
 void smp_interrupt(unsigned vector);
 

@@ -359,6 +359,11 @@ static void exception(struct trap_frame *frame)
     report(text, frame->ip, trap_frame_sp(frame), frame);
 }
 
+static bool is_tick(unsigned vector)
+{
+    return vector == VECTOR_FIRST_LINE || vector == VECTOR_TICK || (vector == VECTOR_TIMER && !timer_is_masked());
+}
+
 void trap_entry(struct trap_frame *frame)
 {
     struct cpu *cpu = cpu_self();
@@ -375,7 +380,7 @@ void trap_entry(struct trap_frame *frame)
         smp_interrupt(vector);
     }
     cpu->depth--;
-    if (vector == VECTOR_FIRST_LINE || vector == VECTOR_TICK) {
+    if (is_tick(vector)) {
         task_preempt();
     }
 }

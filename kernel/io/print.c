@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* print.c - a small formatter: character by character into a sink.
  *
- * The sink is the serial line or a buffer. No memory, bounded stack: it works in
+ * The sink is the serial line and the screen, or a buffer. No memory, bounded stack: it works in
  * every context. The text of one call stays together, whatever other CPUs print:
  * a lock sees to it, which the panic path does without. Numbers are divided in
  * digits of 16 bits, so that no 64-bit division is needed.
@@ -9,6 +9,7 @@
 #include "io/print.h"
 
 #include "cpu/spin.h"
+#include "io/screen.h"
 #include "io/serial.h"
 #include <stdbool.h>
 
@@ -16,7 +17,7 @@ static struct spin line;
 static volatile bool is_unlocked;
 
 struct sink {
-    char *out; /* NULL: the serial line */
+    char *out; /* NULL: the serial line and the screen */
     size_t bytes;
     size_t length;
 };
@@ -33,6 +34,7 @@ static void put(struct sink *sink, char character)
 {
     if (sink->out == NULL) {
         serial_put(character);
+        screen_put(character);
     } else if (sink->length + 1 < sink->bytes) {
         sink->out[sink->length] = character;
     }
@@ -226,5 +228,25 @@ struct size_text size_text(uint64_t bytes)
     }
     struct size_text result = {""};
     print_to(result.text, sizeof result.text, "%llu %s", (unsigned long long)bytes, units[unit]);
+    return result;
+}
+
+/* English as far as this kernel's nouns need it. */
+struct counted_text counted(uint64_t count, const char *noun)
+{
+    struct counted_text result = {""};
+    size_t length = 0;
+    while (noun[length] != '\0') {
+        length++;
+    }
+    char last = length != 0 ? noun[length - 1] : ' ';
+    bool is_y = last == 'y';
+    const char *ending = is_y ? "ies" : last == 'h' || last == 's' ? "es" : "s";
+    if (count == 1) {
+        print_to(result.text, sizeof result.text, "1 %s", noun);
+        return result;
+    }
+    size_t at = print_to(result.text, sizeof result.text, "%llu %s", (unsigned long long)count, noun);
+    print_to(result.text + at - is_y, sizeof result.text - at, "%s", ending);
     return result;
 }

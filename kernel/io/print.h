@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* print.h - text to the serial line. */
+/* print.h - text to the serial line and the screen. */
 #ifndef KERNEL_PRINT_H
 #define KERNEL_PRINT_H
 
@@ -23,5 +23,11 @@ struct size_text {
     char text[16];
 };
 struct size_text size_text(uint64_t bytes);
+
+/* "1 block", "2 blocks", "0 entries", "3 mismatches". */
+struct counted_text {
+    char text[48];
+};
+struct counted_text counted(uint64_t count, const char *noun);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: 0BSD */
-/* image.c - the kernel's own pages in any paging format: who may do what, and the windows beside them.
+/* image.c - the kernel's own pages in any paging format: who may do what, and the windows behind them.
  *
- *     root -> ... -> directory -> | windows | text r-x | constants r-- | data rw- |
+ *     root -> ... -> directory -> | text r-x | constants r-- | data rw- | windows |
  *     root -> ... -> directory ---^ low, at addresses 0 to 4 MiB
  *
  * Entry n of the page table, or of two side by side where entries have 64 bits,
- * maps page n of the last 4 MiB to frame n. Linked a second time, below address
+ * maps page n of the image's home to frame n. Linked a second time, below address
  * 4 MiB, the same table maps the image where it runs with paging off: that is
  * how boot.S gets from one format to another, and how other CPUs come up. The
- * low link is there at such moments only.
+ * low link is there at such moments only, unless the image is linked low itself.
  *
  * CR0.WP makes read-only hold in ring 0; execution is forbidden where the CPU
  * has NX and the entry a place for it. The tables lie in the image, so that the
@@ -23,7 +23,7 @@
 #define ENTRY_WRITE 0x63u
 #define ENTRY_LINK 0x23u
 #define NO_EXECUTE ((uint64_t)1 << 63)
-#define IMAGE_AREA_PAGES 1024u
+#define HOME_PAGES ((unsigned)(IMAGE_HOME_BYTES / ASHLAR_PAGE_BYTES))
 #define POOL_PAGES 16u
 
 void paging_switch(uintptr_t root, uintptr_t cr4);
@@ -93,21 +93,35 @@ static void fill_pages(void)
     }
 }
 
-/* Tables from level 2 to the one below the root that lead to the pages from address on. Returns the link for the root. */
-static uint64_t make_path(uintptr_t address)
+static uint64_t get_entry(const char *table, unsigned index)
 {
-    char *below = image.pages;
-    unsigned count = IMAGE_AREA_PAGES * image.mode->entry_bytes / ASHLAR_PAGE_BYTES;
-    for (unsigned level = 2; level < image.mode->levels; level++) {
-        char *table = take_pages(1);
-        for (unsigned i = 0; i < count; i++) {
-            set_entry(table, index_of(address, level) + i,
-                      (physical(below) + (uint64_t)i * ASHLAR_PAGE_BYTES) | ENTRY_LINK);
-        }
-        below = table;
-        count = 1;
+    return image.mode->entry_bytes == 4 ? ((const volatile uint32_t *)(const void *)table)[index]
+                                        : ((const volatile uint64_t *)(const void *)table)[index];
+}
+
+/* The table that this entry names; a new one if it names none. */
+static char *table_below(char *table, unsigned level, uintptr_t address)
+{
+    unsigned index = index_of(address, level);
+    if (get_entry(table, index) == 0) {
+        set_entry(table, index,
+                  physical(take_pages(1)) | (level == image.mode->levels ? image.mode->link : ENTRY_LINK));
     }
-    return physical(below) | image.mode->link;
+    return (char *)((uintptr_t)get_entry(table, index) / ASHLAR_PAGE_BYTES * ASHLAR_PAGE_BYTES + IMAGE_OFFSET);
+}
+
+/* Maps the home's pages from this address on. */
+static void link_pages(uintptr_t address)
+{
+    char *table = image.root;
+    unsigned count = HOME_PAGES * image.mode->entry_bytes / ASHLAR_PAGE_BYTES;
+    for (unsigned level = image.mode->levels; level > 2; level--) {
+        table = table_below(table, level, address);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        set_entry(table, index_of(address, 2) + i,
+                  (physical(image.pages) + (uint64_t)i * ASHLAR_PAGE_BYTES) | ENTRY_LINK);
+    }
 }
 
 void image_enter(const struct paging_mode *mode)
@@ -117,15 +131,15 @@ void image_enter(const struct paging_mode *mode)
     }
     feature_enable_nx();
     image.mode = mode;
-    image.pages = take_pages(IMAGE_AREA_PAGES * mode->entry_bytes / ASHLAR_PAGE_BYTES);
+    image.pages = take_pages(HOME_PAGES * mode->entry_bytes / ASHLAR_PAGE_BYTES);
     image.root = take_pages(1);
     fill_pages();
-    set_entry(image.root, index_of(IMAGE_OFFSET, mode->levels) % mode->root_entries, make_path(IMAGE_OFFSET));
-    image.low_link = make_path(0);
-    image_show_low(true);
+    link_pages(IMAGE_OFFSET);
+    link_pages(0);
+    image.low_link = get_entry(image.root, 0);
     paging_switch(image_root(), mode->cr4);
     image_show_low(false);
-    ashlar_x86_windows_init(image.pages, mode->entry_bytes, IMAGE_SLOT_ADDRESS, feature_has(FEATURE_NX));
+    ashlar_x86_windows_init(image_entry(WINDOWS_ADDRESS), mode->entry_bytes, WINDOWS_ADDRESS, feature_has(FEATURE_NX));
 }
 
 const struct paging_mode *image_mode(void)
@@ -138,9 +152,12 @@ uintptr_t image_root(void)
     return (uintptr_t)physical(image.root);
 }
 
-/* PAE's root is read when it is loaded, and only then. */
+/* PAE's root is read when it is loaded, and only then. Where the image is in the same slot it stays. */
 void image_show_low(bool show)
 {
+    if (index_of(IMAGE_OFFSET, image.mode->levels) == 0) {
+        return;
+    }
     set_entry(image.root, 0, show ? image.low_link : 0);
     if (x86_read_cr3() == image_root()) {
         x86_write_cr3(image_root());
@@ -158,7 +175,7 @@ uintptr_t address_of_page(ashlar_vpn page)
     return (uintptr_t)((intptr_t)(page << ASHLAR_PAGE_SHIFT << unused) >> unused);
 }
 
-/* What part of the last 4 MiB an address lies in, or NULL if it lies elsewhere. */
+/* What part of the image an address lies in, or NULL if it lies elsewhere. */
 const char *image_place(uintptr_t address)
 {
     if (within(address, boot_stack_guard, boot_stack)) {
@@ -176,8 +193,8 @@ const char *image_place(uintptr_t address)
     if (within(address, image_rodata_end, image_end)) {
         return "kernel data";
     }
-    if (address >= IMAGE_SLOT_ADDRESS) {
-        return address < IMAGE_ADDRESS ? "windows" : "beyond the kernel image";
+    if (address - WINDOWS_ADDRESS < ASHLAR_X86_WINDOWS_BYTES) {
+        return "windows";
     }
     return NULL;
 }

@@ -6,9 +6,12 @@
 #include "cpu/mode.h"
 #include "width.h"
 
-#define IMAGE_SLOT_ADDRESS IMAGE_OFFSET          /* windows, and the image behind them */
-#define IMAGE_ADDRESS (IMAGE_OFFSET + 0x100000u) /* the image is loaded at 1 MiB */
+/* Addresses of the image are so far from where it is in RAM; the 4 MiB from there on are its home (image.ld). */
+#define IMAGE_OFFSET ((uintptr_t)image_offset)
+#define IMAGE_HOME_BYTES ((size_t)4 << 20)
+#define WINDOWS_ADDRESS ((uintptr_t)image_end)
 
+extern char image_offset[]; /* a number, not an object */
 extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
 extern char boot_stack_guard[], boot_stack[], boot_stack_top[];
 
@@ -22,7 +25,7 @@ const struct paging_mode *image_mode(void);
 uintptr_t image_root(void);
 void image_show_low(bool show);
 
-/* Where the entry of a page of the last 4 MiB lies: 4 or 8 bytes. */
+/* Where the entry of a page of the home lies: 4 or 8 bytes. */
 volatile void *image_entry(uintptr_t address);
 const char *image_place(uintptr_t address);
 

@@ -7,6 +7,7 @@
 #include "memory/loader.h"
 
 #include "io/print.h"
+#include "io/string.h"
 #include "memory/memory.h"
 #include <ashlar/multiboot1.h>
 #include <ashlar/multiboot2.h>
@@ -35,12 +36,15 @@ void loader_init(uint32_t magic, uint32_t information)
 
 void loader_command_line(char *line, size_t bytes)
 {
-    line[0] = '\0';
+    memset(line, 0, bytes);
     if (is_two()) {
         size_t length = print_to(line, bytes, "kernel ");
         check(ashlar_multiboot2_command_line(&two, line + length, bytes - length));
     } else {
         check(ashlar_multiboot1_command_line(&one, line, bytes));
+    }
+    if (line[bytes - 2] != '\0') {
+        ashlar_port_fatal("the command line is longer than what this kernel reads of it, 510 characters");
     }
 }
 
@@ -61,6 +65,53 @@ int loader_first_module(struct loader_module *module)
     ashlar_status status = ashlar_multiboot1_module(&one, 0, &old);
     *module = (struct loader_module){old.base, old.bytes};
     return status == ASHLAR_OK;
+}
+
+/* Both say the same in the same order, from different places on. */
+struct loader_display {
+    uint64_t address;
+    uint32_t pitch_bytes;
+    uint32_t width;
+    uint32_t height;
+    uint8_t bits;
+    uint8_t kind; /* 1: dots by red, green and blue */
+} __attribute__((packed));
+
+#define DISPLAY_OF_DOTS 1u
+#define ONE_DISPLAY 88u
+#define ONE_HAS_DISPLAY (1u << 12)
+#define TWO_TAG_DISPLAY 8u
+
+/* The tags have been walked before, by whoever added the map: they have an end. */
+static ashlar_phys find_display(void)
+{
+    uint32_t word[2] = {0, 0}; /* flags; or a tag's type, and its bytes */
+    ashlar_phys at = two.information + 8;
+    if (!is_two()) {
+        memory_read(NULL, one.information, word, sizeof word[0]);
+        return (word[0] & ONE_HAS_DISPLAY) != 0 ? (ashlar_phys)one.information + ONE_DISPLAY : 0;
+    }
+    for (;; at += (word[1] + 7u) & ~7u) {
+        memory_read(NULL, at, word, sizeof word);
+        if (word[0] == 0 || word[0] == TWO_TAG_DISPLAY) {
+            return word[0] != 0 && word[1] >= 8 + sizeof(struct loader_display) ? at + 8 : 0;
+        }
+    }
+}
+
+bool loader_screen(struct screen_dots *dots)
+{
+    struct loader_display display = {.kind = 0};
+    ashlar_phys at = find_display();
+    if (at != 0) {
+        memory_read(NULL, at, &display, sizeof display);
+    }
+    *dots = (struct screen_dots){.address = display.address,
+                                 .pitch_bytes = display.pitch_bytes,
+                                 .width = display.width,
+                                 .height = display.height,
+                                 .dot_bytes = display.bits / 8};
+    return display.kind == DISPLAY_OF_DOTS;
 }
 
 ashlar_phys loader_rsdp(void)

@@ -3,6 +3,7 @@
 #ifndef KERNEL_LOADER_H
 #define KERNEL_LOADER_H
 
+#include "io/screen.h"
 #include <ashlar/memmap.h>
 
 struct loader_module {
@@ -18,6 +19,8 @@ void loader_command_line(char *line, size_t bytes);
 void loader_add_map(struct ashlar_memmap *map);
 /* The first module, if there is one. */
 int loader_first_module(struct loader_module *module);
+/* The dots of the display, if it shows dots and says how. */
+bool loader_screen(struct screen_dots *dots);
 /* The ACPI root pointer that it found, or 0. */
 ashlar_phys loader_rsdp(void);
 

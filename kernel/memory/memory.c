@@ -7,25 +7,29 @@
  * ashlar_boot_up, makes everything of it.
  *
  * With the words `map=module` the first boot module is read as a map in text, in
- * place of the firmware's.
+ * place of the firmware's. Below 1 MiB, where a PC's firmware may write at any
+ * time, nothing is used but what is asked for by limit; the word `low-memory`
+ * turns that off.
  */
 #include "memory/memory.h"
 
 #include "cpu/feature.h"
+#include "cpu/lapic.h"
 #include "cpu/percpu.h"
 #include "cpu/smp.h"
 #include "cpu/trap.h"
 #include "io/print.h"
+#include "io/screen.h"
 #include "io/string.h"
 #include "memory/image.h"
 #include "memory/loader.h"
+#include "memory/storage.h"
 #include "task/task.h"
 #include "x86/window.h"
 #include <ashlar/port.h>
 #include <ashlar/textmap.h>
 
 struct kernel_memory kernel_memory;
-static struct ashlar_memmap_entry map_entries[MEMORY_MAP_ENTRIES];
 
 void memory_read(void *context, ashlar_phys address, void *buffer, size_t bytes)
 {
@@ -51,9 +55,9 @@ static void keep_firmware_map(void)
 {
     struct kernel_memory *memory = &kernel_memory;
     for (size_t i = 0; i < memory->map.count; i++) {
-        if (map_entries[i].origin == 0) {
+        if (memory->map.entries[i].origin == 0) {
             if (memory->firmware_count < sizeof memory->firmware / sizeof memory->firmware[0]) {
-                memory->firmware[memory->firmware_count++] = map_entries[i];
+                memory->firmware[memory->firmware_count++] = memory->map.entries[i];
             }
             memory->firmware_total++;
         }
@@ -64,9 +68,9 @@ static void keep_firmware_map(void)
 const char *memory_option(const char *beginning)
 {
     static char line[MEMORY_LINE_BYTES];
-    char *words[24];
+    static char *words[MEMORY_LINE_WORDS];
     memcpy(line, kernel_memory.line, sizeof line);
-    unsigned count = text_split(line, words, 24);
+    unsigned count = text_split(line, words, MEMORY_LINE_WORDS);
     for (unsigned i = 0; i < count; i++) {
         const char *rest = text_after(words[i], beginning);
         if (rest != NULL) {
@@ -87,7 +91,7 @@ static bool line_has(const char *wanted)
 static bool has_high_ram(void)
 {
     for (size_t i = 0; i < kernel_memory.map.count; i++) {
-        const struct ashlar_memmap_entry *entry = &map_entries[i];
+        const struct ashlar_memmap_entry *entry = &kernel_memory.map.entries[i];
         if (entry->type == ASHLAR_MEMMAP_USABLE && entry->length != 0 && (entry->base + entry->length - 1) >> 32 != 0) {
             return true;
         }
@@ -100,7 +104,7 @@ static const struct paging_mode *named_mode(const char *word)
     for (unsigned i = 0; i < PAGING_MODES; i++) {
         if (text_equal(word, paging_modes[i].word)) {
             if (!mode_is_possible(&paging_modes[i])) {
-                ashlar_port_fatal("paging=: this CPU does not have it");
+                ashlar_port_fatal("paging=: this CPU does not have it, or the library is built for another one");
             }
             return &paging_modes[i];
         }
@@ -136,6 +140,10 @@ static void enter_mode(const struct paging_mode *mode)
         trap_init();
     }
     feature_enable();
+}
+
+static void tell_mode(const struct paging_mode *mode)
+{
     print("%s paging,", ashlar_paging_name(paging_of(mode)));
     for (unsigned i = 0; i < FEATURES; i++) {
         print("%s%s", feature_has((feature)i) ? " " : "", feature_has((feature)i) ? feature_name((feature)i) : "");
@@ -150,24 +158,15 @@ static void enter_mode(const struct paging_mode *mode)
 
 static void read_map(ashlar_phys limit)
 {
-    ashlar_memmap_init(&kernel_memory.map, map_entries, MEMORY_MAP_ENTRIES, limit, NULL, NULL);
+    storage_begin_map(&kernel_memory.map, limit);
     loader_add_map(&kernel_memory.map);
 }
 
-/* Only what the loader's own tables occupy is left of the map; the text says the rest. */
-static void replace_map(void)
+static void add_module(struct ashlar_memmap *map)
 {
     static char text[32768];
     struct loader_module module;
     struct ashlar_textmap_line bad;
-    struct ashlar_memmap *map = &kernel_memory.map;
-    size_t kept = 0;
-    for (size_t i = 0; i < map->count; i++) {
-        if (map_entries[i].origin != 0) {
-            map_entries[kept++] = map_entries[i];
-        }
-    }
-    map->count = map->wanted = kept;
     if (!loader_first_module(&module)) {
         ashlar_port_fatal("map=module, but the loader brought no module");
     }
@@ -181,11 +180,60 @@ static void replace_map(void)
     }
 }
 
+/* Only what was reserved is left of the map; the module's text says the rest. */
+static void replace_map(void)
+{
+    struct ashlar_memmap *map = &kernel_memory.map;
+    size_t kept = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        if (map->entries[i].origin != 0) {
+            map->entries[kept++] = map->entries[i];
+        }
+    }
+    map->count = map->wanted = kept;
+    add_module(map);
+}
+
+/* All that may be in the map. */
+static ashlar_status fill_map(void *context, struct ashlar_memmap *map)
+{
+    (void)context;
+    loader_add_map(map);
+    if (line_has("map=module")) {
+        add_module(map);
+    }
+    return ASHLAR_OK;
+}
+
 static unsigned most_cpus(void)
 {
     uint32_t most;
     const char *word = memory_option("cpus=");
     return word != NULL && text_number(word, &most) && most != 0 ? most : CPUS_MAX;
+}
+
+static uint32_t named_ghost(void)
+{
+    uint32_t id = SMP_NO_GHOST;
+    const char *word = memory_option("ghost=");
+    if (word != NULL && !text_number(word, &id)) {
+        ashlar_port_fatal("ghost=: the ID of a local APIC, a number");
+    }
+    return id;
+}
+
+static void use_x2apic_if_told(void)
+{
+    const char *word = memory_option("apic=");
+    if (word == NULL) {
+        return;
+    }
+    if (!text_equal(word, "x2")) {
+        ashlar_port_fatal("apic=: x2");
+    }
+    if (!lapic_use_msrs()) {
+        ashlar_port_fatal("apic=x2: this CPU does not have it");
+    }
 }
 
 static bool same_letters(const char *word, const char *name)
@@ -271,7 +319,12 @@ static void boot_up(void)
         .max_cpus = kernel_memory.cpus,
         .image_base = (uintptr_t)image_start - IMAGE_OFFSET,
         .image_bytes = (uintptr_t)image_end - (uintptr_t)image_start,
-        .image_address = IMAGE_SLOT_ADDRESS,
+        .image_address = (uintptr_t)image_start,
+        .home_address = IMAGE_OFFSET,
+        .home_bytes = IMAGE_HOME_BYTES,
+        .windows_address = WINDOWS_ADDRESS,
+        .windows_bytes = ASHLAR_X86_WINDOWS_BYTES,
+        .keeps_low = !line_has("low-memory"),
         .policy = named_policy(),
         .kernel_space_bytes = named_bytes("kernel-space="),
         .heap_bytes = named_bytes("heap-space="),
@@ -280,24 +333,51 @@ static void boot_up(void)
         .waiting = named_waiting(),
         .heap_kick = smp_kick_one,
     };
-    uint64_t before = x86_rdtsc();
+    bool has_cycles = feature_has(FEATURE_TSC);
+    uint64_t before = has_cycles ? x86_rdtsc() : 0;
     ashlar_boot_up(&boot, &kernel_memory.booted);
-    kernel_memory.boot_cycles = x86_rdtsc() - before;
+    kernel_memory.boot_cycles = (has_cycles ? x86_rdtsc() : 0) - before;
+    print("image at 0x%lx, in RAM at 0x%lx, %lu KiB; windows behind it\n", (unsigned long)(uintptr_t)image_start,
+          (unsigned long)boot.image_base, (unsigned long)(boot.image_bytes >> 10));
     kernel_memory.frames = kernel_memory.booted.frames;
     use_direct_map();
+}
+
+/* Letters, unless the loader says that there are dots. Where the map has RAM in place of a VGA's letters, there is no VGA. */
+static void find_screen(void)
+{
+    struct screen_dots dots;
+    if (loader_screen(&dots)) {
+        if (!screen_use_dots(&dots)) {
+            print("the display cannot be used: %u by %u dots of %u bytes at 0x%llx\n", dots.width, dots.height,
+                  dots.dot_bytes, (unsigned long long)dots.address);
+        }
+        return;
+    }
+    for (size_t i = 0; i < kernel_memory.map.count; i++) {
+        const struct ashlar_memmap_entry *entry = &kernel_memory.map.entries[i];
+        if (entry->type == ASHLAR_MEMMAP_USABLE && SCREEN_TEXT_ADDRESS - entry->base < entry->length) {
+            screen_off();
+        }
+    }
 }
 
 void memory_init(uint32_t magic, uint32_t information)
 {
     loader_init(magic, information);
     loader_command_line(kernel_memory.line, sizeof kernel_memory.line);
+    storage_take(fill_map, NULL);
     read_map(0);
     enter_mode(choose_mode());
+    storage_show();
+    find_screen();
+    tell_mode(image_mode());
     read_map(feature_physical_limit(image_mode()->is_wide));
     if (line_has("map=module")) {
         replace_map();
     }
-    kernel_memory.cpus = smp_plan(&kernel_memory.map, loader_rsdp(), most_cpus());
+    use_x2apic_if_told();
+    kernel_memory.cpus = smp_plan(&kernel_memory.map, loader_rsdp(), most_cpus(), named_ghost());
     keep_firmware_map();
     set_priorities();
     boot_up();

@@ -6,8 +6,8 @@
 #include <ashlar/boot.h>
 #include <stdbool.h>
 
-#define MEMORY_MAP_ENTRIES 256u
-#define MEMORY_LINE_BYTES 256u
+#define MEMORY_LINE_BYTES 512u
+#define MEMORY_LINE_WORDS (MEMORY_LINE_BYTES / 2) /* as many as fit */
 
 struct kernel_memory {
     struct ashlar_frames *frames; /* the pool of all RAM */

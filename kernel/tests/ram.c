@@ -14,6 +14,7 @@
 #include "io/string.h"
 #include "memory/image.h"
 #include "memory/memory.h"
+#include "task/task.h"
 #include <ashlar/port.h>
 
 #define BULK 64u
@@ -142,4 +143,20 @@ void ram_give_all(struct ram_hoard *hoard)
     ashlar_kva_give(hoard->taken_first);
     (void)ashlar_kva_purge();
     *hoard = (struct ram_hoard){0};
+}
+
+/* Exact while idle tasks and the worker do nothing. */
+size_t ram_accounted_frames(void)
+{
+    struct ashlar_space_stats space;
+    struct ashlar_kva_stats kva;
+    struct ashlar_frames_stats pool;
+    task_begin_quiet();
+    memory_heap_shrink();
+    ashlar_space_stats(&space);
+    ashlar_kva_stats(&kva);
+    ashlar_frames_stats(kernel_memory.frames, &pool);
+    size_t frames = pool.free_frames + space.kernel_table_frames + kva.strip_frames + memory_heap_pages();
+    task_end_quiet();
+    return frames;
 }

@@ -6,8 +6,9 @@
 #include <ashlar/types.h>
 #include <stdbool.h>
 
-/* Frames of page tables that the list of frames leaves behind, at most. */
-#define RAM_RESERVES_MAX 8u
+/* All frames that nobody but the library itself has: those of the pool, the heap, the kernel's page tables and
+ * descriptors. Whatever is taken and given back leaves it as it was. A thread's to call; what waits is given back first. */
+size_t ram_accounted_frames(void);
 
 struct ram_hoard {
     uint32_t *taken; /* a bit for each frame of RAM */

@@ -8,8 +8,8 @@
 #include "io/string.h"
 #include "memory/memory.h"
 
-static const struct test *const groups[] = {tests_low, tests_high,  tests_machine,
-                                            tests_smp, tests_races, tests_waiting};
+static const struct test *const groups[] = {tests_low, tests_high,  tests_machine, tests_acpi,
+                                            tests_smp, tests_races, tests_waiting, tests_firmware};
 static unsigned passed;
 static unsigned failed;
 
@@ -41,6 +41,22 @@ bool ok_audit(const char *after)
     const char *problem = memory_audit();
     return ok(problem == NULL, "audit after %s%s%s", after, problem != NULL ? ": " : "",
               problem != NULL ? problem : "");
+}
+
+bool has_frames(size_t frames, const char *what)
+{
+    task_begin_quiet();
+    memory_heap_shrink();
+    size_t free_frames = memory_free_frames();
+    task_end_quiet();
+    if (free_frames >= frames) {
+        return true;
+    }
+    passed++;
+    print("ok %u - %s # SKIP %s is free of the %s that it takes\n", passed + failed, what,
+          size_text((uint64_t)free_frames << ASHLAR_PAGE_SHIFT).text,
+          size_text((uint64_t)frames << ASHLAR_PAGE_SHIFT).text);
+    return false;
 }
 
 uint32_t tap_random(uint32_t *seed)
@@ -84,7 +100,7 @@ int test_run(unsigned count, char **words)
     for (unsigned i = 1; i < count; i++) {
         const struct test *test = find(words[i]);
         if (test == NULL) {
-            print("Bail out! no test is called %s\n", words[i]);
+            print("Bail out! no test is called %s; `test list` names them\n", words[i]);
             return EXIT_FAILED;
         }
         test->run();

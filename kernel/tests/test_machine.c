@@ -49,6 +49,11 @@ static void test_models(void)
     ok(feature_invlpg_leaves_global(0xb06a2, 0x4116) && !feature_invlpg_leaves_global(0x806c1, 0) &&
            !feature_invlpg_leaves_global(0xa20f10, 0),
        "so does Raptor Lake; Tiger Lake and others do not");
+    ok(feature_large_pages_race(0x106c2, 0x20d) && !feature_large_pages_race(0x106c2, 0x20e),
+       "[fault 198] an early Atom does not bear large pages that change, until its microcode is new");
+    ok(feature_large_pages_race(0x106c0, 0) && !feature_large_pages_race(0x106ca, 0) &&
+           !feature_large_pages_race(0x106d2, 0) && !feature_large_pages_race(0x206c2, 0),
+       "[fault 198] later steppings and other models do");
     ok(feature_l1tf(0x306c3, 0) && feature_l1tf(0x50654, 2) && feature_l1tf(0xf64, 0),
        "[fault 156] Haswell, Skylake and Pentium 4 read where absent entries point");
     ok(!feature_l1tf(0x50657, 1) && !feature_l1tf(0x506c9, 0) && !feature_l1tf(0x543, 0),

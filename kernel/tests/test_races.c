@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: 0BSD */
 /* test_races.c - CPUs that want the same thing at the same time, threads that are moved, CPUs that go.
  *
- * Each group runs for a while, not for a number of rounds: QEMU's CPUs share the
- * host's. With one CPU, the same between threads.
+ * Each group runs for a while, not for a number of rounds, and until what it is
+ * about has happened: QEMU's CPUs share the host's, and may even take turns on
+ * one. With one CPU, the same between threads.
  */
 #include "cpu/smp.h"
+#include "cpu/timer.h"
 #include "cpu/trap.h"
 #include "io/print.h"
 #include "memory/image.h"
 #include "memory/memory.h"
 #include "tests/crew.h"
+#include "tests/ram.h"
 #include "tests/tap.h"
 #include "x86/cpu.h"
 #include <ashlar/heap.h>
@@ -23,22 +26,27 @@
 #define SHARED_FIRST 0x500u /* page, in the user half */
 #define OBJECT_BYTES 200u
 #define GONE_OBJECTS 80u
+#define THREAD_FRAMES 32u /* a stack, tables, and what it takes */
 
 static struct {
     volatile bool stop;
+    unsigned count; /* of workers */
     volatile uint32_t rounds[CREW_MOST];
     volatile uint32_t wrong;
 } race;
 
-static void run_for(unsigned ticks)
+/* Not for a time alone: until what is to be seen has happened, or patience ends. */
+static void run_until(bool (*has_happened)(void), unsigned ticks)
 {
     task_sleep(ticks);
+    WAIT_FOR(has_happened(), PATIENCE_TICKS);
     race.stop = true;
     crew_join();
 }
 
-static void begin(void)
+static void begin(unsigned count)
 {
+    race.count = count < CREW_MOST ? count : CREW_MOST;
     race.stop = false;
     race.wrong = 0;
     for (unsigned i = 0; i < CREW_MOST; i++) {
@@ -54,31 +62,21 @@ static void note_wrong(bool condition)
 }
 
 /* The least and the sum of the workers' rounds. */
-static uint32_t rounds_of(unsigned count, uint32_t *sum)
+static uint32_t rounds_of(uint32_t *sum)
 {
     uint32_t least = UINT32_MAX;
     *sum = 0;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < race.count; i++) {
         least = race.rounds[i] < least ? race.rounds[i] : least;
         *sum += race.rounds[i];
     }
     return least;
 }
 
-/* What the pool, the heap and the tables have; exact while idle tasks do nothing. */
-static size_t all_frames(void)
+static bool all_made_rounds(void)
 {
-    struct ashlar_space_stats space;
-    struct ashlar_kva_stats kva;
-    struct ashlar_frames_stats pool;
-    memory_heap_shrink();
-    task_begin_quiet();
-    ashlar_space_stats(&space);
-    ashlar_kva_stats(&kva);
-    ashlar_frames_stats(kernel_memory.frames, &pool);
-    size_t frames = pool.free_frames + space.kernel_table_frames + kva.strip_frames + memory_heap_pages();
-    task_end_quiet();
-    return frames;
+    uint32_t sum;
+    return rounds_of(&sum) > 0;
 }
 
 /* --- all shoot at all ------------------------------------------------------------ */
@@ -107,12 +105,15 @@ static void test_crossfire(void)
     struct ashlar_space_stats before;
     struct ashlar_space_stats after;
     uint32_t sum;
-    begin();
+    if (!has_frames((size_t)smp_count() * THREAD_FRAMES, "CPUs that all ask each other")) {
+        return;
+    }
+    begin(smp_count());
     ashlar_space_stats(&before);
-    bool started = crew_start(smp_count(), shooter, NULL);
-    run_for(RUN_TICKS);
+    bool started = crew_start(race.count, shooter, NULL);
+    run_until(all_made_rounds, RUN_TICKS);
     ashlar_space_stats(&after);
-    uint32_t least = rounds_of(smp_count(), &sum);
+    uint32_t least = rounds_of(&sum);
     ok(started && least > 0, "[fault 51] %u CPUs that all ask each other all come to an end", smp_count());
     print("# %u rounds, the slowest CPU made %u, %llu kicks\n", sum, least,
           (unsigned long long)(after.kicks - before.kicks));
@@ -218,11 +219,19 @@ static uint32_t frames_found(unsigned count)
     return found;
 }
 
+static bool sharers_met(void)
+{
+    return all_made_rounds() && shared.reads > 0 && shared.absent > 0 && shared.late > 0;
+}
+
 static void test_same_page(void)
 {
     unsigned count = smp_count() + 1;
     uint32_t sum;
-    begin();
+    if (!has_frames((size_t)(count + 1) * THREAD_FRAMES, "threads that share pages")) {
+        return;
+    }
+    begin(count);
     shared.reads = shared.absent = shared.stale = shared.late = 0;
     if (!ok(ashlar_frames_take_bulk(kernel_memory.frames, shared.pocket, count, 0) == ASHLAR_OK &&
                 ashlar_space_create(&shared.space) == ASHLAR_OK,
@@ -230,8 +239,8 @@ static void test_same_page(void)
         return;
     }
     bool started = crew_start(count, sharer, &shared.space);
-    run_for(RUN_TICKS);
-    uint32_t least = rounds_of(count, &sum);
+    run_until(sharers_met, RUN_TICKS);
+    uint32_t least = rounds_of(&sum);
     ok(started && least > 0, "they map, unmap and read %u pages, all at once", SHARED_PAGES);
     print("# %u rounds, %u reads, %u faults, %u calls came too late\n", sum, shared.reads, shared.absent, shared.late);
     ok(shared.reads > 0 && shared.absent > 0 && shared.late > 0, "they did meet");
@@ -286,21 +295,28 @@ static void traveller(void *argument)
     }
 }
 
+static bool all_travelled(void)
+{
+    return all_made_rounds() && (smp_count() == 1 || moves > 0);
+}
+
 static void test_moved(void)
 {
-    unsigned count = 2 * smp_count() + 1;
     uint32_t sum;
-    size_t frames = all_frames();
-    begin();
+    if (!has_frames((size_t)(2 * smp_count() + 1) * THREAD_FRAMES, "threads that are moved")) {
+        return;
+    }
+    size_t frames = ram_accounted_frames();
+    begin(2 * smp_count() + 1);
     moves = 0;
-    bool started = crew_start(count < CREW_MOST ? count : CREW_MOST, traveller, NULL);
-    run_for(2 * RUN_TICKS);
-    uint32_t least = rounds_of(count < CREW_MOST ? count : CREW_MOST, &sum);
-    ok(started && least > 0, "%u threads on %u CPUs take and give", count, smp_count());
+    bool started = crew_start(race.count, traveller, NULL);
+    run_until(all_travelled, 2 * RUN_TICKS);
+    uint32_t least = rounds_of(&sum);
+    ok(started && least > 0, "%u threads on %u CPUs take and give", race.count, smp_count());
     print("# %u rounds, moved %u times\n", sum, moves);
     ok(smp_count() == 1 || moves > 0, "the timer moved them between CPUs");
     is_number(race.wrong, 0, "[fault 101] each found its own, wherever it was moved to");
-    is_number(all_frames(), frames, "[fault 101] no frame was lost");
+    is_number(ram_accounted_frames(), frames, "[fault 101] no frame was lost");
     ok_audit("threads that were moved");
 }
 
@@ -313,21 +329,28 @@ static struct {
     volatile bool filled;
 } gone;
 
-/* Objects of that CPU's slabs, and some that it keeps empty. Its thread waits until it is there. */
+static void fill_here(void)
+{
+    for (unsigned i = 0; i < GONE_OBJECTS; i++) {
+        gone.object[i] = ashlar_cache_alloc(gone.cache, 0);
+        ashlar_kfree(ashlar_kmalloc(3000));
+    }
+    gone.filled = true;
+}
+
+/* One for each CPU, and each keeps the one that it is on: so the last of them comes to the one that is to go, whoever is
+ * woken first. There it leaves objects of that CPU's slabs, and some that it keeps empty. */
 static void filler(void *argument)
 {
     (void)argument;
-    while (!gone.filled) {
-        if (ashlar_port_pin() == gone.cpu) {
-            for (unsigned i = 0; i < GONE_OBJECTS; i++) {
-                gone.object[i] = ashlar_cache_alloc(gone.cache, 0);
-                ashlar_kfree(ashlar_kmalloc(3000));
-            }
-            gone.filled = true;
-        }
-        ashlar_port_unpin();
-        task_sleep(1);
+    uint32_t begin = timer_ticks();
+    if (ashlar_port_pin() == gone.cpu && !gone.filled) {
+        fill_here();
     }
+    while (!gone.filled && timer_ticks() - begin < PATIENCE_TICKS) {
+        x86_halt();
+    }
+    ashlar_port_unpin();
 }
 
 static volatile uint32_t cpus_seen;
@@ -342,12 +365,21 @@ static void sighter(void *argument)
     }
 }
 
-static uint32_t see_cpus(void)
+static uint32_t cpus_wanted;
+
+static bool all_were_seen(void)
 {
-    begin();
+    return (cpus_seen & cpus_wanted) == cpus_wanted;
+}
+
+/* Which CPUs run threads; at least these should. */
+static uint32_t see_cpus(uint32_t wanted)
+{
+    begin(2 * smp_count());
     cpus_seen = 0;
-    note_wrong(!crew_start(2 * smp_count(), sighter, NULL));
-    run_for(RUN_TICKS / 2);
+    cpus_wanted = wanted;
+    note_wrong(!crew_start(race.count, sighter, NULL));
+    run_until(all_were_seen, RUN_TICKS / 2);
     return cpus_seen;
 }
 
@@ -356,7 +388,8 @@ static void test_while_gone(uint32_t all)
     struct ashlar_space_stats before;
     struct ashlar_space_stats after;
     ashlar_vpn page;
-    is_number(see_cpus(), all & ~(UINT32_C(1) << gone.cpu), "nothing runs on it any more");
+    uint32_t left = all & ~(UINT32_C(1) << gone.cpu);
+    is_number(see_cpus(left), left, "nothing runs on it any more");
     ashlar_space_stats(&before);
     bool taken = ashlar_kva_take(1, ASHLAR_MAP_WRITE, "shot", &page) == ASHLAR_OK;
     if (taken) {
@@ -377,6 +410,9 @@ static void test_offline(void)
     uint32_t all = (UINT32_C(1) << smp_count()) - 1;
     gone.cpu = smp_count() - 1;
     gone.filled = false;
+    if (!has_frames((size_t)(2 * smp_count() + 1) * THREAD_FRAMES, "a CPU that goes")) {
+        return;
+    }
     if (!ok(ashlar_cache_create(kernel_memory.booted.heap, "gone", 64, 0, 0, &gone.cache) == ASHLAR_OK, "a cache")) {
         return;
     }
@@ -385,13 +421,16 @@ static void test_offline(void)
         is_number(ashlar_cache_destroy(gone.cache), ASHLAR_OK, "one CPU: nobody can go");
         return;
     }
-    bool started = crew_start(1, filler, NULL);
+    bool started = crew_start(smp_count(), filler, NULL);
     crew_join();
-    ok(started && smp_take_offline(gone.cpu), "CPU %u goes offline", gone.cpu);
+    if (!ok(started && gone.filled, "a thread on CPU %u, within %u ticks", gone.cpu, PATIENCE_TICKS)) {
+        return;
+    }
+    ok(smp_take_offline(gone.cpu), "CPU %u goes offline", gone.cpu);
     ok(!smp_take_offline(gone.cpu), "but once");
     test_while_gone(all);
     ok(smp_bring_online(gone.cpu), "CPU %u comes back", gone.cpu);
-    is_number(see_cpus(), all, "and runs threads");
+    is_number(see_cpus(all), all, "and runs threads");
     is_number(race.wrong, 0, "all threads were started");
     ok_audit("a CPU that went and came back");
 }

@@ -4,6 +4,7 @@
  * The test's own thread and one worker for each other CPU. A worker that waits
  * for something halts until an interrupt: QEMU's CPUs share the host's.
  */
+#include "cpu/lapic.h"
 #include "cpu/percpu.h"
 #include "cpu/smp.h"
 #include "cpu/timer.h"
@@ -25,13 +26,14 @@
 #define HEAP_OBJECTS 64u
 #define SHARED_OBJECTS 32u
 #define LINES 40u
-#define PATIENCE_TICKS 500u
+#define THREAD_FRAMES 32u /* a stack, tables, and what it takes */
 
 /* --- keeping one's CPU ------------------------------------------------------- */
 
 static struct {
     volatile uint32_t seen; /* CPUs */
     volatile uint32_t moved;
+    volatile uint32_t uncached; /* CPUs whose cache is off */
     volatile bool stop;
 } pinning;
 
@@ -48,21 +50,49 @@ static void pin_worker(void *argument)
             __atomic_fetch_add(&pinning.moved, 1, __ATOMIC_RELAXED);
         }
         __atomic_fetch_or(&pinning.seen, UINT32_C(1) << cpu, __ATOMIC_RELAXED);
+        if ((x86_read_cr0() & (X86_CR0_CD | X86_CR0_NW)) != 0) {
+            __atomic_fetch_or(&pinning.uncached, UINT32_C(1) << cpu, __ATOMIC_RELAXED);
+        }
         ashlar_port_unpin();
     }
 }
 
 static void test_pinning(void)
 {
-    pinning.seen = pinning.moved = 0;
+    if (!has_frames((size_t)(2 * smp_count()) * THREAD_FRAMES, "threads that pin themselves")) {
+        return;
+    }
+    pinning.seen = pinning.moved = pinning.uncached = 0;
     pinning.stop = false;
     bool started = crew_start(2 * smp_count(), pin_worker, NULL);
+    uint32_t all = (UINT32_C(1) << smp_count()) - 1;
     task_sleep(30);
+    WAIT_FOR(pinning.seen == all, PATIENCE_TICKS);
     pinning.stop = true;
     crew_join();
     ok(started, "%u threads that pin themselves, two for each CPU", 2 * smp_count());
     is_number(pinning.moved, 0, "[fault 101] none was moved while it was pinned");
-    is_number(pinning.seen, (UINT32_C(1) << smp_count()) - 1, "each CPU ran some of them");
+    is_number(pinning.seen, all, "each CPU ran some of them");
+    is_number(pinning.uncached, 0, "[fault 195] with its caches on");
+}
+
+/* --- starting ---------------------------------------------------------------- */
+
+/* As if it had come after it was given up: nobody has a ticket for it. */
+static void test_late_start(void)
+{
+    unsigned last = smp_count() - 1;
+    if (last == 0) {
+        return;
+    }
+    ok(smp_take_offline(last), "CPU %u is offline", last);
+    lapic_send(cpus[last].apic_id, LAPIC_INIT);
+    task_sleep(2);
+    lapic_send(cpus[last].apic_id, LAPIC_STARTUP | (uint32_t)smp_start_page());
+    task_sleep(20);
+    ok(cpus[last].online == 0, "[fault 193] it starts late, without a ticket: it stops before it touches anything");
+    ok(smp_bring_online(last), "[fault 193] and comes up when it is wanted");
+    ok_audit("a late start");
 }
 
 /* --- shootdown ----------------------------------------------------------------- */
@@ -172,6 +202,9 @@ static void test_shootdown(void)
     ashlar_pfn frames[2];
     ashlar_pfn mapped;
     ashlar_vpn page;
+    if (!has_frames((size_t)smp_count() * THREAD_FRAMES, "shootdowns")) {
+        return;
+    }
     shot.published = shot.stale = shot.reads = shot.absent = 0;
     memset((void *)(uintptr_t)shot.seen, 0, sizeof shot.seen);
     shot.stop = false;
@@ -236,6 +269,9 @@ static void test_processes(void)
     struct process *process[CPUS_MAX];
     unsigned count = 0;
     uint32_t mismatches = 0;
+    if (!has_frames((size_t)smp_count() * THREAD_FRAMES, "a process for each CPU")) {
+        return;
+    }
     while (count < smp_count() && process_start("traveller", &process[count]) == ASHLAR_OK) {
         count++;
     }
@@ -312,6 +348,9 @@ static void heap_worker(void *argument)
 
 static void test_heap_stress(void)
 {
+    if (!has_frames((size_t)(smp_count() + 1) * THREAD_FRAMES, "the heap on several CPUs")) {
+        return;
+    }
     stress.damaged = 0;
     ok(crew_start(smp_count() + 1, heap_worker, NULL), "%u threads use the heap, and free each other's objects",
        smp_count() + 1);
@@ -343,6 +382,7 @@ static void test_lines(void)
 static void test_count(void)
 {
     is_number(smp_count(), kernel_memory.cpus, "all CPUs that were found have come up");
+    test_late_start();
 }
 
 static void test_smp(void)

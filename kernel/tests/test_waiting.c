@@ -22,7 +22,7 @@
 #define LONG_BYTES ((size_t)20 << 20)
 #define HOG_TICKS 4u
 #define RUN_TICKS 100u
-#define PATIENCE 10u
+#define PATIENCE 20u
 #define PRIORITIES 3u
 #define GROW_BYTES ((size_t)1 << 20)
 #define RANGE_PAGES 64u
@@ -105,6 +105,9 @@ static unsigned grow_meanwhile(unsigned count)
 
 static void test_idle(void)
 {
+    if (!has_frames((2 * BLOCKS * BLOCK_BYTES + LONG_BYTES) / ASHLAR_PAGE_BYTES, "growth while memory is given back")) {
+        return;
+    }
     is_number(grow_meanwhile(ROUNDS), ROUNDS, "[fault 110] growth does not wait for an idle task that gets no turn");
     stop = false;
     bool started = crew_start(1, hog, NULL);
@@ -166,6 +169,10 @@ static void test_priorities(void)
 {
     unsigned count = PRIORITIES * smp_count();
     count = count <= CREW_MOST ? count : CREW_MOST;
+    if (!has_frames(count * 2 * (GROW_BYTES / ASHLAR_PAGE_BYTES + RANGE_PAGES),
+                    "threads that grow, give back and purge")) {
+        return;
+    }
     stop = false;
     wrong = 0;
     for (unsigned i = 0; i < count; i++) {

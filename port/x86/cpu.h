@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #define X86_CR0_WP ((uintptr_t)1 << 16)
+#define X86_CR0_NW ((uintptr_t)1 << 29)
+#define X86_CR0_CD ((uintptr_t)1 << 30)
 #define X86_CR4_PSE ((uintptr_t)1 << 4)
 #define X86_CR4_PAE ((uintptr_t)1 << 5)
 #define X86_CR4_PGE ((uintptr_t)1 << 7)
@@ -74,6 +76,27 @@ static inline void x86_invlpg(uintptr_t address)
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
+#ifdef __x86_64__
+static inline int x86_has_cpuid(void)
+{
+    return 1;
+}
+#else
+/* Many a 486 has none: then the flag that says so (ID) cannot be changed. */
+static inline int x86_has_cpuid(void)
+{
+    uint32_t before;
+    uint32_t after;
+    __asm__ volatile(
+        "pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl $0x200000, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
+        "pushl %0\n\tpopfl"
+        : "=&r"(before), "=&r"(after)
+        :
+        : "memory", "cc");
+    return before != after;
+}
+#endif
+
 struct x86_cpuid_leaf {
     uint32_t eax;
     uint32_t ebx;
@@ -81,11 +104,20 @@ struct x86_cpuid_leaf {
     uint32_t edx;
 };
 
+/* All zeros where there is no CPUID. */
 static inline struct x86_cpuid_leaf x86_cpuid(uint32_t leaf)
 {
-    struct x86_cpuid_leaf out;
-    __asm__ volatile("cpuid" : "=a"(out.eax), "=b"(out.ebx), "=c"(out.ecx), "=d"(out.edx) : "a"(leaf), "c"(0));
+    struct x86_cpuid_leaf out = {0, 0, 0, 0};
+    if (x86_has_cpuid()) {
+        __asm__ volatile("cpuid" : "=a"(out.eax), "=b"(out.ebx), "=c"(out.ecx), "=d"(out.edx) : "a"(leaf), "c"(0));
+    }
     return out;
+}
+
+/* CR4 came with the first of the features that it turns on, and CPUID names them all: more than the FPU. */
+static inline int x86_has_cr4(void)
+{
+    return (x86_cpuid(1).edx & ~UINT32_C(1)) != 0;
 }
 
 static inline uint64_t x86_rdmsr(uint32_t number)
@@ -107,6 +139,12 @@ static inline uint64_t x86_rdtsc(void)
     uint32_t high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
     return (uint64_t)high << 32 | low;
+}
+
+/* All loads and stores before it are done: WRMSR to a register of an x2APIC waits for none by itself. Needs SSE2. */
+static inline void x86_fence(void)
+{
+    __asm__ volatile("mfence\n\tlfence" : : : "memory");
 }
 
 static inline void x86_pause(void)
@@ -166,6 +204,13 @@ static inline void x86_user_access_begin(void)
 static inline void x86_user_access_end(void)
 {
     __asm__ volatile("pushf\n\tandl $~0x40000, (%%" X86_STACK_POINTER ")\n\tpopf" : : : "memory", "cc");
+}
+
+static inline uint32_t x86_in32(uint16_t port)
+{
+    uint32_t value;
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
 }
 
 static inline void x86_out8(uint16_t port, uint8_t value)

@@ -5,6 +5,9 @@
  * how a kernel is made stays with the kernel: ashlar_port_cpu, pin and unpin,
  * context, fatal, log. window.c has open_frame and close_frame.
  *
+ * A 486 may have no CR4: then it has no global translations either, and CR4 is not
+ * looked at. CPUID is asked once, for it is slow in virtual machines.
+ *
  * The low bits of CR3 are flags (PWT and PCD), or on 64-bit machines a PCID; a
  * PAE root is aligned to 32 bytes only.
  */
@@ -33,10 +36,20 @@ void ashlar_port_flush_page(uintptr_t address)
     x86_invlpg(address);
 }
 
+/* Zero where there is no CR4. Every CPU finds the same, so that they may find it at the same time. */
+static uintptr_t cr4_or_zero(void)
+{
+    static volatile unsigned char known; /* 1: there is none; 2: there is one */
+    if (sizeof(uintptr_t) == 4 && known == 0) {
+        known = x86_has_cr4() ? 2 : 1;
+    }
+    return sizeof(uintptr_t) == 8 || known == 2 ? x86_read_cr4() : 0;
+}
+
 /* Global translations survive a load of CR3, and so do those of other PCIDs, but neither a change of CR4.PGE. */
 void ashlar_port_flush_all(void)
 {
-    uintptr_t cr4 = x86_read_cr4();
+    uintptr_t cr4 = cr4_or_zero();
     if ((cr4 & X86_CR4_PGE) == 0) {
         x86_write_cr3(x86_read_cr3());
         return;

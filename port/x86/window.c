@@ -29,7 +29,6 @@
 #define WINDOW_NO_EXECUTE 0x80000000u /* in the upper half of an entry of 64 bits */
 #define INTERRUPT_WINDOWS 0xf000u
 #define THREAD_WINDOWS 0x0fffu
-#define WINDOWS_BYTES ((uintptr_t)ASHLAR_X86_WINDOW_CPUS * ASHLAR_X86_WINDOWS_PER_CPU * ASHLAR_PAGE_BYTES)
 
 static struct {
     volatile void *entries;
@@ -125,7 +124,7 @@ void *ashlar_port_open_frame(ashlar_pfn frame)
 
 void ashlar_port_close_frame(void *pointer)
 {
-    if (x86_direct.frames == 0 || (uintptr_t)pointer - x86_windows.address < WINDOWS_BYTES) {
+    if (x86_direct.frames == 0 || (uintptr_t)pointer - x86_windows.address < ASHLAR_X86_WINDOWS_BYTES) {
         ashlar_x86_window_close(pointer);
     }
 }

@@ -12,6 +12,9 @@
 #define ASHLAR_X86_WINDOW_CPUS 16u
 #endif
 
+/* Addresses that all windows take. */
+#define ASHLAR_X86_WINDOWS_BYTES ((uintptr_t)ASHLAR_X86_WINDOW_CPUS * ASHLAR_X86_WINDOWS_PER_CPU * 4096u)
+
 /* entries: page table entries, at least 16 for each CPU, that map pages from
  * `address` on and lie where the kernel can write them for good. entry_bytes:
  * 4 (two-level paging) or 8. All of them absent. no_execute: EFER.NXE is set, so

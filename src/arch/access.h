@@ -13,6 +13,10 @@
 #include "base/atomic.h"
 #include <ashlar/types.h>
 
+#if defined(__GNUC__) && !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_8) && !defined(ASHLAR_PAGING_FIXED)
+#error "entries of 64 bits need an i586 (CMPXCHG8B): for an i486, build with -DASHLAR_PAGING_FIXED=TWO_LEVEL"
+#endif
+
 /* The low half, which holds all bits but frame number and no-execute. x86 is little-endian. */
 static inline volatile uint32_t *entry_low(volatile uint64_t *entry)
 {

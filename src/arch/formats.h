@@ -77,7 +77,13 @@ static inline unsigned ashlar_entry_index(const struct ashlar_paging *paging, un
     return (unsigned)(page >> ashlar_entry_shift(paging, level)) & (ashlar_table_entries(paging, level) - 1u);
 }
 
-/* Frames of root tables, and of all others, lie below; 0: anywhere. */
+/* The root with which a CPU turns paging on lies below. */
+static inline ashlar_pfn ashlar_paging_start_limit(const struct ashlar_paging *paging)
+{
+    return paging_fold(paging)->start_limit;
+}
+
+/* Frames of all other roots, and of all other tables, lie below; 0: anywhere. */
 static inline ashlar_pfn ashlar_paging_root_limit(const struct ashlar_paging *paging)
 {
     return paging_fold(paging)->root_limit;

@@ -55,7 +55,8 @@ struct ashlar_paging {
     ashlar_vpn page_mask;   /* all page numbers lie within */
     ashlar_vpn sign_page;   /* this bit of a page number is repeated in all higher bits of an address; 0: in none */
     unsigned kernel_slot;   /* first slot of the root that can be the kernel's; 0: any */
-    ashlar_pfn root_limit;  /* root tables lie in frames below; 0: anywhere */
+    ashlar_pfn start_limit; /* the root with which a CPU turns paging on lies in a frame below */
+    ashlar_pfn root_limit;  /* all other roots; 0: anywhere */
     ashlar_pfn table_limit; /* all other tables */
     unsigned root_bytes;    /* size and alignment of the root */
     uint64_t root_keep; /* this bit of a root that is loaded keeps what its ASID, the lowest bits, knows; 0: no ASIDs */
@@ -77,7 +78,7 @@ struct ashlar_paging {
         .name = "two-level", .levels = 2, .entry_bytes = 4, .virtual_bits = 32, .physical_bits = 32,                   \
         .physical_bits_max = 32, .level = {[1] = {0, 10, true}, [2] = {10, 10, true}}, PAGING_X86_BITS,                \
         .frame_mask = 0xfffff000u, .root_link = 0x023, .root_user = 0x004, .page_mask = 0xfffffu,                      \
-        .root_limit = 0x100000u, .table_limit = 0x100000u, .root_bytes = 4096                                          \
+        .start_limit = 0x100000u, .root_limit = 0x100000u, .table_limit = 0x100000u, .root_bytes = 4096                \
     }
 
 /* The root's four entries go into registers when it is loaded; bits 1, 2, 5 to 8 of them are reserved. Its tables stay
@@ -87,14 +88,14 @@ struct ashlar_paging {
         .name = (name_), .levels = 3, .entry_bytes = 8, .virtual_bits = 32, .physical_bits = 36,                       \
         .physical_bits_max = 52, .root_needs_reload = true,                                                            \
         .level = {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 2, false}}, PAGING_X86_BITS, PAGING_X86_WIDE,     \
-        .absent_flip = (flip), .root_link = 0x001, .page_mask = 0xfffffu, .root_limit = 0x100000u,                     \
-        .table_limit = 0x100000u, .root_bytes = 32                                                                     \
+        .absent_flip = (flip), .root_link = 0x001, .page_mask = 0xfffffu, .start_limit = 0x100000u,                    \
+        .root_limit = 0x100000u, .table_limit = 0x100000u, .root_bytes = 32                                            \
     }
 #define PAGING_ROW_PAE PAGING_ROW_PAE_WITH("PAE", 0)
 /* Apart, since a 32-bit machine has two words to change where an entry becomes absent. */
 #define PAGING_ROW_PAE_L1TF PAGING_ROW_PAE_WITH("PAE/L1TF", PAGING_X86_FLIP)
 
-/* Roots lie below 4 GiB: a CPU that starts loads one before it is in 64-bit mode. */
+/* A CPU that starts loads a root of 32 bits, before it is in 64-bit mode; later ones may lie anywhere. */
 #define PAGING_ROW_4LEVEL                                                                                              \
     {                                                                                                                  \
         .name = "4-level", .levels = 4, .entry_bytes = 8, .virtual_bits = 48, .physical_bits = 52,                     \
@@ -102,7 +103,7 @@ struct ashlar_paging {
         .level = {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 9, true}, [4] = {27, 9, false}}, PAGING_X86_BITS, \
         PAGING_X86_WIDE, .absent_flip = PAGING_X86_FLIP, .root_link = 0x023, .root_user = 0x004,                       \
         .page_mask = (ashlar_vpn)((UINT64_C(1) << 36) - 1u), .sign_page = (ashlar_vpn)(UINT64_C(1) << 35),             \
-        .kernel_slot = 256, .root_limit = 0x100000u, .root_bytes = 4096, .root_keep = UINT64_C(1) << 63                \
+        .kernel_slot = 256, .start_limit = 0x100000u, .root_bytes = 4096, .root_keep = UINT64_C(1) << 63               \
     }
 
 #define PAGING_ROW_5LEVEL                                                                                              \
@@ -113,7 +114,7 @@ struct ashlar_paging {
             {[1] = {0, 9, true}, [2] = {9, 9, true}, [3] = {18, 9, true}, [4] = {27, 9, false}, [5] = {36, 9, false}}, \
         PAGING_X86_BITS, PAGING_X86_WIDE, .absent_flip = PAGING_X86_FLIP, .root_link = 0x023, .root_user = 0x004,      \
         .page_mask = (ashlar_vpn)((UINT64_C(1) << 45) - 1u), .sign_page = (ashlar_vpn)(UINT64_C(1) << 44),             \
-        .kernel_slot = 256, .root_limit = 0x100000u, .root_bytes = 4096, .root_keep = UINT64_C(1) << 63                \
+        .kernel_slot = 256, .start_limit = 0x100000u, .root_bytes = 4096, .root_keep = UINT64_C(1) << 63               \
     }
 
 #endif

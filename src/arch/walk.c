@@ -25,7 +25,7 @@ COLD static unsigned refused_by(const struct ashlar_paging *paging, unsigned lev
     return ~ashlar_entry_flags(paging, level, entry) & PERMISSIONS;
 }
 
-COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page,
+COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, unsigned lowest,
                          struct ashlar_walk *found)
 {
     char *table = ashlar_port_open_frame((ashlar_pfn)(root >> ASHLAR_PAGE_SHIFT));
@@ -34,7 +34,7 @@ COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, a
         found->level = level;
         found->index = ashlar_entry_index(paging, level, page);
         found->entry = ashlar_entry_load(paging, table + root_offset, found->index);
-        if (!ashlar_entry_is_link(paging, level, found->entry)) {
+        if (level == lowest || !ashlar_entry_is_link(paging, level, found->entry)) {
             break;
         }
         found->flags &= ~refused_by(paging, level, found->entry);
@@ -46,11 +46,12 @@ COLD static void descend(const struct ashlar_paging *paging, ashlar_phys root, a
     ashlar_port_close_frame(table);
 }
 
-COLD void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found)
+COLD void ashlar_walk_to(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, unsigned lowest,
+                         struct ashlar_walk *found)
 {
     const struct ashlar_paging *p = paging_fold(paging);
     found->flags = PERMISSIONS | ASHLAR_MAP_READ | ASHLAR_MAP_GLOBAL | ASHLAR_MAP_CACHE_MASK;
-    descend(p, root, page, found);
+    descend(p, root, page, lowest, found);
     found->page_pages = (size_t)1 << ashlar_entry_shift(p, found->level);
     if (ashlar_entry_is_leaf(p, found->level, found->entry)) {
         found->flags &= ashlar_entry_flags(p, found->level, found->entry);

@@ -15,8 +15,16 @@ struct ashlar_walk {
     unsigned flags;    /* ASHLAR_MAP_... allowed by all levels together; 0: not present */
 };
 
-/* What do the tables under this root say of a page? Two frames are open at most; the caller is pinned. O(levels). */
-void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, struct ashlar_walk *found);
+/* What do the tables under this root say of a page, down to this level? Two frames are open at most; the caller is pinned.
+ * O(levels). */
+void ashlar_walk_to(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page, unsigned lowest,
+                    struct ashlar_walk *found);
+
+static inline void ashlar_walk(const struct ashlar_paging *paging, ashlar_phys root, ashlar_vpn page,
+                               struct ashlar_walk *found)
+{
+    ashlar_walk_to(paging, root, page, 1, found);
+}
 
 /* Physical address behind a virtual one; false if there is none, or the address is not canonical. */
 bool ashlar_walk_translate(const struct ashlar_paging *paging, ashlar_phys root, uintptr_t address,

@@ -6,7 +6,7 @@
  *     reserve   image, stack, tables in use      (reserve.c)
  *     finalize  the map is sane; RAM is known, and with it the size of kernel space
  *     ask       each floor for its footprint: pure functions of the map and the options
- *     carve     all of that out of the map, at once
+ *     carve     all of that out of the map, at once; it is written and read back: is there RAM?
  *     lay       tables of the kernel half, the carve mapped at its final address
  *     init      frames, space, kva, heap: upward, each in its part of the carve
  *     seal      no second time
@@ -25,18 +25,18 @@
 #include "base/check.h"
 #include "base/contexts.h"
 #include "boot/kernel_read.h"
+#include "boot/readback.h"
 #include "boot/reserve.h"
+#include "boot/site.h"
 #include "boot/unseal.h"
 #include "boot/up.h"
 #include "frames/relief.h"
+#include "space/lay.h"
 #include <ashlar/kmalloc.h>
 
 #define MIB ((size_t)1 << 20)
 #define TIB_SHIFT 28u /* of pages; more than a 32-bit machine has */
-#define SPACE_UNIT_BYTES (4u * MIB)
-#define SPACE_LEAST_BYTES (128u * MIB)
-#define SPACE_USUAL_BYTES (512u * MIB)
-#define SMALL_RAM_FRAMES (SPACE_LEAST_BYTES >> ASHLAR_PAGE_SHIFT)
+#define LOW_END_PFN ((ashlar_pfn)0x100)
 #define STACK_PAGES 6u /* four, and two guards */
 #define STACKS_USUAL 128u
 #define KEEP_LEAST_BYTES ((size_t)256 << 10)
@@ -92,26 +92,6 @@ static void finish_map(struct boot_plan *plan)
 
 /* --- sizes ----------------------------------------------------------------------- */
 
-static size_t usual_space_bytes(const struct boot_plan *plan)
-{
-    return plan->booted->ram_frames > SMALL_RAM_FRAMES ? SPACE_USUAL_BYTES : SPACE_LEAST_BYTES;
-}
-
-static ashlar_vpn kernel_first(const struct boot_plan *plan)
-{
-    const struct ashlar_paging *paging = plan->boot->paging;
-    size_t bytes = plan->boot->kernel_space_bytes;
-    if (bytes == 0 && ashlar_paging_virtual_bits(paging) > 32u) {
-        return (ashlar_vpn)ashlar_paging_kernel_slot(paging) << ashlar_slot_shift(paging);
-    }
-    bytes = bytes != 0 ? bytes : usual_space_bytes(plan);
-    ASHLAR_CHECK(bytes % SPACE_UNIT_BYTES == 0 && bytes >= SPACE_LEAST_BYTES &&
-                     bytes >> ASHLAR_PAGE_SHIFT <= (ashlar_paging_last_page(paging) + 1u) / 4u * 3u,
-                 "boot: kernel_space_bytes is 0x%zx: not a multiple of 4 MiB from 128 MiB to three quarters of all",
-                 bytes);
-    return ashlar_paging_last_page(paging) - (bytes >> ASHLAR_PAGE_SHIFT) + 1u;
-}
-
 static size_t keep_bytes(const struct boot_plan *plan)
 {
     size_t keep = plan->booted->ram_frames / 64u << ASHLAR_PAGE_SHIFT;
@@ -146,6 +126,7 @@ static void choose_options(struct boot_plan *plan)
     const struct ashlar_boot *boot = plan->boot;
     struct ashlar_space_options *space = &plan->space_options;
     plan->frames_options.max_cpus = boot->max_cpus;
+    plan->frames_options.keeps_low = boot->keeps_low;
     plan->heap_options.max_cpus = boot->max_cpus;
     plan->heap_options.keep_bytes = keep_bytes(plan);
     plan->heap_options.kick = boot->heap_kick;
@@ -156,19 +137,17 @@ static void choose_options(struct boot_plan *plan)
     space->policy = boot->policy;
     space->kick = boot->kick;
     space->map = boot->map;
-    space->kernel_first = kernel_first(plan);
-    space->image_first = ashlar_paging_page(boot->paging, boot->image_address);
-    space->image_pages = to_pages(boot->image_bytes);
+    ashlar_boot_site(boot, plan->booted->ram_frames, space);
     space->areas = plan->areas;
     space->area_count = CARVE_AREA + 1u;
-    ashlar_kva_areas(space->image_first - space->kernel_first, stack_pages(plan), plan->areas);
+    ashlar_kva_areas(ashlar_lay_room_pages(space), stack_pages(plan), plan->areas);
 }
 
 /* The heap's range is three quarters of what the general arena can be at most; what else there is takes a part of the
  * rest. */
 static void choose_heap(struct boot_plan *plan)
 {
-    size_t arena = plan->space_options.image_first - plan->space_options.kernel_first;
+    size_t arena = ashlar_lay_room_pages(&plan->space_options);
     size_t pages = to_pages(plan->boot->heap_bytes);
     if (pages == 0) {
         pages = (arena - arena / 16u) / 4u * 3u;
@@ -192,19 +171,33 @@ static void ask_floors(struct boot_plan *plan)
     ASHLAR_CHECK(status != ASHLAR_REFUSED, "boot: the policy %s is not built in: ASHLAR_SHARING_BUILT is 0x%x",
                  ashlar_sharing_text(plan->boot->policy), ASHLAR_SHARING_BUILT);
     ASHLAR_CHECK(status == ASHLAR_OK,
-                 "boot: %zu MiB of kernel space from %p to the image at %p cannot hold %zu pages of bookkeeping",
-                 (plan->space_options.image_first - plan->space_options.kernel_first) >> 8,
+                 "boot: kernel space from %p on, with %zu MiB at most beside the image at %p, cannot hold %zu pages of "
+                 "bookkeeping",
                  (void *)ashlar_paging_address(plan->boot->paging, plan->space_options.kernel_first),
-                 (void *)plan->boot->image_address, carve_pages);
+                 ashlar_lay_room_pages(&plan->space_options) >> 8, (void *)plan->boot->image_address, carve_pages);
+}
+
+/* Is it where it may be, and RAM? */
+static void check_carve(const struct boot_plan *plan)
+{
+    const struct ashlar_booted *booted = plan->booted;
+    ashlar_pfn bad;
+    ASHLAR_CHECK(plan->boot->keeps_low == 0 || booted->carve_first >= LOW_END_PFN,
+                 "boot: no room for the bookkeeping, %zu frames (%zu KiB), above 1 MiB: keeps_low is set",
+                 booted->carve_frames, booted->carve_frames << (ASHLAR_PAGE_SHIFT - 10u));
+    ASHLAR_CHECK(ashlar_boot_reads_back(booted->carve_first, booted->carve_frames, &bad),
+                 "boot: memory map: 0x%llx is listed as RAM, but does not keep what is written to it",
+                 (unsigned long long)bad << ASHLAR_PAGE_SHIFT);
 }
 
 static void carve_bookkeeping(struct boot_plan *plan)
 {
     struct ashlar_booted *booted = plan->booted;
-    ashlar_pfn limit = ashlar_paging_root_limit(plan->boot->paging);
+    ashlar_pfn limit = ashlar_paging_start_limit(plan->boot->paging);
     booted->carve_frames = plan->table_frames + plan->areas[CARVE_AREA].pages;
     ashlar_status status = ashlar_memmap_carve(plan->boot->map, booted->carve_frames, 1, limit, &booted->carve_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: no room for the bookkeeping: %s", ashlar_memmap_problem(plan->boot->map));
+    check_carve(plan);
     plan->areas[CARVE_AREA].frame = booted->carve_first + plan->table_frames;
 }
 
@@ -354,8 +347,7 @@ static void check_options(const struct ashlar_boot *boot)
                  boot->max_cpus);
     ASHLAR_CHECK(ashlar_paging_fits(boot->paging), "boot: %s paging in a kernel of %u bits",
                  ashlar_paging_name(boot->paging), (unsigned)sizeof(uintptr_t) * 8u);
-    ASHLAR_CHECK(boot->image_address % SPACE_UNIT_BYTES == 0, "boot: image_address is %p: not a multiple of 4 MiB",
-                 (void *)boot->image_address);
+    ashlar_boot_check_image(boot);
 }
 
 static void set_waiting(const struct ashlar_waiting *hooks)

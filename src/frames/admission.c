@@ -8,7 +8,8 @@
  *
  * kept is for MAY_USE_RESERVE; promised for FROM_RESERVATION alone. gate is
  * kept + promised, and all ones while a test makes takes fail: one comparison
- * sends everything unusual to the slow path.
+ * sends everything unusual to the slow path. What lies low, and is kept for
+ * requests that can use no other, is counted apart: nobody holds it back.
  */
 #include "frames/admission.h"
 
@@ -35,11 +36,16 @@ OUT_OF_LINE bool ashlar_frames_admit(struct ashlar_frames *pool, size_t frames, 
     if ((flags & ASHLAR_FRAMES_FROM_RESERVATION) != 0) {
         return pool->promised_frames >= frames;
     }
+    size_t have = pool->free_frames;
     size_t held_back = pool->promised_frames;
     if ((flags & ASHLAR_FRAMES_MAY_USE_RESERVE) == 0) {
         held_back += pool->kept_frames;
     }
-    return !is_made_to_fail(pool) && pool->free_frames >= held_back && pool->free_frames - held_back >= frames;
+    if ((flags & ADMIT_LOW) != 0) {
+        have = pool->low_frames;
+        held_back = 0;
+    }
+    return !is_made_to_fail(pool) && have >= held_back && have - held_back >= frames;
 }
 
 ashlar_status ashlar_frames_book(struct ashlar_frames *pool, bool taken, size_t frames, unsigned flags)

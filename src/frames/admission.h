@@ -5,6 +5,9 @@
 
 #include "frames/internal.h"
 
+/* Beside the flags of a request: it is for what is kept low. */
+#define ADMIT_LOW 0x100u
+
 /* After a change of what is kept or promised, or of what a test wants to fail. */
 void ashlar_frames_set_gate(struct ashlar_frames *pool);
 

@@ -162,6 +162,7 @@ COLD static void lay_region(struct ashlar_frames *pool, unsigned char *storage, 
     region->maps = region->words + chunks * CHUNK_WORDS;
     region->chunks = (uint16_t *)(void *)(region->maps + CLASSES * region->map_words);
     region->slots = region->chunks + chunks;
+    region->chunks[0] = base == 0 && pool->low_end != 0 ? CHUNK_LOW : 0;
     region->states = ASHLAR_DEBUG ? (uint8_t *)(region->slots + chunks) : NULL;
     for (unsigned class = 0; class < CLASSES; class ++) {
         region->first_set[class] = region->map_words;
@@ -210,7 +211,7 @@ COLD static void add_run(struct ashlar_frames *pool, ashlar_pfn first, size_t fr
     struct piece piece;
     size_t step;
     pool->total_frames += frames;
-    pool->free_frames += frames;
+    ashlar_frames_count(pool, first, frames, true);
     for (; frames != 0; first += step, frames -= step) {
         (void)ashlar_frames_piece(pool, first, frames, &piece);
         struct region *region = piece.region;
@@ -262,6 +263,7 @@ COLD ashlar_status ashlar_frames_init(void *storage, size_t storage_bytes, const
     new_pool->cursor.word = &new_pool->cursor.none;
     new_pool->cursor.better = ASHLAR_PFN_NONE;
     new_pool->metadata_bytes = bytes;
+    new_pool->low_end = options->keeps_low != 0 ? LOW_FRAMES : 0;
     at += header_bytes();
     lay_slots(new_pool, at, mixed);
     for (at += slots_bytes(mixed); next_cluster(map, &run, &cluster);) {

@@ -13,7 +13,8 @@
  *
  * Low memory is kept for those who cannot use other: a search goes through the
  * regions from the highest down, each of which lies in one zone, and in a region
- * from low to high, but first over what lies above 1 MiB.
+ * from low to high, but first over what lies above 1 MiB. Where the pool keeps
+ * what lies below, only a search with such a limit comes there.
  *
  * A chunk taken as a whole keeps its bits and gets HUGE instead: blocks of
  * 2 MiB and more cost a counter for each chunk. The bits are cleared when a
@@ -88,7 +89,8 @@ OUT_OF_LINE bool ashlar_frames_find(struct ashlar_frames *pool, unsigned order, 
         size_t end = frames_below(region, need);
         size_t low = region->base == 0 ? LOW_FRAMES : 0;
         if ((end > low && find_in_region(region, order, low, end, piece)) ||
-            (low != 0 && find_in_region(region, order, 0, end < low ? end : low, piece))) {
+            (low != 0 && need->limit_pfn - 1u <= pool->low_end - 1u && /* it is low, or nothing is kept */
+             find_in_region(region, order, 0, end < low ? end : low, piece))) {
             return true;
         }
     }

@@ -34,7 +34,7 @@ OUT_OF_LINE void ashlar_frames_claim_piece(const struct piece *piece)
 COLD void ashlar_frames_claim(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, unsigned shape)
 {
     struct piece piece;
-    pool->free_frames -= frames;
+    ashlar_frames_count(pool, first, frames, false);
     ashlar_frames_mark(pool, first, frames, shape);
     for (; frames != 0; first += piece.frames, frames -= piece.frames) {
         (void)ashlar_frames_piece(pool, first, frames, &piece);
@@ -72,7 +72,8 @@ COLD static void check_piece(const struct ashlar_frames *pool, const struct piec
     }
 }
 
-COLD static void check_run(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames, const void *caller)
+COLD void ashlar_frames_check_given(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames,
+                                    const void *caller)
 {
     struct piece piece;
     for (; frames != 0; first += piece.frames, frames -= piece.frames) {
@@ -105,10 +106,10 @@ COLD void ashlar_frames_release(struct ashlar_frames *pool, ashlar_pfn first, si
                                 const void *caller)
 {
     struct piece piece;
-    check_run(pool, first, frames, caller);
+    ashlar_frames_check_given(pool, first, frames, caller);
     ashlar_frames_check_shape(pool, first, frames, shape, caller);
     ashlar_frames_mark(pool, first, frames, 0);
-    pool->free_frames += frames;
+    ashlar_frames_count(pool, first, frames, true);
     if (first + (frames - 1u) >= pool->cursor.better) {
         ashlar_frames_cursor_drop(pool);
     }

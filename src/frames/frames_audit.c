@@ -12,6 +12,7 @@
 
 struct frame_tally {
     size_t free_frames;
+    size_t low_frames;
     size_t ram_frames;
 };
 
@@ -108,6 +109,9 @@ COLD static const char *audit_region(const struct ashlar_frames *pool, const str
     if (region->next != NULL && region->next->base + region->next->span_frames > region->base) {
         return "frames: regions overlap or are out of order";
     }
+    if (region->base == 0) {
+        tally->low_frames = bits_in(region->words, pool->low_end / WORD_BITS);
+    }
     for (size_t chunk = 0; broken == NULL && chunk < region->span_frames >> CHUNK_ORDER; chunk++) {
         broken = audit_bits(pool, region, chunk, tally);
         if (broken == NULL) {
@@ -123,7 +127,10 @@ COLD static const char *audit_region(const struct ashlar_frames *pool, const str
 COLD static const char *audit_sums(const struct ashlar_frames *pool, const struct frame_tally *tally)
 {
     size_t gate = pool->fail_in != 0 ? ~(size_t)0 : pool->kept_frames + pool->promised_frames;
-    if (tally->free_frames != pool->free_frames) {
+    if (tally->low_frames != pool->low_frames) {
+        return "frames: the count of free low frames is not that of the bitmap";
+    }
+    if (tally->free_frames - tally->low_frames != pool->free_frames) {
         return "frames: the count of free frames is not that of the bitmap";
     }
     if (tally->ram_frames != pool->total_frames) {
@@ -138,7 +145,7 @@ COLD static const char *audit_sums(const struct ashlar_frames *pool, const struc
 COLD const char *ashlar_frames_audit(struct ashlar_frames *pool)
 {
     CONTEXTS(yes, yes, yes, yes, no);
-    struct frame_tally tally = {0, 0};
+    struct frame_tally tally = {0, 0, 0};
     const char *broken = NULL;
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     for (const struct region *region = pool->regions; broken == NULL && region != NULL; region = region->next) {

@@ -14,14 +14,14 @@
 #include "frames/regions.h"
 #include "frames/shape.h"
 
-/* Which frames of the word are RAM, in a chunk of this state that is not taken as a whole. */
+/* Which frames of the word are RAM, in a chunk of this state that is not taken as a whole, nor kept in part. */
 static inline uintptr_t ram_bits(const struct ashlar_frames *pool, const struct region *region, size_t index,
                                  unsigned state)
 {
     if ((state & (CHUNK_RAM | CHUNK_HUGE)) == CHUNK_RAM) {
         return ~(uintptr_t)0;
     }
-    if ((state & (CHUNK_MIXED | CHUNK_HUGE)) != CHUNK_MIXED) {
+    if ((state & (CHUNK_MIXED | CHUNK_HUGE | CHUNK_LOW)) != CHUNK_MIXED) {
         return 0;
     }
     return ashlar_frames_ram_words(pool, region, index >> CHUNK_ORDER)[index % CHUNK_FRAMES / WORD_BITS];
@@ -127,12 +127,26 @@ void ashlar_frames_give_bulk(struct ashlar_frames *pool, const ashlar_pfn *frame
     ashlar_lock_give(&pool->lock, interrupts);
 }
 
+/* All of it is looked at before the first piece is given: they are the caller's, so nothing changes meanwhile. */
+COLD static void check_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, const void *caller)
+{
+    for (size_t step; frames != 0; first += step, frames -= step) {
+        step = frames < RANGE_PIECE ? frames : RANGE_PIECE;
+        uintptr_t interrupts = ashlar_lock_take(&pool->lock);
+        ashlar_frames_check_given(pool, first, step, caller);
+        ashlar_lock_give(&pool->lock, interrupts);
+    }
+}
+
 COLD void ashlar_frames_give_range(struct ashlar_frames *pool, ashlar_pfn first, size_t frames)
 {
     CONTEXTS(yes, yes, yes, yes, no);
     ASHLAR_CHECK(frames != 0 && first + (frames - 1u) >= first,
                  "frames: give of %zu frames from 0x%lx, an empty or wrapping range, by %p", frames,
                  (unsigned long)first, ASHLAR_CALLER());
+    if (frames > RANGE_PIECE) {
+        check_range(pool, first, frames, ASHLAR_CALLER());
+    }
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     pool->gives++;
     while (frames > RANGE_PIECE) {

@@ -37,6 +37,7 @@ COLD void ashlar_frames_stats(struct ashlar_frames *pool, struct ashlar_frames_s
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
     stats->total_frames = pool->total_frames;
     stats->free_frames = pool->free_frames;
+    stats->low_frames = pool->low_frames;
     stats->reserved_frames = pool->promised_frames;
     stats->kept_frames = pool->kept_frames;
     stats->low_watermark_frames = low_watermark(pool);

@@ -16,6 +16,7 @@
 #include "frames/claim.h"
 #include "frames/frames_cursor.h"
 #include "frames/range.h"
+#include "frames/regions.h"
 #include "frames/shape.h"
 
 #define FLAGS_KNOWN                                                                                                    \
@@ -55,7 +56,7 @@ static bool take_part(struct ashlar_frames *pool, unsigned order, const struct n
         return false;
     }
     *first = piece.region->base + piece.chunk * CHUNK_FRAMES + piece.offset;
-    pool->free_frames -= piece.frames;
+    ashlar_frames_count(pool, *first, piece.frames, false);
     ashlar_frames_claim_piece(&piece);
     ashlar_frames_mark(pool, *first, piece.frames, 1u + order);
     return true;
@@ -100,13 +101,18 @@ static ashlar_pfn limit_of(const struct ashlar_frames *pool, ashlar_pfn limit_pf
     return none ? ASHLAR_PFN_NONE : limit_pfn;
 }
 
+static unsigned low_flag(const struct ashlar_frames *pool, ashlar_pfn limit_pfn)
+{
+    return is_low_limit(pool, limit_pfn) ? ADMIT_LOW : 0;
+}
+
 static ashlar_status take_request_locked(struct ashlar_frames *pool, const struct ashlar_frames_request *request,
                                          ashlar_pfn *first)
 {
     size_t frames = (size_t)1 << request->order;
     struct need need = {frames, frames, 0, 0, limit_of(pool, request->limit_pfn), request->node};
     bool taken = false;
-    if (ashlar_frames_admit(pool, frames, request->flags)) {
+    if (ashlar_frames_admit(pool, frames, request->flags | low_flag(pool, need.limit_pfn))) {
         taken = take_aligned(pool, request->order, &need, first);
         if (!taken && need.node != ASHLAR_FRAMES_ANY_NODE && (request->flags & ASHLAR_FRAMES_ONLY_NODE) == 0) {
             need.node = ASHLAR_FRAMES_ANY_NODE;
@@ -279,13 +285,17 @@ COLD ashlar_status ashlar_frames_take_range(struct ashlar_frames *pool, const st
         return ASHLAR_BAD_ARGUMENT;
     }
     uintptr_t interrupts = ashlar_lock_take(&pool->lock);
-    const struct need need = {range->frames,
-                              range->align_frames == 0 ? 1u : range->align_frames,
-                              range->boundary_frames,
-                              range->from_pfn,
-                              limit_of(pool, range->limit_pfn),
-                              ASHLAR_FRAMES_ANY_NODE};
-    bool taken = ashlar_frames_admit(pool, range->frames, 0) && take_contiguous(pool, &need, SHAPE_RANGE, first);
+    struct need need = {range->frames,
+                        range->align_frames == 0 ? 1u : range->align_frames,
+                        range->boundary_frames,
+                        range->from_pfn,
+                        limit_of(pool, range->limit_pfn),
+                        ASHLAR_FRAMES_ANY_NODE};
+    unsigned low = low_flag(pool, need.limit_pfn);
+    if (low == 0 && need.from_pfn < pool->low_end) {
+        need.from_pfn = pool->low_end;
+    }
+    bool taken = ashlar_frames_admit(pool, range->frames, low) && take_contiguous(pool, &need, SHAPE_RANGE, first);
     ashlar_status status = ashlar_frames_book(pool, taken, range->frames, 0);
     ashlar_lock_give(&pool->lock, interrupts);
     return status;

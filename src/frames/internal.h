@@ -42,8 +42,10 @@
 /* A chunk's 16 bits. Invariants:
  * HUGE: taken as a whole; count is 0, its bits are left as they were: all ones.
  * OWN: the cursor's; filed in no class.
+ * LOW: a part of it is kept for low requests, and counted apart: never on a fast path.
  * RAM: every frame is RAM. MIXED: some are, a slot says which. Neither: none is. Never both. */
 #define CHUNK_COUNT 0x03ffu /* free frames, 0 to 512 */
+#define CHUNK_LOW 0x0400u
 #define CHUNK_RAM 0x1000u
 #define CHUNK_MIXED 0x2000u
 #define CHUNK_OWN 0x4000u
@@ -96,7 +98,9 @@ struct cursor {
 struct ashlar_frames {
     struct ashlar_lock lock;
     struct region *regions;   /* L: the highest first */
-    size_t free_frames;       /* L */
+    size_t free_frames;       /* L: low_frames not counted */
+    size_t low_frames;        /* L: free ones below low_end */
+    ashlar_pfn low_end;       /* I: below it frames are for low requests alone; 0: for all */
     size_t gate_frames;       /* L: the fast path leaves this many free: kept + promised; all ones: look closer */
     struct cursor cursor;     /* L */
     uint64_t takes;           /* L */

@@ -32,3 +32,17 @@ COLD OUT_OF_LINE bool ashlar_frames_piece(const struct ashlar_frames *pool, ashl
     piece->chunk = (first - region->base) >> CHUNK_ORDER;
     return true;
 }
+
+COLD OUT_OF_LINE void ashlar_frames_count(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, bool are_free)
+{
+    size_t low = 0;
+    if (first < pool->low_end) {
+        low = pool->low_end - first < frames ? pool->low_end - first : frames;
+    }
+    if (!are_free) {
+        low = 0 - low;
+        frames = 0 - frames;
+    }
+    pool->low_frames += low;
+    pool->free_frames += frames - low;
+}

@@ -16,6 +16,12 @@ static inline ashlar_pfn zone_end(ashlar_pfn frame)
                                       : ASHLAR_PFN_NONE;
 }
 
+/* Does this limit, which is not 0, ask for what is kept low? */
+static inline bool is_low_limit(const struct ashlar_frames *pool, ashlar_pfn limit_pfn)
+{
+    return limit_pfn <= pool->low_end;
+}
+
 static inline uintptr_t *chunk_words(const struct region *region, size_t chunk)
 {
     return region->words + chunk * CHUNK_WORDS;
@@ -49,6 +55,9 @@ static inline bool is_free_frame(const struct region *region, size_t index)
     return (region->chunks[index >> CHUNK_ORDER] & CHUNK_HUGE) == 0 &&
            (region->words[index / WORD_BITS] >> index % WORD_BITS & 1u) != 0;
 }
+
+/* So many more are free, or fewer. */
+void ashlar_frames_count(struct ashlar_frames *pool, ashlar_pfn first, size_t frames, bool are_free);
 
 /* The part of the run in its first chunk. False: no region knows it. frames is not 0. */
 bool ashlar_frames_piece(const struct ashlar_frames *pool, ashlar_pfn first, size_t frames, struct piece *piece);

@@ -63,7 +63,7 @@ COLD ashlar_status ashlar_arena_feed(struct arena *arena)
 COLD ashlar_status ashlar_arena_take(struct arena *arena, const struct range_request *request,
                                      struct ashlar_range_info *info)
 {
-    *info = (struct ashlar_range_info){0, request->pages, (uintptr_t)request->name, (uint32_t)request->kind, 0};
+    *info = (struct ashlar_range_info){0, request->pages, ashlar_range_tag(request->name), (uint32_t)request->kind, 0};
     uintptr_t interrupts = ashlar_lock_take(&arena->lock);
     ashlar_status status = request->kind == RANGE_LARGE
                                ? ashlar_ranges_take_high_locked(&arena->ranges, request->align_pages, info)

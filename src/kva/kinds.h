@@ -34,11 +34,17 @@ static inline bool ashlar_range_is(const struct ashlar_range_info *range, enum r
     return (range->note & RANGE_KIND_MASK) == (uint32_t)kind;
 }
 
-/* For people; whatever stands there. */
-static inline const char *ashlar_range_name(const struct ashlar_range_info *range)
+/* A name's tag is its address. Those of a low image may be no larger than links: they count from the home's end on, where
+ * user addresses are and so no names. */
+extern uintptr_t ashlar_range_low_names; /* where they begin; 0 without a low image */
+static inline uintptr_t ashlar_range_tag(const char *name)
 {
-    return range->tag > ASHLAR_RANGES_LINK_MAX ? (const char *)range->tag : "without a name";
+    uintptr_t tag = (uintptr_t)name;
+    return tag <= ASHLAR_RANGES_LINK_MAX ? tag + ashlar_range_low_names : tag;
 }
+
+/* For people; whatever stands there. */
+const char *ashlar_range_name(const struct ashlar_range_info *range);
 
 static inline size_t ashlar_range_guards_below(uint32_t note)
 {

@@ -11,6 +11,7 @@
 #include "base/contexts.h"
 #include "base/mem.h"
 #include "kva/arena.h"
+#include "kva/kinds.h"
 #include "kva/purge.h"
 
 enum { AREA_STRIP, AREA_STACK_STRIP, AREA_STACKS };
@@ -50,6 +51,7 @@ COLD void ashlar_kva_init(const struct ashlar_paging *paging, struct ashlar_fram
     memset(&ashlar_kva, 0, sizeof ashlar_kva);
     ashlar_kva.paging = paging;
     ashlar_kva.pool = pool;
+    ashlar_range_low_names = (uintptr_t)space->user_first << ASHLAR_PAGE_SHIFT;
     ashlar_kva.layout = (struct ashlar_kva_layout){.kernel_first = space->kernel_first,
                                                    .kernel_pages = space->kernel_pages,
                                                    .arena_first = space->arena_first,

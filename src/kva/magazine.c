@@ -40,7 +40,7 @@ static void take_kept_locked(struct arena *arena, const struct range_request *re
     arena->kept_pages -= range->pages;
     arena->kept_count--;
     range->note = (uint32_t)request->kind;
-    ashlar_ranges_set_at_locked(&arena->ranges, index, range->note, (uintptr_t)request->name);
+    ashlar_ranges_set_at_locked(&arena->ranges, index, range->note, ashlar_range_tag(request->name));
 }
 
 /* The pages are few, and the lock keeps this CPU. */

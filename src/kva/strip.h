@@ -17,7 +17,7 @@
 #define ASHLAR_STRIP_PAGES_MAX ((size_t)16384)
 
 /* Tags that are links: no index is larger in a strip of that size, nor is the number of a bin; and no string of a kernel
- * lies so low. So whoever reads a tag without a lock knows from itself whether it can be a name. */
+ * is named so low (kinds.h). So whoever reads a tag without a lock knows from itself whether it can be a name. */
 #define ASHLAR_RANGES_LINK_MAX ((uintptr_t)ASHLAR_STRIP_PAGES_MAX * 256u - 1u)
 
 /* In a taken range's note. */

@@ -16,6 +16,10 @@
  * takes all of it; usable bytes that have to share a frame are lost. Each frame is
  * decided once, and entries leave in order: no second pass.
  *
+ * What lies between 640 KiB and 1 MiB of a PC is cut out of usable runs, and of
+ * those that a reclaim would make usable, before anything else: both ends are
+ * on frames.
+ *
  * A run of loader, ACPI or module bytes may become usable later, by a reclaim. So
  * it has to lie in something that the firmware lists as RAM; where it does not, and
  * in frames that it shares with no RAM, it becomes reserved.
@@ -154,7 +158,7 @@ static void share_frame(struct sweep *s, uint32_t type, uint32_t origin, ashlar_
 }
 
 /* Runs come in order of address and do not overlap. */
-static void put_run(struct sweep *s, uint32_t type, uint32_t origin, ashlar_phys base, ashlar_phys end)
+static void cut_run(struct sweep *s, uint32_t type, uint32_t origin, ashlar_phys base, ashlar_phys end)
 {
     while (base < end) {
         ashlar_phys frame = phys_round_down(base, ASHLAR_PAGE_BYTES);
@@ -170,6 +174,23 @@ static void put_run(struct sweep *s, uint32_t type, uint32_t origin, ashlar_phys
         }
         base = stop;
     }
+}
+
+/* Nobody is to have, now or after a reclaim, what a PC has at 640 KiB to 1 MiB. */
+static void put_run(struct sweep *s, uint32_t type, uint32_t origin, ashlar_phys base, ashlar_phys end)
+{
+    ashlar_phys from = base > PC_HOLE_BASE ? base : PC_HOLE_BASE;
+    ashlar_phys to = end < PC_HOLE_END ? end : PC_HOLE_END;
+    bool is_usable = type == ASHLAR_MEMMAP_USABLE;
+    if (s->map->is_pc && from < to && (is_usable || memmap_is_reclaimable(type))) {
+        report_decision(s, ASHLAR_MEMMAP_PC_HOLE, from, to, type);
+        cut_run(s, type, origin, base, from);
+        if (!is_usable) {
+            cut_run(s, ASHLAR_MEMMAP_RESERVED, origin, from, to);
+        }
+        base = to;
+    }
+    cut_run(s, type, origin, base, end);
 }
 
 /* --- from boundaries to runs --------------------------------------------- */
@@ -286,9 +307,10 @@ static ashlar_status judge(const struct sweep *s)
                                   s->total >> 1);
     }
     if (!has_usable(map)) {
-        return ashlar_memmap_fail(map, ASHLAR_BAD_MAP,
-                                  s->lost_usable ? "the memory map has all of its usable RAM reserved by other entries"
-                                                 : "the memory map has no whole usable frame but, at most, frame 0");
+        return ashlar_memmap_fail(
+            map, ASHLAR_BAD_MAP,
+            s->lost_usable ? "the memory map has all of its usable RAM reserved by other entries"
+                           : "the memory map has no whole usable frame but, at most, frame 0, and 640 KiB to 1 MiB");
     }
     return ASHLAR_OK;
 }

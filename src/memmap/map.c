@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/contexts.h"
 #include "base/format.h"
+#include "memmap/tries.h"
 
 #define WIDEST ((ashlar_phys)1 << 52) /* of any x86 CPU */
 
@@ -31,16 +32,27 @@ void ashlar_memmap_init(struct ashlar_memmap *map, struct ashlar_memmap_entry *s
     map->reporter = reporter;
     map->reporter_context = context;
     map->finalized = 0;
+    map->is_pc = 1;
+    map->a_try = NULL;
     map->problem[0] = '\0';
+}
+
+void ashlar_memmap_set_pc(struct ashlar_memmap *map, int is_pc)
+{
+    CONTEXTS(yes, yes, yes, no, no);
+    ASHLAR_CHECK(!map->finalized, "memmap: set_pc of a finalized map, by %p", ASHLAR_CALLER());
+    map->is_pc = is_pc != 0;
 }
 
 static void append_entry(struct ashlar_memmap *map, ashlar_phys base, ashlar_phys length, uint32_t type,
                          uint32_t origin)
 {
+    const struct ashlar_memmap_entry entry = {.base = base, .length = length, .type = type, .origin = origin};
     map->wanted++;
-    if (map->count < map->capacity) {
-        map->entries[map->count++] =
-            (struct ashlar_memmap_entry){.base = base, .length = length, .type = type, .origin = origin};
+    if (map->a_try != NULL) {
+        ashlar_memmap_try_entry(map->a_try, &entry);
+    } else if (map->count < map->capacity) {
+        map->entries[map->count++] = entry;
     }
 }
 
@@ -156,6 +168,7 @@ const char *ashlar_memmap_decision_text(ashlar_memmap_decision decision)
         "not in RAM that the firmware lists: reserved for good",
         "partial frame: rounded",
         "frame 0: never used",
+        "640 KiB to 1 MiB of a PC: never used",
     };
     size_t index = (size_t)decision;
     return index < sizeof texts / sizeof texts[0] ? texts[index] : "unknown";

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
 /* memmap_audit.c - the invariants of a finalized map, each checked by itself. */
 #include "base/contexts.h"
-#include <ashlar/memmap.h>
+#include "memmap/map.h"
+
+static bool is_in_hole(const struct ashlar_memmap_entry *entry)
+{
+    return entry->base < PC_HOLE_END && entry->base + entry->length > PC_HOLE_BASE;
+}
 
 static const char *audit_entry(const struct ashlar_memmap *map, const struct ashlar_memmap_entry *entry)
 {
@@ -23,6 +28,10 @@ static const char *audit_entry(const struct ashlar_memmap *map, const struct ash
     }
     if (entry->type == ASHLAR_MEMMAP_USABLE && entry->base == 0) {
         return "memmap: frame 0 is usable";
+    }
+    if (map->is_pc && is_in_hole(entry) &&
+        (entry->type == ASHLAR_MEMMAP_USABLE || memmap_is_reclaimable(entry->type))) {
+        return "memmap: a part of a PC's 640 KiB to 1 MiB is, or could become, usable";
     }
     return NULL;
 }

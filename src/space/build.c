@@ -40,8 +40,6 @@ COLD void ashlar_build_tables(struct ashlar_builder *builder, ashlar_vpn first, 
         struct ashlar_spot spot;
         ashlar_spot_find(NULL, first, level, &spot);
         if (spot.level > level) {
-            ASHLAR_CHECK(spot.entry == 0, "space: a large page at %p is where the kernel's tables go",
-                         (void *)ashlar_page_address(first));
             ashlar_entry_set_link(ashlar_half.paging, spot.table, spot.index, spot.level,
                                   ashlar_build_take_zeroed(builder), 0);
             ashlar_half.layout.table_frames++;

@@ -29,8 +29,6 @@
 #include "tables/half.h"
 #include "tables/policy.h"
 
-#define GIB_PAGES ((size_t)1 << 18)
-
 struct ram_run {
     ashlar_pfn first;
     size_t frames;

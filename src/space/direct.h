@@ -7,6 +7,8 @@
 #include "space/build.h"
 #include <stdbool.h>
 
+#define GIB_PAGES ((size_t)1 << 18)
+
 static inline bool ashlar_direct_is_wanted(const struct ashlar_space_options *options)
 {
     return sizeof(uintptr_t) > 4u && options->map != NULL && ashlar_paging_virtual_bits(options->paging) > 32u;

@@ -70,6 +70,7 @@ ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, siz
 {
     CONTEXTS(yes, yes, less, no, no);
     ashlar_status status = ashlar_flags_status(space, flags);
+    status = status == ASHLAR_OK ? ashlar_range_status(space, first, pages) : status; /* before frames are read */
     for (size_t i = 0; i < pages && status == ASHLAR_OK; i++) {
         status = frame_is_addressable(frames[i]) ? ASHLAR_OK : ASHLAR_BAD_ARGUMENT;
     }
@@ -213,7 +214,7 @@ COLD ashlar_status ashlar_space_clear(struct ashlar_space *space, ashlar_vpn fir
 COLD ashlar_status ashlar_space_empty(struct ashlar_space *space, ashlar_frames_visitor visit, void *context)
 {
     CONTEXTS(yes, yes, less, no, no);
-    return ashlar_space_clear(space, 0, ashlar_user_pages(), visit, context);
+    return ashlar_space_clear(space, ashlar_half.layout.user_first, ashlar_half.layout.user_pages, visit, context);
 }
 
 /* --- protect and query ------------------------------------------------------------ */

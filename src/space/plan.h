@@ -23,7 +23,8 @@ static inline ashlar_status ashlar_range_status(const struct ashlar_space *space
     if (space == NULL) {
         return first >= layout->kernel_first ? ASHLAR_OK : ASHLAR_REFUSED;
     }
-    return first + pages - 1u < ashlar_user_pages() ? ASHLAR_OK : ASHLAR_REFUSED;
+    return first - layout->user_first < layout->user_pages && pages <= ashlar_user_end() - first ? ASHLAR_OK
+                                                                                                 : ASHLAR_REFUSED;
 }
 
 /* The highest level, up to limit, at which one entry can map from here on. */

@@ -4,7 +4,7 @@
  * In the kernel half: the linear array shows each table of the half, and holes
  * where there is none; the number of tables is the one that was counted; there
  * is a deposit for each large page that is marked. In every root: its kernel
- * slots are those of the reference, accessed and dirty apart. In every user
+ * slots, and a low image, are those of the reference, accessed and dirty apart. In every user
  * space: tables and mapped pages are as many as were counted.
  *
  * Nobody may change the kernel half meanwhile. Of each user half the audit is
@@ -15,12 +15,12 @@
 #include "tables/half.h"
 
 #include "arch/entry.h"
-#include "base/bits.h"
 #include "base/check.h"
 #include "base/contexts.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/token.h"
+#include "tables/home.h"
 #include "tables/policy.h"
 #include "tables/reach.h"
 
@@ -55,11 +55,13 @@ COLD static size_t count_level(const struct ashlar_space *space, unsigned level,
     return found;
 }
 
-COLD static size_t count_linked_tables(const struct ashlar_space *space, ashlar_vpn page, size_t pages)
+/* Of the user half, and those that lead to a low image. */
+COLD static size_t count_user_tables(const struct ashlar_space *space)
 {
     size_t tables = 0;
     for (unsigned level = 1; level < ashlar_paging_levels(ashlar_half.paging); level++) {
-        tables += count_level(space, level, page, pages, spot_is_link);
+        ashlar_vpn first = level == 1 ? ashlar_half.layout.user_first : 0; /* the image's of level 1 are shared */
+        tables += count_level(space, level, first, ashlar_user_end() - first, spot_is_link);
     }
     return tables;
 }
@@ -94,19 +96,24 @@ COLD static const char *audit_array(void)
     return NULL;
 }
 
-/* Those that lay made and those that were linked since; the image's own came with it. */
+/* Those that lay made and those that were linked since, on the way to a low image as well; the home's of level 1 came with
+ * the image. */
 COLD static const char *audit_kernel_tables(void)
 {
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
-    ashlar_vpn first = ashlar_user_pages();
-    ashlar_vpn image = ashlar_half.options.image_first;
-    size_t counted = layout->table_frames + ashlar_half.table_frames;
-    size_t found = 1u;
+    const struct ashlar_space_options *options = &ashlar_half.options;
+    ashlar_vpn first = ashlar_user_end();
+    size_t pages = layout->kernel_first + layout->kernel_pages - first;
+    size_t found = 1u + ashlar_home_tables();
     for (unsigned level = 1; level < ashlar_paging_levels(ashlar_half.paging); level++) {
-        size_t whole = (size_t)1 << ashlar_entry_shift(ashlar_half.paging, level + 1u);
-        found += count_level(NULL, level, first, round_down(image, whole) - first, spot_is_link);
+        found += count_level(NULL, level, first, pages, spot_is_link);
     }
-    return found == counted ? NULL : "space: there are other kernel tables than those that were counted";
+    if (layout->user_first == 0) {
+        found -= count_level(NULL, 1, options->home_first, options->home_pages, spot_is_link);
+    }
+    return found == layout->table_frames + ashlar_half.table_frames
+               ? NULL
+               : "space: there are other kernel tables than those that were counted";
 }
 
 /* As many are kept as large pages are marked, whether those are there or wait to be collected. */
@@ -161,7 +168,10 @@ COLD static const char *audit_space(struct ashlar_space *space)
     if (!kernel_slots_agree(space)) {
         return "space: a root's kernel slots are not those of the reference";
     }
-    if (count_linked_tables(space, 0, ashlar_user_pages()) != space->table_frames) {
+    if (!ashlar_home_agrees(space->root)) {
+        return "space: a root has another low image than the reference";
+    }
+    if (count_user_tables(space) != space->table_frames + ashlar_home_tables()) {
         return "space: an address space has other tables than those that were counted";
     }
     ashlar_space_walk_mappings(space, add_mapped_pages, &mapped);

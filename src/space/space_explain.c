@@ -27,14 +27,36 @@ COLD static bool place_area(ashlar_vpn page, struct ashlar_place *place)
     return false;
 }
 
-/* Image, array, direct map and areas; false if the page is in none of them. */
+/* The image and what is around it; false if the page is not the home's. */
+COLD static bool place_home(ashlar_vpn page, struct ashlar_place *place)
+{
+    const struct ashlar_space_options *options = &ashlar_half.options;
+    ashlar_place_kind kind = ASHLAR_PLACE_FIXED;
+    const char *name = "around the kernel image";
+    ashlar_vpn first = options->home_first;
+    size_t pages = options->home_pages;
+    if (page - first >= pages) {
+        return false;
+    }
+    if (page - options->image_first < options->image_pages) {
+        kind = ASHLAR_PLACE_IMAGE;
+        name = "kernel image";
+        first = options->image_first;
+        pages = options->image_pages;
+    } else if (page - options->windows_first < options->windows_pages) {
+        name = "windows";
+        first = options->windows_first;
+        pages = options->windows_pages;
+    }
+    ashlar_place_set(place, kind, name, first, pages);
+    return true;
+}
+
+/* Array, direct map and areas; false if the page is in none of them. */
 COLD static bool place_fixed(ashlar_vpn page, struct ashlar_place *place)
 {
     const struct ashlar_space_layout *layout = &ashlar_half.layout;
-    if (page >= ashlar_half.options.image_first) {
-        ashlar_place_set(place, ASHLAR_PLACE_IMAGE, "kernel image", ashlar_half.options.image_first,
-                         ashlar_half.options.image_pages);
-    } else if (page - layout->array_first < layout->array_pages) {
+    if (page - layout->array_first < layout->array_pages) {
         ashlar_place_set(place, ASHLAR_PLACE_FIXED, "page tables", layout->array_first, layout->array_pages);
     } else if (page - layout->direct_first < layout->direct_pages) {
         ashlar_place_set(place, ASHLAR_PLACE_FIXED, "direct map", layout->direct_first, layout->direct_pages);
@@ -47,6 +69,7 @@ COLD static bool place_fixed(ashlar_vpn page, struct ashlar_place *place)
 COLD int ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
 {
     CONTEXTS(yes, yes, yes, yes, yes);
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
     ashlar_vpn page = ashlar_paging_page(ashlar_half.paging, address);
     bool known = true;
     if (!ashlar_paging_address_is_valid(ashlar_half.paging, address)) {
@@ -57,13 +80,15 @@ COLD int ashlar_space_explain(uintptr_t address, struct ashlar_place *place)
     }
     if (page == 0) {
         ashlar_place_set(place, ASHLAR_PLACE_NULL, "the null page", 0, 1);
-    } else if (page < ashlar_user_pages()) {
-        ashlar_place_set(place, ASHLAR_PLACE_USER, "user half", 0, ashlar_user_pages());
+    } else if (place_home(page, place)) {
+        known = true;
+    } else if (page - layout->user_first < layout->user_pages) {
+        ashlar_place_set(place, ASHLAR_PLACE_USER, "user half", layout->user_first, layout->user_pages);
     } else if (!place_fixed(page, place)) {
         ashlar_place_set(place, ASHLAR_PLACE_FREE, "kernel space that nobody holds", page, 1);
         known = false;
     }
-    place->mapped = page >= ashlar_half.layout.kernel_first && ashlar_leaf_is_mapped(page);
+    place->mapped = place->kind != ASHLAR_PLACE_USER && ashlar_leaf_is_mapped(page);
     place->offset = address - ashlar_page_address(place->first);
     return known;
 }

@@ -72,7 +72,7 @@ COLD int ashlar_space_fault(uintptr_t address, unsigned error)
     if ((error & (FAULT_PRESENT | FAULT_RESERVED)) != 0 || !ashlar_paging_address_is_valid(paging, address)) {
         return 0;
     }
-    if (page < ashlar_user_pages()) {
+    if (page < ashlar_user_end()) {
         return may_retry_user(page);
     }
     if ((error & FAULT_USER) != 0 || page < ashlar_half.layout.kernel_first) {

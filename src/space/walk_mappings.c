@@ -88,8 +88,9 @@ COLD static int tell_run(const struct mapping_run *run, ashlar_mapping_visitor v
 COLD void ashlar_space_walk_mappings(struct ashlar_space *space, ashlar_mapping_visitor visit, void *context)
 {
     CONTEXTS(yes, yes, yes, no, no);
-    ashlar_vpn page = space != NULL ? 0 : ashlar_half.layout.kernel_first;
-    size_t left = space != NULL ? ashlar_user_pages() : ashlar_half.layout.kernel_pages;
+    const struct ashlar_space_layout *layout = &ashlar_half.layout;
+    ashlar_vpn page = space != NULL ? layout->user_first : layout->kernel_first;
+    size_t left = space != NULL ? layout->user_pages : layout->kernel_pages;
     struct mapping_run run = {page, 0, false, {0, 0, 0}};
     while (left != 0) {
         struct mapping_run next;

@@ -6,7 +6,6 @@
  */
 #include "tables/half.h"
 
-#include "base/bits.h"
 #include "base/check.h"
 #include "base/contexts.h"
 #include "base/lock.h"
@@ -55,14 +54,6 @@ void ashlar_half_leave(struct ashlar_space *space, uintptr_t interrupts)
     } else {
         ashlar_port_irq_restore(interrupts);
     }
-}
-
-size_t ashlar_user_pages(void)
-{
-    unsigned shift = ashlar_slot_shift(ashlar_half.paging);
-    size_t below = round_down(ashlar_half.layout.kernel_first, (size_t)1 << shift);
-    size_t lower_half = (size_t)ashlar_paging_kernel_slot(ashlar_half.paging) << shift;
-    return lower_half != 0 && lower_half < below ? lower_half : below;
 }
 
 /* Of all CPUs, those that do not take part any more as well. */

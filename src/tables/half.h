@@ -17,7 +17,16 @@ static inline uintptr_t ashlar_page_address(ashlar_vpn page)
 uintptr_t ashlar_half_enter(struct ashlar_space *space);
 void ashlar_half_leave(struct ashlar_space *space, uintptr_t interrupts);
 
-/* Pages of the user half: all below the kernel's first top-level slot, and below the canonical hole. */
-size_t ashlar_user_pages(void);
+/* One past the last page of the user half: the kernel's first top-level slot, or the canonical hole. */
+static inline ashlar_vpn ashlar_user_end(void)
+{
+    return ashlar_half.layout.user_first + ashlar_half.layout.user_pages;
+}
+
+/* Tables that each root has of its own, so that a low image is in it: of all levels from 2 on, below the root. */
+static inline unsigned ashlar_home_tables(void)
+{
+    return ashlar_half.layout.user_first != 0 ? ashlar_paging_levels(ashlar_half.paging) - 2u : 0;
+}
 
 #endif

@@ -57,7 +57,7 @@ static void find_in_array(const struct ashlar_paging *paging, ashlar_vpn page, u
 void ashlar_spot_find(const struct ashlar_space *space, ashlar_vpn page, unsigned lowest, struct ashlar_spot *spot)
 {
     const struct ashlar_paging *paging = paging_fold(ashlar_half.paging);
-    if (space == NULL && ashlar_half.array != NULL && lowest <= 2) {
+    if (space == NULL && ashlar_half.array != NULL && lowest <= 2 && page >= ashlar_half.layout.kernel_first) {
         find_in_array(paging, page, lowest, spot);
         return;
     }

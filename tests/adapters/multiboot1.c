@@ -70,7 +70,31 @@ static void test_map(void)
     was_added(0x100000, 0x3fffffffc00, ASHLAR_MEMMAP_USABLE, "upper memory is the map's to clamp");
     begin(1u << 6);
     is_u(ashlar_multiboot1_add(&map, &loader), ASHLAR_OK, "a map of no bytes");
+    is_u(map.count, 1, "with no other numbers");
     is_u(ashlar_memmap_finalize(&map), ASHLAR_BAD_MAP, "[fault 1] is empty, but for what is reserved");
+}
+
+/* Both flags, and a map that says nothing. */
+static void test_empty_map(void)
+{
+    begin(1u << 6 | 1u << 0);
+    put32(INFORMATION + 4, 639);
+    put32(INFORMATION + 8, 64512);
+    put32(INFORMATION + 48, 0x9100);
+    is_u(ashlar_multiboot1_add(&map, &loader), ASHLAR_OK, "[fault 203] a map of no bytes, and numbers");
+    was_added(0, 639 * 1024, ASHLAR_MEMMAP_USABLE, "[fault 203] lower memory counts");
+    was_added(0x100000, 64512 * 1024, ASHLAR_MEMMAP_USABLE, "[fault 203] and upper");
+    begin(1u << 6 | 1u << 0);
+    put32(INFORMATION + 8, 64512);
+    put32(INFORMATION + 44, put_entry(put_entry(0x9100, 20, 0, 0, 1), 20, 0x100000, 0, 2) - 0x9100);
+    put32(INFORMATION + 48, 0x9100);
+    is_u(ashlar_multiboot1_add(&map, &loader), ASHLAR_OK, "[fault 203] entries of no bytes, and numbers");
+    was_added(0x100000, 64512 * 1024, ASHLAR_MEMMAP_USABLE, "[fault 203] upper memory counts");
+    begin(1u << 6 | 1u << 0);
+    put32(INFORMATION + 8, 64512);
+    put_map();
+    is_u(ashlar_multiboot1_add(&map, &loader), ASHLAR_OK, "a map that says something");
+    is_u(find_entry(0x100000, 64512 * 1024, ASHLAR_MEMMAP_USABLE, 0), 0, "is all that counts");
 }
 
 static void test_modules(void)
@@ -385,6 +409,7 @@ static void fill_noise(uint64_t *seed)
 int main(void)
 {
     test_map();
+    test_empty_map();
     test_modules();
     test_command_line();
     test_the_rest();

@@ -266,9 +266,40 @@ static void fill_noise(uint64_t *seed)
     finish();
 }
 
+/* A map that says nothing, with the plain numbers and without. */
+static void test_empty_map(void)
+{
+    begin();
+    uint32_t at = tag(4, 16);
+    put32(at, 639);
+    put32(at + 4, 64512);
+    at = tag(6, 16);
+    put32(at, 24);
+    finish();
+    is_u(add(), ASHLAR_OK, "[fault 203] a map of no entries, and numbers");
+    was_added(0, 639 << 10, ASHLAR_MEMMAP_USABLE, "[fault 203] lower memory counts");
+    was_added(0x100000, 64512 << 10, ASHLAR_MEMMAP_USABLE, "[fault 203] and upper");
+    begin();
+    at = tag(6, 16 + 24);
+    put32(at, 24);
+    put_entry(at + 8, 0x100000, 0, 1);
+    at = tag(4, 16);
+    put32(at + 4, 64512);
+    finish();
+    is_u(add(), ASHLAR_OK, "[fault 203] an entry of no bytes, and numbers behind it");
+    was_added(0x100000, 64512 << 10, ASHLAR_MEMMAP_USABLE, "[fault 203] upper memory counts");
+    begin();
+    at = tag(6, 16);
+    put32(at, 24);
+    finish();
+    is_u(add(), ASHLAR_OK, "a map of no entries alone");
+    is_u(map.count, 1, "is an empty map");
+}
+
 int main(void)
 {
     test_map();
+    test_empty_map();
     test_modules();
     test_command_line();
     test_rsdp();

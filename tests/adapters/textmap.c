@@ -134,6 +134,58 @@ static void test_logs(void)
     ok(bad == 0 && count == 0, "blanks and comments");
 }
 
+/* The line that is left out, and why. */
+static void is_left_out(const char *text, size_t number, const char *why)
+{
+    count = 0;
+    bad = ashlar_textmap_left_out(text, strlen(text), note, NULL);
+    ok(bad == 1 && count == 1 && lines[0].number == number, "[fault 202] \"%s\": one line is left out", shown(text));
+    like(count != 0 ? lines[0].problem : NULL, why, "it says why");
+}
+
+/* As people paste it: what stands in front may hold anything. */
+static void test_prefixes(void)
+{
+    is_line("#[fault 202]\n<6>#3 [    0.000000] BIOS-e820: [mem 0x1000-0x1fff] usable", 0x1000, 0x1000,
+            ASHLAR_MEMMAP_USABLE);
+    is_line("root@box:~# [    0.000000] BIOS-e820: [mem 0x1000-0x1fff] reserved # ours", 0x1000, 0x1000,
+            ASHLAR_MEMMAP_RESERVED);
+    is_line("[    0.000000] Xen: [mem 0x0000000000000000-0x000000000009ffff] usable", 0, 0xa0000, ASHLAR_MEMMAP_USABLE);
+    is_line("host #1 Xen: [mem 0x100000-0x1fffff] ACPI data", 0x100000, 0x100000, ASHLAR_MEMMAP_ACPI);
+    is_line("BIOS-e801: [mem 0x0-0x9ffff] usable", 0, 0xa0000, ASHLAR_MEMMAP_USABLE);
+    is_line("BIOS-88: [mem 0x100000-0x3ffffff] usable", 0x100000, 0x3f00000, ASHLAR_MEMMAP_USABLE);
+    is_line("0x1000 0x1000 usable # was BIOS-e820: [mem 0x1000-0x2fff] usable", 0x1000, 0x1000, ASHLAR_MEMMAP_USABLE);
+    is_line("Xen: using vcpuop timer\nXen: [mem 0x1000-0x1fff] usable", 0x1000, 0x1000, ASHLAR_MEMMAP_USABLE);
+    is_culprit("#1 was\n2: # Xen: [mem 0x1000-0x1fff] edible", "edible", "type");
+    is_left_out("BIOS-e820: [mem 0x1000-0x1fff] usable\nuser: [mem 0x1000-0x1fff] usable\n", 2, "no line of a map");
+    is_left_out("\nXen: [gap 0x1000-0x1fff]\nBIOS-e820: [mem 0x1000-0x1fff] usable\n# x\n", 2, "a gap");
+    is_left_out("0x1000 0x1000 usable\n# BIOS-e820: [mem 0x1000-0x1fff] usable\n", 2, "a comment");
+    count = 0;
+    ok(ashlar_textmap_left_out("0x0 0x1000 usable\n\n# why\n", 25, note, NULL) == 0 && count == 0,
+       "nothing is left out of a map of our own");
+}
+
+static void test_iomem(void)
+{
+    is_line("00001000-0009fbff : System RAM", 0x1000, 0x9ec00, ASHLAR_MEMMAP_USABLE);
+    is_line("100000000-23fffffff : System RAM\r\n", (ashlar_phys)1 << 32, 0x140000000, ASHLAR_MEMMAP_USABLE);
+    is_line("0009fc00-0009ffff : Reserved", 0x9fc00, 0x400, ASHLAR_MEMMAP_RESERVED);
+    is_line("  bffe0000-bfffffff : reserved", 0xbffe0000, 0x20000, ASHLAR_MEMMAP_RESERVED);
+    is_line("7f000000-7f0fffff : ACPI Tables", 0x7f000000, 0x100000, ASHLAR_MEMMAP_ACPI);
+    is_line("7f100000-7f1fffff : ACPI Non-volatile Storage", 0x7f100000, 0x100000, ASHLAR_MEMMAP_NVS);
+    is_line("7f200000-7f2fffff : Unusable memory", 0x7f200000, 0x100000, ASHLAR_MEMMAP_BAD);
+    is_line("7f300000-7f3fffff : RAM buffer", 0x7f300000, 0x100000, ASHLAR_MEMMAP_RESERVED);
+    is_line("00001000-0009fbff : System RAM\n  00008000-00009fff : Kernel code\n", 0x1000, 0x9ec00,
+            ASHLAR_MEMMAP_USABLE);
+    is_left_out("00001000-0009fbff : System RAM\n  01000000-01dfffff : Kernel code\n", 2, "no memory");
+    is_left_out("fec00000-fec003ff : IOAPIC 0\n", 1, "no memory");
+    is_culprit("00000000-00000000 : System RAM", "00000000-00000000", "root");
+    is_culprit("00002000-00001000 : Reserved", "00002000-00001000", "below the first");
+    is_culprit("00002000-11112222333344445 : Reserved", "11112222333344445", "64 bits");
+    is_culprit("00002000-0000200g : Reserved", "0000200g", "last address");
+    is_culprit("00002000-00002fff: Reserved", "00002000-00002fff:", "base");
+}
+
 static void test_errors(void)
 {
     is_culprit("what 0x1000 usable", "what", "base");
@@ -220,6 +272,8 @@ int main(void)
     test_words();
     test_linux();
     test_logs();
+    test_prefixes();
+    test_iomem();
     test_errors();
     test_add();
     test_noise();

@@ -24,7 +24,8 @@ static void test_shapes(void)
         bool is_long = world_formats[i].sim >= SIM_FOUR_LEVEL;
         is_u(ashlar_paging_root_needs_reload(p), i % 3 == 1, "%s: is the root kept in registers?", name);
         is_u(ashlar_paging_kernel_slot(p), is_long ? 256 : 0, "%s: first kernel slot", name);
-        is_u(ashlar_paging_root_limit(p), 0x100000, "%s: roots lie below 4 GiB", name);
+        is_u(ashlar_paging_start_limit(p), 0x100000, "%s: the root that CPUs start on lies below 4 GiB", name);
+        is_u(ashlar_paging_root_limit(p), is_long ? 0 : 0x100000, "%s: others, where the format can name them", name);
         is_u(ashlar_paging_table_limit(p), is_long ? 0 : 0x100000, "%s: other tables", name);
     }
     is_u(ashlar_paging_large_level(&ashlar_paging_two_level, 0), 1, "two-level without CR4.PSE has no large pages");

@@ -196,6 +196,56 @@ static void test_choices(const struct world_format *format)
     }
 }
 
+/* --- where the image lies ----------------------------------------------------------------------- */
+
+/* Nobody says how large kernel space is: it follows the image. */
+static void test_site(const struct world_format *format, enum world_site site, uint64_t kernel_bytes,
+                      ashlar_sharing_policy policy)
+{
+    prepare_site(format, 64u * MIB, kernel_bytes, site);
+    boot.policy = policy;
+    boot.heap_bytes = 48u * MIB;
+    if (site == WORLD_MIDDLE) {
+        boot.kernel_space_bytes = (size_t)kernel_bytes;
+    }
+    if (policy == ASHLAR_SHARING_LAZY) { /* the home by name, and twice as large */
+        boot.home_address = world.home_address;
+        boot.home_bytes = 8u * MIB;
+        boot.windows_address = world.home_address + 7u * MIB;
+        boot.windows_bytes = MIB;
+    }
+    up();
+    is_u(world.layout.kernel_pages, PAGES_OF(kernel_bytes), "%s: an image %s: kernel space", world.name,
+         world_site_names[site]);
+    is_u(world.layout.user_first,
+         site != WORLD_LOW               ? 0
+         : policy == ASHLAR_SHARING_LAZY ? 2048u
+                                         : 1024u,
+         "%s: where the user half begins", world.name);
+    is_u(booted.policy, policy, "%s: the policy", world.name);
+    check_reserved();
+    check_parts();
+    check_heap();
+    check_moves();
+    check_shared();
+    world_ok("an image %s, %s", world_site_names[site], ashlar_sharing_text(policy));
+}
+
+static void test_sites(const struct world_format *format)
+{
+    bool wide = ashlar_paging_virtual_bits(format->paging) > 32u;
+    uint64_t half = (uint64_t)1 << (ashlar_paging_virtual_bits(format->paging) - 1u);
+    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy < ASHLAR_SHARING_AUTO; policy++) {
+        test_site(format, WORLD_LOW, wide ? half : 128u * MIB, (ashlar_sharing_policy)policy);
+        test_site(format, WORLD_START, wide ? half : 2048u * (uint64_t)MIB, (ashlar_sharing_policy)policy);
+        test_site(format, WORLD_MIDDLE, wide ? half : GIB, (ashlar_sharing_policy)policy);
+        if (!wide) {
+            test_site(format, WORLD_START, GIB, (ashlar_sharing_policy)policy);
+            test_site(format, WORLD_START, 3072u * (uint64_t)MIB, (ashlar_sharing_policy)policy);
+        }
+    }
+}
+
 /* --- what is fatal -------------------------------------------------------------------------------- */
 
 static void fails_with(const struct world_format *format, const char *text, const char *name)
@@ -234,6 +284,36 @@ static void test_bad_maps(const struct world_format *format)
         ashlar_memmap_add(&world.map, 8u * MIB + i * 0x20000u, 0x4000u, ASHLAR_MEMMAP_USABLE);
     }
     fails_with(format, "boot: no room for the bookkeeping: ", "[fault 17] nowhere in one piece, with the size");
+    prepare(format, 64u * MIB);
+    ashlar_memmap_add(&world.map, 64u * MIB, 64u * MIB, ASHLAR_MEMMAP_USABLE);
+    fails_with(format, "is listed as RAM, but does not keep what is written to it",
+               "[fault 205] RAM that is listed but is not there, with its address");
+    sim_violations_clear(); /* it was looked at */
+}
+
+/* What lies below 1 MiB is kept for who asks for it, and boot keeps to that. */
+static void test_low(const struct world_format *format)
+{
+    struct ashlar_frames_stats stats;
+    struct ashlar_frames_request low = {.limit_pfn = 0x100, .node = ASHLAR_FRAMES_ANY_NODE};
+    ashlar_pfn frame = 0;
+    prepare(format, 64u * MIB);
+    boot.keeps_low = 1;
+    up();
+    ashlar_frames_stats(booted.frames, &stats);
+    is_u(stats.low_frames, 0x9e, "%s: [fault 204] all that is usable below 1 MiB is kept", world.name);
+    ok(ashlar_frames_take_request(booted.frames, &low, &frame) == ASHLAR_OK && frame < 0x100,
+       "%s: [fault 204] for who asks for it", world.name);
+    ashlar_frames_give(booted.frames, frame, 0);
+    world_ok("low memory kept");
+    if (world_is_64()) {
+        return; /* it does not fit below 1 MiB */
+    }
+    prepare(format, 64u * MIB);
+    empty_map();
+    ashlar_memmap_add(&world.map, 0, 640u << 10, ASHLAR_MEMMAP_USABLE);
+    boot.keeps_low = 1;
+    fails_with(format, "above 1 MiB", "[fault 204] no room but there");
 }
 
 static void block_alone(const volatile uint32_t *word, uint32_t seen)
@@ -256,16 +336,13 @@ static void test_bad_options(const struct world_format *format)
     boot.waiting.block = block_alone;
     fails_with(format, "block without wake", "[fault 111] threads that block, and are never woken");
     boot.waiting.block = NULL;
-    boot.image_address += 4096u;
-    fails_with(format, "image_address is ", "an image that is not on 4 MiB");
-    boot.image_address -= 4096u;
     boot.kernel_space_bytes = 5u * MIB;
     fails_with(format, "kernel_space_bytes is 0x500000", "kernel space that is no multiple of 4 MiB");
     prepare(format, 64u * MIB);
     boot.kernel_space_bytes = 124u * MIB;
     fails_with(format, "kernel_space_bytes is ", "less than 128 MiB of it");
     prepare(format, 64u * MIB);
-    boot.stacks = (size_t)1 << (sizeof(size_t) == 8 ? 40 : 18);
+    boot.stacks = (size_t)1 << (sizeof(size_t) == 8 ? 42 : 18);
     fails_with(format, "cannot hold", "stacks for which there is no room");
     prepare(format, 64u * MIB);
     boot.stacks = ~(size_t)0 / 6u + 2u;
@@ -280,9 +357,60 @@ static void test_bad_options(const struct world_format *format)
         prepare(format, 64u * MIB);
         boot.kernel_space_bytes = (size_t)3076u * MIB;
         fails_with(format, "kernel_space_bytes is ", "more than 3 GiB of it");
+    }
+}
+
+/* Each field that says where the image is, wrong. */
+static void test_bad_sites(const struct world_format *format)
+{
+    bool wide = ashlar_paging_virtual_bits(format->paging) > 32u;
+    prepare(format, 64u * MIB);
+    boot.image_bytes = 0;
+    fails_with(format, "boot: image_bytes is 0", "[fault 184] an image of no bytes");
+    prepare(format, 64u * MIB);
+    boot.image_base = (ashlar_phys)world.image_address;
+    fails_with(format, "boot: image_base is 0x", "[fault 185] a physical address that is the virtual one");
+    prepare(format, 64u * MIB);
+    boot.image_address += 4096u;
+    fails_with(format, "to 0x101000", "[fault 185] a virtual one that is a page away: what it is mapped to is told");
+    prepare(format, 64u * MIB);
+    boot.image_address += 3u * MIB;
+    fails_with(format, "maps nothing", "[fault 185] one where nothing is mapped");
+    prepare(format, 64u * MIB);
+    boot.home_address = world.home_address + 4096u;
+    boot.home_bytes = 4u * MIB;
+    fails_with(format, "boot: home_address is 0x", "[fault 183] a home that is no multiple of 4 MiB");
+    prepare(format, 64u * MIB);
+    boot.home_address = world.home_address;
+    boot.home_bytes = 3u * MIB;
+    fails_with(format, "and home_bytes 0x300000: not multiples of 4 MiB", "[fault 183] or as large as no multiple");
+    prepare(format, 64u * MIB);
+    boot.home_address = world.home_address - 4u * MIB;
+    boot.home_bytes = 4u * MIB;
+    fails_with(format, "boot: image_address is 0x", "[fault 186] one in which the image is not");
+    prepare(format, 64u * MIB);
+    boot.home_address = world.home_address;
+    boot.home_bytes = 4u * MIB;
+    boot.windows_address = world.home_address + 3u * MIB;
+    boot.windows_bytes = 2u * MIB;
+    fails_with(format, "boot: windows_address is 0x", "[fault 186] or the windows");
+    prepare(format, 64u * MIB);
+    boot.stack_address = 0x9000;
+    fails_with(format, "boot: stack_address is 0x", "[fault 186] or the stack");
+    prepare(format, 64u * MIB);
+    boot.stack_bytes = ~(size_t)0;
+    fails_with(format, "boot: stack_address is 0x", "[fault 186] or not all of it");
+    prepare_site(format, 64u * MIB, wide ? 0 : 1024u * MIB, WORLD_START);
+    boot.kernel_space_bytes = (wide ? (size_t)GIB : 512u * MIB);
+    fails_with(format, wide ? "it leaves out the image at 0x" : "0x40000000 has it",
+               "[fault 187] kernel space that leaves out the image, and how much has it");
+    if (wide) {
         prepare(format, 64u * MIB);
-        boot.image_address = 0x00400000u;
-        fails_with(format, "boot: ", "an image below kernel space");
+        world.image_address = (uintptr_t)((uint64_t)1 << 40);
+        world_boot_map(world_page(world.image_address), IMAGE_FRAME);
+        boot.image_address = world.image_address;
+        boot.stack_address = 0;
+        fails_with(format, "neither below 1 GiB nor in the upper half", "[fault 187] an image high in the lower half");
     }
 }
 
@@ -398,6 +526,16 @@ static void test_pieces(const struct world_format *format)
 
 /* --- one CPU, and no thread yet --------------------------------------------------------- */
 
+static unsigned asked_wrongly;
+
+/* port.h: asked in threads that may sleep. Before there is a thread it has nothing to say, and nobody to ask. */
+static uint32_t *mark_of_thread(void)
+{
+    static uint32_t word;
+    asked_wrongly += ashlar_port_context() != ASHLAR_CONTEXT_THREAD || ashlar_lock_held_name() != NULL;
+    return &word;
+}
+
 static ashlar_status create_cache(struct ashlar_cache **cache)
 {
     return ashlar_cache_create(booted.heap, "early", 48, 0, 0, cache);
@@ -409,6 +547,8 @@ static void test_alone(const struct world_format *format)
     struct ashlar_cache *cache;
     ashlar_vpn pages;
     prepare(format, 64u * MIB);
+    boot.waiting.mark = mark_of_thread;
+    asked_wrongly = 0;
     up();
     uintptr_t interrupts = world_begin_alone(); /* the second one has joined: it leaves, for now */
     unsigned long lines = sim_log_count();
@@ -440,6 +580,7 @@ static void test_alone(const struct world_format *format)
     block = ashlar_kmalloc(3u * MIB);
     ok(block != NULL, "%s: with interrupts on it works", world.name);
     ashlar_kfree(block);
+    is_u(asked_wrongly, 0, "%s: [fault 213] no thread is asked for where there may be none", world.name);
     world_ok("alone");
 }
 
@@ -449,9 +590,12 @@ int main(void)
     {
         test_sizes(format);
         test_choices(format);
+        test_sites(format);
         test_pieces(format);
         test_bad_maps(format);
+        test_low(format);
         test_bad_options(format);
+        test_bad_sites(format);
         test_twice(format);
         test_spike(format);
         test_alone(format);

@@ -18,6 +18,9 @@ static struct ashlar_lock lock;
     CASE(ashlar_memmap_init, "yes yes yes no no", ashlar_memmap_init(NULL, NULL, 0, 0, 0, NULL))                       \
     CASE(ashlar_memmap_add, "yes yes yes no no", ashlar_memmap_add(NULL, 0, 0, 0))                                     \
     CASE(ashlar_memmap_reserve, "yes yes yes no no", ashlar_memmap_reserve(NULL, 0, 0, 0))                             \
+    CASE(ashlar_memmap_set_pc, "yes yes yes no no", ashlar_memmap_set_pc(NULL, 0))                                     \
+    CASE(ashlar_memmap_find_storage, "yes yes yes no no",                                                              \
+         (void)!ashlar_memmap_find_storage(NULL, NULL, 0, 0, NULL, NULL))                                              \
     CASE(ashlar_memmap_finalize, "yes yes yes no no", (void)!ashlar_memmap_finalize(NULL))                             \
     CASE(ashlar_memmap_carve, "yes yes yes no no", (void)!ashlar_memmap_carve(NULL, 0, 0, 0, NULL))                    \
     CASE(ashlar_memmap_reclaim, "yes yes yes no no", (void)!ashlar_memmap_reclaim(NULL, 0, 0, 0, NULL, 0))             \

@@ -101,7 +101,7 @@ static void test_fixed(void)
     says(world_address(l->arena_first + l->arena_pages - 7u), "kernel space that nobody holds", "free addresses");
     if (world_is_64()) {
         says(world_address(l->direct_first + 5u), "direct map + 0x5000", "the direct map");
-        says(world_address(ashlar_user_pages()), "kernel space that nobody holds", "the upper half below kernel space");
+        says(world_address(ashlar_user_end()), "kernel space that nobody holds", "the upper half below kernel space");
     }
     world_ok("fixed parts");
 }

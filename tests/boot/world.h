@@ -19,11 +19,13 @@ static int heap_kick(void *context, unsigned cpu)
 }
 
 /* The machine is on, and the usual is asked for. kernel_bytes: of kernel space, as its pointers reach it; 0: the usual. */
-static void prepare_space(const struct world_format *format, uint64_t ram_bytes, uint64_t kernel_bytes)
+static void prepare_site(const struct world_format *format, uint64_t ram_bytes, uint64_t kernel_bytes,
+                         enum world_site site)
 {
     struct world_options options = {.ram_bytes = ram_bytes,
                                     .unwatched = ram_bytes > 256u * MIB,
-                                    .kernel_bytes = kernel_bytes};
+                                    .kernel_bytes = kernel_bytes,
+                                    .site = site};
     options = world_usual(format, &options);
     world_power_on(format, &options);
     ashlar_boot_unseal();
@@ -42,6 +44,12 @@ static void prepare_space(const struct world_format *format, uint64_t ram_bytes,
     boot.heap_kick = heap_kick;
 }
 
+__attribute__((unused)) static void prepare_space(const struct world_format *format, uint64_t ram_bytes,
+                                                  uint64_t kernel_bytes)
+{
+    prepare_site(format, ram_bytes, kernel_bytes, WORLD_TOP);
+}
+
 /* On 64-bit all of the upper half is kernel space. */
 __attribute__((unused)) static void prepare(const struct world_format *format, uint64_t ram_bytes)
 {
@@ -57,6 +65,7 @@ static void up(void)
     world.layout = *ashlar_space_layout();
     world.options.policy = booted.policy;
     world.options.image_first = ashlar_paging_page(world.paging, world.image_address);
+    world.options.home_first = ashlar_paging_page(world.paging, world.home_address);
     world_watch(&options);
 }
 

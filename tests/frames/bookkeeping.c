@@ -7,7 +7,7 @@
 /* Init in exactly the bytes that are asked for, with a guard behind; every frame out, every frame in. */
 static const char *tour(const struct run *runs, size_t count)
 {
-    const struct ashlar_frames_options options = {1, 0};
+    const struct ashlar_frames_options options = {.max_cpus = 1};
     static ashlar_pfn got[70000];
     struct ashlar_frames *pool = NULL;
     const struct ashlar_memmap *map = map_of(runs, count);
@@ -81,7 +81,7 @@ static void test_holes(void)
 static void test_carves(void)
 {
     static const struct run before = {300, 0x12000};
-    const struct ashlar_frames_options options = {1, 0};
+    const struct ashlar_frames_options options = {.max_cpus = 1};
     const size_t lengths[] = {1, 37, 512, 1000, 16384, 33 * 512, 40000};
     size_t asked = ashlar_frames_footprint_bytes(map_of(&before, 1), &options);
     unsigned refused = 0;
@@ -103,7 +103,7 @@ static void test_carves(void)
 static void test_refusals(void)
 {
     static const struct run run = {512, 5000};
-    struct ashlar_frames_options options = {1, 0};
+    struct ashlar_frames_options options = {.max_cpus = 1};
     struct ashlar_frames *pool = NULL;
     pool_drop();
     pool_storage = storage_of(65536);
@@ -127,7 +127,7 @@ static void test_refusals(void)
 static void test_most_mixed_chunks(void)
 {
     const size_t most = 0x10000;
-    const struct ashlar_frames_options options = {1, 0};
+    const struct ashlar_frames_options options = {.max_cpus = 1};
     struct ashlar_frames *pool = NULL;
     struct ashlar_memmap_entry *entries = calloc(most + 1u, sizeof *entries);
     if (entries == NULL) {

@@ -121,6 +121,52 @@ static void test_nodes(void)
     free(storage);
 }
 
+/* Firmware scribbles below 1 MiB: the pool keeps that for those who ask for it by their limit. */
+static void test_kept_low(void)
+{
+    static const struct run low_and_high[] = {{1, 158}, {256, 600}};
+    struct ashlar_frames_request low = {0, 256, ANY, 0};
+    struct ashlar_frames_range range = {.frames = 100, .limit_pfn = 256};
+    ashlar_pfn frame = 0;
+    ashlar_pfn first = 0;
+    unsigned below_1mib = 0;
+    unsigned taken = 0;
+    pool_keeps_low = 1;
+    pool = pool_of(low_and_high, 2, 1);
+    pool_keeps_low = 0;
+    ok(stats_of(pool).free_frames == 600 && stats_of(pool).low_frames == 158 && stats_of(pool).total_frames == 758,
+       "[fault 204] what lies below 1 MiB is counted apart");
+    while (take_last(pool, 0, &frame) == ASHLAR_OK) {
+        below_1mib += frame < 256;
+        taken++;
+    }
+    is_u(taken, 600, "[fault 204] everything else can be taken");
+    is_u(below_1mib, 0, "[fault 204] none of it lies there");
+    low.limit_pfn = 257;
+    ok(ashlar_frames_take_request(pool, &low, &frame) == ASHLAR_NO_FRAMES,
+       "[fault 204] nor does what has a higher limit");
+    low.limit_pfn = 256;
+    ok(ashlar_frames_take_request(pool, &low, &frame) == ASHLAR_OK && frame < 256,
+       "[fault 204] who asks for it by its limit gets it, though nothing else is free");
+    ok(ashlar_frames_take_range(pool, &range, &first) == ASHLAR_OK && first + 100 <= 159, "[fault 204] ranges, too");
+    is_u(stats_of(pool).low_frames, 57, "what is left of it");
+    range.limit_pfn = 0;
+    range.frames = 20;
+    ok(ashlar_frames_take_range(pool, &range, &first) == ASHLAR_NO_FRAMES, "[fault 204] no range without a limit");
+    ashlar_frames_fail_nth(pool, 1, 0);
+    ok(ashlar_frames_take_request(pool, &low, &first) == ASHLAR_NO_FRAMES, "a take that is made to fail");
+    ashlar_frames_give(pool, frame, 0);
+    is_u(stats_of(pool).low_frames, 58, "it comes back to where it was");
+    is_u(stats_of(pool).free_frames, 0, "and nowhere else");
+    is_str(ashlar_frames_audit(pool), NULL, "the pool is sound");
+    pool->low_frames++;
+    is_str(ashlar_frames_audit(pool), "frames: the count of free low frames is not that of the bitmap",
+           "a count that is wrong is found");
+    pool->low_frames--;
+    const char *message = POOL_FATAL(pool, ashlar_frames_give(pool, frame, 0));
+    like(message, "double free", "[fault 20] a low frame given twice");
+}
+
 int main(void)
 {
     test_bad_requests();
@@ -131,5 +177,6 @@ int main(void)
     test_zones();
     test_nodes();
     pool_drop();
+    test_kept_low();
     return done_testing();
 }

@@ -20,21 +20,32 @@ struct layout {
     struct run extra[4]; /* added one after the other */
     unsigned extra_count;
     size_t kept;
+    bool keeps_low; /* below 1 MiB, for requests with such a limit */
 };
 
 static const struct layout layouts[] = {
-    {"one chunk and a bit", {{1, 600}}, 1, {{601, 100}, {701, 323}}, 2, 0},
-    {"a PC's low memory", {{1, 158}, {256, 3840}, {4096, 4099}}, 3, {{0x3000, 1024}, {159, 1}}, 2, 40},
+    {"one chunk and a bit", {{1, 600}}, 1, {{601, 100}, {701, 323}}, 2, 0, false},
+    {"a PC's low memory", {{1, 158}, {256, 3840}, {4096, 4099}}, 3, {{0x3000, 1024}, {159, 1}}, 2, 40, false},
     {"holes in chunks",
      {{3, 61}, {65, 63}, {500, 30}, {1025, 1000}, {3000, 2000}, {8000, 517}},
      6,
      {{5001, 2999}, {64, 1}, {530, 495}, {2025, 900}},
      4,
-     7},
-    {"both sides of 4 GiB", {{0xfe001, 0x1fff}, {0x100000, 0x1234}}, 2, {{0x101234, 0x1000}, {0xe0000, 777}}, 2, 100},
-    {"above 4 GiB alone", {{0x100003, 0x2100}}, 1, {{5, 300}, {0x103000, 1024}}, 2, 1},
-    {"nodes", {{512, 2048}}, 1, {{0x8000, 2048}, {0x10000, 1500}}, 2, 0},
-    {"a single word", {{64, 32}}, 1, {{96, 32}, {128, 1}}, 2, 0},
+     7,
+     false},
+    {"both sides of 4 GiB",
+     {{0xfe001, 0x1fff}, {0x100000, 0x1234}},
+     2,
+     {{0x101234, 0x1000}, {0xe0000, 777}},
+     2,
+     100,
+     false},
+    {"above 4 GiB alone", {{0x100003, 0x2100}}, 1, {{5, 300}, {0x103000, 1024}}, 2, 1, false},
+    {"nodes", {{512, 2048}}, 1, {{0x8000, 2048}, {0x10000, 1500}}, 2, 0, false},
+    {"a single word", {{64, 32}}, 1, {{96, 32}, {128, 1}}, 2, 0, false},
+    {"a PC's low memory, kept", {{1, 158}, {256, 3840}, {4096, 4099}}, 3, {{0x3000, 1024}, {159, 1}}, 2, 40, true},
+    {"one chunk, across 1 MiB, kept", {{1, 600}}, 1, {{601, 100}, {701, 323}}, 2, 0, true},
+    {"low memory comes later, kept", {{0x100003, 0x2100}}, 1, {{5, 300}, {0x103000, 1024}}, 2, 1, true},
 };
 
 enum { ABSENT, FREE, TAKEN };
@@ -50,7 +61,8 @@ static struct held held[HELD_MAX];
 static unsigned held_count;
 static struct run known[16]; /* runs of RAM */
 static unsigned known_count;
-static size_t free_frames;
+static size_t free_frames; /* but for */
+static size_t low_frames;  /* which are kept for low requests */
 static size_t promised;
 static struct ashlar_frames *pool;
 static const struct layout *layout;
@@ -71,11 +83,24 @@ static void fault(const char *what)
     }
 }
 
+static bool is_kept(ashlar_pfn frame)
+{
+    return layout->keeps_low && frame < 256;
+}
+
+/* So many more of them are free; fewer, if they are taken. */
+static void count_model(ashlar_pfn first, size_t frames, bool are_free)
+{
+    for (size_t i = 0; i < frames; i++) {
+        *(is_kept(first + i) ? &low_frames : &free_frames) += are_free ? 1u : ~(size_t)0;
+    }
+}
+
 static void model_add(struct run run)
 {
     known[known_count++] = run;
     memset(model + run.first, FREE, run.frames);
-    free_frames += run.frames;
+    count_model(run.first, run.frames, true);
 }
 
 /* --- what the model says ---------------------------------------------------- */
@@ -93,6 +118,9 @@ static bool all_free(ashlar_pfn first, size_t frames)
 static bool meets(const struct need *need, ashlar_pfn first)
 {
     ashlar_pfn last = first + need->frames - 1u;
+    if (is_kept(first) && need->limit_pfn > 256) {
+        return false;
+    }
     if (first % need->align_frames != 0 || first < need->from_pfn || last >= need->limit_pfn) {
         return false;
     }
@@ -117,6 +145,11 @@ static bool exists(const struct need *need)
         }
     }
     return false;
+}
+
+static bool admitted_low(size_t frames, unsigned flags)
+{
+    return (flags & ASHLAR_FRAMES_FROM_RESERVATION) != 0 || low_frames >= frames;
 }
 
 static bool admitted(size_t frames, unsigned flags)
@@ -152,7 +185,7 @@ static void hold(ashlar_pfn first, size_t frames, int order)
         return;
     }
     memset(model + first, TAKEN, frames);
-    free_frames -= frames;
+    count_model(first, frames, false);
     held[held_count++] = (struct held){first, frames, order};
 }
 
@@ -160,11 +193,13 @@ static void hold(ashlar_pfn first, size_t frames, int order)
 
 static void judge(ashlar_status status, const struct need *need, unsigned flags, ashlar_pfn first, int order)
 {
+    bool is_low = layout->keeps_low && need->limit_pfn <= 256;
+    bool may = is_low ? admitted_low(need->frames, flags) : admitted(need->frames, flags);
     if (status == ASHLAR_OK) {
         if (!meets(need, first)) {
             fault("a block that does not meet the request");
         }
-        if (!admitted(need->frames, flags)) {
+        if (!may) {
             fault("frames that were kept back or promised");
         }
         hold(first, need->frames, order);
@@ -173,7 +208,7 @@ static void judge(ashlar_status status, const struct need *need, unsigned flags,
         }
     } else if (status != ASHLAR_NO_FRAMES) {
         fault("an odd status");
-    } else if (admitted(need->frames, flags) && exists(need)) {
+    } else if (may && exists(need)) {
         fault("an error where there was a place");
     } else if (first != 12345) {
         fault("a failure that wrote its output");
@@ -280,7 +315,7 @@ static void op_take_bulk(void)
 static void let_go(unsigned index)
 {
     memset(model + held[index].first, FREE, held[index].frames);
-    free_frames += held[index].frames;
+    count_model(held[index].first, held[index].frames, true);
     held[index] = held[--held_count];
 }
 
@@ -294,14 +329,14 @@ static void give_part(unsigned index)
     ashlar_pfn first = range->first + skip;
     ashlar_frames_give_range(pool, first, count);
     memset(model + first, FREE, count);
-    free_frames += count;
+    count_model(first, count, true);
     range->frames = skip;
     if (rest != 0 && skip != 0 && held_count < HELD_MAX) {
         held[held_count++] = (struct held){first + count, rest, -1};
     } else if (rest != 0) {
         ashlar_frames_give_range(pool, first + count, rest);
         memset(model + first + count, FREE, rest);
-        free_frames += rest;
+        count_model(first + count, rest, true);
     }
     if (skip == 0) {
         *range = held[--held_count];
@@ -394,7 +429,7 @@ static void check(bool deep)
     if (audit != NULL) {
         fault(audit);
     }
-    if (stats.free_frames != free_frames || stats.reserved_frames != promised) {
+    if (stats.free_frames != free_frames || stats.low_frames != low_frames || stats.reserved_frames != promised) {
         fault("the counts are not the model's");
     }
     for (unsigned i = 0; deep && i < known_count; i++) {
@@ -438,7 +473,7 @@ static void empty_all(void)
     ashlar_frames_unreserve(pool, promised);
     promised = 0;
     check(true);
-    if (stats_of(pool).free_frames != stats_of(pool).total_frames) {
+    if (stats_of(pool).free_frames + stats_of(pool).low_frames != stats_of(pool).total_frames) {
         fault("frames were lost");
     }
 }
@@ -450,7 +485,9 @@ static void run_seed(uint64_t first_seed, unsigned steps)
     memset(model, ABSENT, sizeof model);
     known_count = 0;
     free_frames = 0;
+    low_frames = 0;
     added = 0;
+    pool_keeps_low = layout->keeps_low;
     pool = pool_of(layout->runs, layout->run_count, layout->kept);
     for (unsigned i = 0; i < layout->run_count; i++) {
         model_add(layout->runs[i]);

@@ -21,6 +21,7 @@ struct run {
 static struct ashlar_memmap_entry pool_entries[4096];
 static struct ashlar_memmap pool_map;
 static void *pool_storage;
+static int pool_keeps_low; /* the next one does */
 
 /* A finalized map of usable runs, sorted, that do not touch. */
 __attribute__((unused)) static const struct ashlar_memmap *map_of(const struct run *runs, size_t count)
@@ -60,7 +61,7 @@ __attribute__((unused)) static void pool_drop(void)
 /* One at a time; kept: frames of the reserve, 0 for the default. */
 __attribute__((unused)) static struct ashlar_frames *pool_of(const struct run *runs, size_t count, size_t kept)
 {
-    const struct ashlar_frames_options options = {1, kept};
+    const struct ashlar_frames_options options = {1, kept, pool_keeps_low};
     struct ashlar_frames *pool = NULL;
     const struct ashlar_memmap *map = map_of(runs, count);
     size_t bytes = ashlar_frames_footprint_bytes(map, &options);

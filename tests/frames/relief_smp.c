@@ -112,7 +112,7 @@ static void answer(void)
 static void make_pool(void)
 {
     const struct run ram = {256, 256};
-    const struct ashlar_frames_options options = {CPUS, 0};
+    const struct ashlar_frames_options options = {.max_cpus = CPUS};
     const struct ashlar_memmap *map = map_of(&ram, 1);
     size_t bytes = ashlar_frames_footprint_bytes(map, &options);
     pool_drop();

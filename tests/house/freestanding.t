@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: 0BSD
 """freestanding.t - what the library asks of the linker: four functions, the port, and nothing else. No libgcc helper.
 
-Looked up in the objects of the 32-bit kernels (both compilers, release and debug) and of the 64-bit release build.
+Looked up in the objects of the 32-bit kernels (both compilers, release and debug; for an i486) and of the 64-bit release build.
 Every global symbol begins with ashlar_, so that a kernel's own names are safe.
 """
 import re
@@ -10,7 +10,7 @@ import re
 from house import KERNELS, OUTSIDE, Tap, floors, objects, symbols
 
 # What only the sanitizers' and position-independent builds refer to is not looked at: these builds are neither.
-VARIANTS = KERNELS + ["clang64"]
+VARIANTS = KERNELS + ["i486", "clang64"]
 
 
 FOLDERS = ["src/" + floor for floor, _ in floors()] + ["adapters"]

@@ -136,5 +136,7 @@ def tracked():
 
 def make_variable(name):
     """What the Makefile says."""
-    status, text = run(["make", "--no-print-directory", "-s", "print-" + name])
+    # A make that runs the caller has nothing to tell this one, which would warn of it.
+    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    status, text = run(["make", "--no-print-directory", "-s", "print-" + name], env=environment)
     return text.strip() if status == 0 else ""

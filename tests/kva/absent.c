@@ -160,7 +160,7 @@ static void test_hidden(void)
          "%s: a large one", world.name);
     hide(NULL, kernel + whole, whole, "the kernel's large page");
     ashlar_space_switch(NULL);
-    is_u(ashlar_space_clear(&space, 0, ashlar_user_pages(), NULL, NULL), ASHLAR_OK, "%s: emptied", world.name);
+    is_u(ashlar_space_clear(&space, 0, ashlar_user_end(), NULL, NULL), ASHLAR_OK, "%s: emptied", world.name);
     ashlar_space_destroy(&space);
     world_ok("hidden");
 }

@@ -105,6 +105,31 @@ static void test_elsewhere(void)
              0, 0);
 }
 
+/* Names where a low image has its strings: none of them is taken for a link, nor a link for one of them. */
+static void test_low_names(const struct world_format *format)
+{
+    static const uintptr_t names[] = {0x1000, 0x100123, 0x2ffffe, 0x3fffff, 0};
+    const struct world_options options = {.site = WORLD_LOW};
+    ashlar_vpn first[2];
+    struct ashlar_place place;
+    world_start(format, &options);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        for (size_t j = 0; j < 2; j++) { /* the second time from a magazine */
+            const char *name = (const char *)names[i];
+            is_u(ashlar_kva_take(2, ASHLAR_MAP_WRITE, name, &first[j]), ASHLAR_OK, "%s: a range", world.name);
+            ok(place_of(world_address(first[j]), &place) && place.kind == ASHLAR_PLACE_RANGE,
+               "%s: [fault 188] named at 0x%lx, it is taken", world.name, (unsigned long)names[i]);
+            ok(names[i] != 0 ? place.name == name : strcmp(place.name, "without a name") == 0, "%s: by its name",
+               world.name);
+            ashlar_kva_give(first[j]);
+            place_is(world_address(first[j]), ASHLAR_PLACE_FREE, "a range that was given back", 0, 0);
+            (void)ashlar_kva_purge();
+            place_is(world_address(first[j]), ASHLAR_PLACE_FREE, "a range that was given back", 0, 0);
+        }
+    }
+    world_ok("names of a low image");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -113,6 +138,7 @@ int main(void)
         test_guards();
         test_ranges();
         test_elsewhere();
+        test_low_names(format);
     }
     return done_testing();
 }

@@ -361,6 +361,117 @@ static void test_fragments(void)
        "[fault 19] all but frame 0");
 }
 
+/* Public reports: a machine that lists all of its first MiB, and one with ACPI tables below 1 MiB. */
+static void test_hole(void)
+{
+    begin(0);
+    add(0, 0x4000000, ASHLAR_MEMMAP_USABLE);
+    finalize("[fault 200] 640 KiB to 1 MiB, listed as usable");
+    ok(map.count == 2 && is_entry(0, 0x1000, 0x9f000, ASHLAR_MEMMAP_USABLE) &&
+           is_entry(1, 0x100000, 0x3f00000, ASHLAR_MEMMAP_USABLE),
+       "[fault 200] is not");
+    ok(was_told(ASHLAR_MEMMAP_PC_HOLE, 0xa0000, 0x60000, ASHLAR_MEMMAP_USABLE), "[fault 200] and that is told");
+    begin(0);
+    add(0, 0x9fc00, ASHLAR_MEMMAP_USABLE);
+    add(0xe0000, 0x21000, ASHLAR_MEMMAP_ACPI);
+    add(0x101000, 0x1000, ASHLAR_MEMMAP_USABLE);
+    finalize("[fault 200] ACPI tables across 1 MiB");
+    ok(is_entry(1, 0xe0000, 0x20000, ASHLAR_MEMMAP_RESERVED) && is_entry(2, 0x100000, 0x1000, ASHLAR_MEMMAP_ACPI),
+       "[fault 200] what lies below is never reclaimed");
+    ok(was_told(ASHLAR_MEMMAP_PC_HOLE, 0xe0000, 0x20000, ASHLAR_MEMMAP_ACPI), "[fault 200] and that is told");
+    begin(0);
+    add(0xa0000, 0x60000, ASHLAR_MEMMAP_USABLE);
+    is_bad("640 KiB to 1 MiB", "[fault 200] no other RAM");
+    begin(0);
+    ashlar_memmap_set_pc(&map, 0);
+    add(0x90000, 0x100000, ASHLAR_MEMMAP_USABLE);
+    add(0xa0000, 0x1000, ASHLAR_MEMMAP_LOADER);
+    finalize("no PC");
+    is_u(ashlar_memmap_usable_frames(&map), 0xff, "[fault 200] turned off, the map holds there, too");
+    is_u(ashlar_memmap_reclaim(&map, 0xa0000, 0x1000, ASHLAR_MEMMAP_LOADER, NULL, 0), ASHLAR_OK,
+         "and can be reclaimed");
+    is_u(ashlar_memmap_usable_frames(&map), 0x100, "all of it");
+}
+
+/* --- storage sized from what a loader gives --------------------------------------------------------------------- */
+
+struct loader {
+    unsigned entries; /* of acpi, on every other frame from 2 MiB on */
+    unsigned calls;
+    ashlar_phys reserved;
+    ashlar_phys reserved_bytes; /* 0: a frame */
+    ashlar_phys top;
+};
+
+static ashlar_status fill(void *context, struct ashlar_memmap *filled)
+{
+    struct loader *loader = context;
+    loader->calls++;
+    for (unsigned i = 0; i < loader->entries; i++) {
+        ashlar_memmap_add(filled, 0x200000 + i * UINT64_C(0x2000), 0x1000, ASHLAR_MEMMAP_ACPI);
+    }
+    ashlar_memmap_add(filled, 0x9f000, 0, ASHLAR_MEMMAP_RESERVED);
+    ashlar_memmap_reserve(filled, loader->reserved, loader->reserved_bytes != 0 ? loader->reserved_bytes : 0x1000,
+                          ASHLAR_MEMMAP_LOADER);
+    ashlar_memmap_add(filled, 0, loader->top, ASHLAR_MEMMAP_USABLE);
+    return loader->calls == 3 && loader->reserved == 0 ? ASHLAR_BAD_MAP : ASHLAR_OK;
+}
+
+static void test_find_storage(void)
+{
+    struct loader loader = {.entries = 1000, .reserved = 0x104000, .top = 0x4000000};
+    ashlar_phys base = 1;
+    size_t entries = 0;
+    is_u(ashlar_memmap_find_storage(fill, &loader, 0x100000, 0x4000000, &base, &entries), ASHLAR_OK,
+         "[fault 201] 1,003 entries: storage is found");
+    is_u(entries, 4 * (1003 + 24), "[fault 201] for four times as many, and what boot adds");
+    is_u(base, 0x105000, "[fault 201] above what a loader left");
+    struct ashlar_memmap_entry *many = calloc(entries, sizeof *many);
+    ashlar_memmap_init(&map, many, many != NULL ? entries : 0, 0, NULL, NULL);
+    is_u(fill(&loader, &map), ASHLAR_OK, "filled");
+    ashlar_memmap_reserve(&map, base, entries * sizeof *many, ASHLAR_MEMMAP_KERNEL);
+    finalize("[fault 201] it");
+    ok(map.count > 2000, "[fault 201] has %zu entries", map.count);
+    free(many);
+    loader.entries = 5;
+    is_u(ashlar_memmap_find_storage(fill, &loader, 0, 0x4000000, &base, &entries), ASHLAR_OK, "from frame 0 on");
+    is_u(base, 0x1000, "frame 0 is not taken");
+    is_u(ashlar_memmap_find_storage(fill, &loader, 0x9ffff, 0x4000000, &base, &entries), ASHLAR_OK, "from 640 KiB on");
+    is_u(base, 0x100000, "nor is a PC's hole");
+}
+
+static void test_no_storage(void)
+{
+    struct loader loader = {.entries = 5, .reserved = 0x104000, .top = 0x105000};
+    ashlar_phys base = 1;
+    size_t entries = 0;
+    is_u(ashlar_memmap_find_storage(fill, &loader, 0x103001, 0x4000000, &base, &entries), ASHLAR_NO_FRAMES,
+         "[fault 201] RAM ends below the loader's own");
+    ok(base == 1 && entries == 4 * (8 + 24), "[fault 201] how many are wanted is said all the same");
+    loader.top = 0x4000000;
+    is_u(ashlar_memmap_find_storage(fill, &loader, 0x103000, 0x104fff, &base, &entries), ASHLAR_OK,
+         "[fault 201] room for one frame");
+    is_u(base, 0x103000, "[fault 201] is enough for these");
+    loader.reserved = 0x103000;
+    is_u(ashlar_memmap_find_storage(fill, &loader, 0x103000, 0x104000, &base, &entries), ASHLAR_NO_FRAMES,
+         "[fault 201] which is taken");
+    loader = (struct loader){.entries = 5, .top = 0x4000000};
+    is_u(ashlar_memmap_find_storage(fill, &loader, 0x201000, 0x4000000, &base, &entries), ASHLAR_OK,
+         "between two tables there is room for one frame");
+    is_u(base, 0x201000, "which does");
+    loader.calls = 0;
+    loader.entries = 200;
+    is_u(ashlar_memmap_find_storage(fill, &loader, 0x200000, 0x4000000, &base, &entries), ASHLAR_BAD_MAP,
+         "[fault 201] a loader that fails in the middle ends it");
+    loader.top = ~(ashlar_phys)0;
+    loader.reserved = ~(ashlar_phys)0 - 0xffff;
+    loader.reserved_bytes = 0x20000;
+    is_u(ashlar_memmap_find_storage(fill, &loader, loader.reserved, ~(ashlar_phys)0, &base, &entries), ASHLAR_NO_FRAMES,
+         "a reservation up to the end of all addresses");
+    is_u(ashlar_memmap_find_storage(fill, &loader, ~(ashlar_phys)0, ~(ashlar_phys)0, &base, &entries), ASHLAR_NO_FRAMES,
+         "nothing lies above that");
+}
+
 int main(void)
 {
     test_unusable();
@@ -375,5 +486,8 @@ int main(void)
     test_storage();
     test_room();
     test_fragments();
+    test_hole();
+    test_find_storage();
+    test_no_storage();
     return done_testing();
 }

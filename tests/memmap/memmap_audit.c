@@ -52,6 +52,14 @@ static void test_broken(void)
     storage[0].base = 0;
     like(ashlar_memmap_audit(&map), "frame 0", "frame 0");
     begin();
+    storage[2].base = 0x9f000;
+    storage[2].length = 0x2000;
+    like(ashlar_memmap_audit(&map), "640 KiB", "usable RAM beyond a PC's 640 KiB");
+    storage[2].type = ASHLAR_MEMMAP_ACPI;
+    like(ashlar_memmap_audit(&map), "640 KiB", "and what a reclaim would make so");
+    map.is_pc = 0;
+    is_str(ashlar_memmap_audit(&map), NULL, "elsewhere it is RAM as any other");
+    begin();
     storage[0].length = 0x3000;
     like(ashlar_memmap_audit(&map), "overlap", "an overlap");
     begin();
@@ -72,6 +80,7 @@ static void test_many(void)
     struct ashlar_memmap_entry *entries = calloc(2 * MANY, sizeof *entries);
     clock_t start = clock();
     ashlar_memmap_init(&map, entries, entries != NULL ? 2 * MANY : 0, 0, NULL, NULL);
+    ashlar_memmap_set_pc(&map, 0);
     for (ashlar_phys i = MANY; i != 0; i--) {
         ashlar_memmap_add(&map, i * 0x1000, 0x1000, i % 10 == 0 ? ASHLAR_MEMMAP_RESERVED : ASHLAR_MEMMAP_USABLE);
     }
@@ -104,9 +113,8 @@ static void test_texts(void)
     is_str(ashlar_memmap_type_text(10), "unknown", "10");
     like(ashlar_memmap_decision_text(ASHLAR_MEMMAP_IGNORED_EMPTY), "ignored", "the first decision");
     like(ashlar_memmap_decision_text(ASHLAR_MEMMAP_NOT_RAM), "RAM", "one in the middle");
-    like(ashlar_memmap_decision_text(ASHLAR_MEMMAP_PAGE_ZERO), "frame 0", "the last decision");
-    is_str(ashlar_memmap_decision_text((ashlar_memmap_decision)(ASHLAR_MEMMAP_PAGE_ZERO + 1)), "unknown",
-           "no decision");
+    like(ashlar_memmap_decision_text(ASHLAR_MEMMAP_PC_HOLE), "640 KiB", "the last decision");
+    is_str(ashlar_memmap_decision_text((ashlar_memmap_decision)(ASHLAR_MEMMAP_PC_HOLE + 1)), "unknown", "no decision");
 }
 
 int main(void)

@@ -4,7 +4,8 @@
  * A frame's bytes are looked at one by one (in fact, from one boundary within it to the next). Each byte has the most
  * restrictive type that covers it; one that could be reclaimed but is listed as RAM by nobody is reserved. The frame is
  * usable if all bytes are, and it is not frame 0; else it has the most restrictive type but usable; and if that one
- * could be reclaimed while a byte is no RAM, it is reserved.
+ * could be reclaimed while a byte is no RAM, it is reserved. From 640 KiB to 1 MiB of a PC a usable byte counts as none, and
+ * one that could be reclaimed as reserved.
  */
 #ifndef ASHLAR_TESTS_MEMMAP_REFERENCE_H
 #define ASHLAR_TESTS_MEMMAP_REFERENCE_H
@@ -29,6 +30,7 @@ struct reference {
     struct given given[GIVEN_MOST];
     size_t count;
     ashlar_phys limit;
+    bool is_no_pc;
 };
 
 __attribute__((unused)) static size_t random_below(uint64_t *seed, size_t bound)
@@ -53,7 +55,8 @@ __attribute__((unused)) static bool could_be_reclaimed(uint32_t type)
     return type == ASHLAR_MEMMAP_LOADER || type == ASHLAR_MEMMAP_ACPI || type == ASHLAR_MEMMAP_MODULE;
 }
 
-__attribute__((unused)) static uint32_t reference_byte(const struct reference *reference, ashlar_phys address)
+/* What entries say of it. */
+__attribute__((unused)) static uint32_t listed_byte(const struct reference *reference, ashlar_phys address)
 {
     uint32_t top = 0;
     bool is_ram = false;
@@ -66,6 +69,20 @@ __attribute__((unused)) static uint32_t reference_byte(const struct reference *r
         }
     }
     return could_be_reclaimed(top) && !is_ram ? ASHLAR_MEMMAP_RESERVED : top;
+}
+
+__attribute__((unused)) static bool is_in_hole(const struct reference *reference, ashlar_phys address)
+{
+    return !reference->is_no_pc && address >= 0xa0000 && address < 0x100000;
+}
+
+__attribute__((unused)) static uint32_t reference_byte(const struct reference *reference, ashlar_phys address)
+{
+    uint32_t type = listed_byte(reference, address);
+    if (!is_in_hole(reference, address) || (type != ASHLAR_MEMMAP_USABLE && !could_be_reclaimed(type))) {
+        return type;
+    }
+    return type == ASHLAR_MEMMAP_USABLE ? 0u : (uint32_t)ASHLAR_MEMMAP_RESERVED;
 }
 
 /* Type of a frame, 0 for none. */
@@ -122,6 +139,9 @@ __attribute__((unused)) static struct ashlar_memmap_entry *fill_map(struct ashla
     }
     memset(storage, GUARD & 0xff, (capacity + 1) * sizeof *storage);
     ashlar_memmap_init(map, storage, capacity, reference->limit, reporter, context);
+    if (reference->is_no_pc) {
+        ashlar_memmap_set_pc(map, 0);
+    }
     for (size_t i = 0; i < reference->count; i++) {
         const struct given *given = &reference->given[i];
         if (given->ours) {

@@ -76,9 +76,21 @@ says 'module' "the module is not handed out"
         i=$((i + 1))
     done
 } >"$MAP.long"
-boots_on 1 "[fault 16] more entries than storage" <"$MAP.long"
+boots_on 0 "[fault 201] 401 entries: storage is sized by what is given" <"$MAP.long"
+says '^  0x000263c000 + 0x0000001000  acpi' "[fault 201] the last of them is there"
+yes '1 1 2' | head -n 5400 >"$MAP"
+boots 1 "[fault 16] more entries than there is room for" --mem 2M --module "$MAP" "$KERNEL" map=module map
+says 'memory map of [0-9]* entries' "it says how many"
 rm -f "$MAP.long"
-says 'panic: .*[0-9]' "it says how many"
+boots_on 1 "[fault 205] RAM that is not there" <<'END'
+0x0 0x9fc00 usable
+0x100000 0x1ff00000 usable
+END
+says 'panic: .*0x1f[0-9a-f]* is listed as RAM, but does not keep' "it says where"
+boots_on 0 "[fault 200] 640 KiB to 1 MiB listed as usable" <<'END'
+0x0 0x3fe0000 usable
+END
+says '^  0x0000100000 + 0x00000[0-9a-f]*  kernel' "[fault 200] what is usable ends at 640 KiB"
 boots_on 1 "[fault 17] the bookkeeping fits nowhere" <<'END'
 0x200000 0x2000 usable
 0x204000 0x2000 usable

@@ -24,14 +24,14 @@ for mode in $MODES; do
     panics reserved "[fault 54] reserved bit" 'panic: page fault: a reserved bit is set in the entry for 0x[0-9a-f]*: '
     panics null "[fault 55] null dereference" 'panic: page fault: null dereference, read of 0x0000000.*null pointer'
     panics readonly "[fault 56] write to a read-only kernel page" \
-        'panic: page fault: write to a read-only page at 0xff.*kernel constants'
+        'panic: page fault: write to a read-only page at 0x[0-9a-f]*: kernel constants'
     # Without NX data can be executed: what is refused there is to map it writable.
     if [ $mode = i386 ]; then
         boots 2 "executing data where there is no NX: nobody notices ($mode)" --mode $mode --mem 32M "$KERNEL" execute
         says '^data was executed' "and it says so ($mode)"
     else
         panics execute "executing data" \
-            'panic: page fault: execution of what may not be executed, at 0xff.*kernel data'
+            'panic: page fault: execution of what may not be executed, at 0x[0-9a-f]*: kernel data'
     fi
     panics destroy "[fault 58] destroying the space in use" 'panic: .*space'
     panics doublerange "[fault 46] a range given twice" 'panic: kva: .*0x'

@@ -29,6 +29,10 @@ for mode in i386 pae x86_64 la57; do
     ok $? "its report is whole ($mode)"
 done
 KERNEL=$image
+for name in offline smp races process; do
+    kernel_test $name --smp 2 --single --timeout 100 --mem 64M
+done
+kernel_test smp,smpheap,races --smp 2 --mem 3M
 boots 0 "cpus=2 leaves 2 of 4 alone" --smp 4 --mem 64M "$KERNEL" cpus=2 ps
 says '^2 CPUs' "it says so"
 boots 0 "more CPUs than there can be" --smp 20 --mem 64M "$KERNEL" test=smp audit

@@ -64,7 +64,7 @@ static void test_clear(void)
     refused(ashlar_space_clear(&space, base, 0, NULL, NULL), ASHLAR_BAD_ARGUMENT, "[fault 57] clear no pages");
     refused(ashlar_space_clear(NULL, world.layout.arena_first, 1, NULL, NULL), ASHLAR_REFUSED,
             "the kernel half is not cleared");
-    refused(ashlar_space_clear(&space, ashlar_user_pages(), 1, NULL, NULL), ASHLAR_REFUSED,
+    refused(ashlar_space_clear(&space, ashlar_user_end(), 1, NULL, NULL), ASHLAR_REFUSED,
             "[fault 40] nor pages of it in a user's name");
 }
 
@@ -95,7 +95,7 @@ static void test_empty_to_pool(void)
     size_t before = world_free_frames();
     ashlar_status status = ashlar_frames_take_bulk(world.pool, frames, 64, 0);
     for (size_t i = 0; i < 64 && status == ASHLAR_OK; i++) {
-        status = ashlar_space_map(&space, i % 2u == 0 ? i : ashlar_user_pages() - i * 700u, 1, &frames[i],
+        status = ashlar_space_map(&space, i % 2u == 0 ? i : ashlar_user_end() - i * 700u, 1, &frames[i],
                                   ASHLAR_MAP_USER | ASHLAR_MAP_READ);
     }
     is_u(status, ASHLAR_OK, "%s: far pages", world.name);

@@ -16,6 +16,7 @@ static void test_room(void)
     }
     ok(with > without && with < without + 16u, "%s: which takes a few tables: %zu", world.name, with - without);
     options.features &= ~(ASHLAR_FEATURE_GIB | ASHLAR_FEATURE_LARGE);
+    options.home_first = options.image_first = ashlar_paging_last_page(world.paging) - HOME_PAGES + 1u;
     options.kernel_first = options.image_first - PAGES_OF(GIB) - 16384u;
     options.kernel_first -= options.kernel_first % 1024u;
     is_u(ashlar_space_footprint_frames(&options, &with), ASHLAR_OK, "%s: kernel space of a GiB and 64 MiB", world.name);

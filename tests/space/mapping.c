@@ -125,7 +125,7 @@ static void test_smalls(const struct world_format *format)
     size_t before = world_free_frames() - 2u;
     start(format, &none);
     size_t table = level_pages(2);
-    ashlar_vpn last = ashlar_user_pages() - 1u;
+    ashlar_vpn last = ashlar_user_end() - 1u;
     test_small(5, 1, "one page");
     test_small(0, 1, "the first page of the user half");
     test_small(last, 1, "its last page");
@@ -230,7 +230,7 @@ static void test_larges(const struct world_format *format)
     size_t before = world_free_frames() - 2u;
     start(format, &options);
     test_larges_in(&space, 4u * level_pages(2), 2);
-    test_larges_in(&space, ashlar_user_pages() - 4u * level_pages(2), 2);
+    test_larges_in(&space, ashlar_user_end() - 4u * level_pages(2), 2);
     finish(before);
 }
 

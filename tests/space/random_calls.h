@@ -462,7 +462,8 @@ static void start(const struct world_format *format, uint64_t seed)
                                           .seed = seed,
                                           .speculate_one_in = 1u + (unsigned)(seed % 7u),
                                           .evict_one_in = seed % 3u == 0 ? 50u : 0u,
-                                          .policy = (ashlar_sharing_policy)(seed % 5u)};
+                                          .policy = (ashlar_sharing_policy)(seed % 5u),
+                                          .site = (enum world_site)(seed / 5u % WORLD_SITES)};
     memset(&model, 0, sizeof model);
     model.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     world_start(format, &options);
@@ -472,9 +473,10 @@ static void start(const struct world_format *format, uint64_t seed)
         *world_word(model.hoard + i) = MAGIC ^ (uint32_t)(model.hoard + i);
     }
     size_t slot = (size_t)1 << ashlar_slot_shift(world.paging);
-    model.area[0] = (struct area){slot - 30u, 64, true};
-    model.area[1] = (struct area){1, 40, false};
-    model.area[2] = (struct area){ashlar_user_pages() - 33u, 33, false};
+    ashlar_vpn user = world.layout.user_first;
+    model.area[0] = (struct area){(user < slot ? slot : 2u * slot) - 30u, 64, true};
+    model.area[1] = (struct area){user + 1u, 40, false};
+    model.area[2] = (struct area){ashlar_user_end() - 33u, 33, false};
     model.area[3] = (struct area){8u * model.whole, 2u * model.whole, false};
     model.kernel_area = (struct area){0, 2u * model.whole + 5u, false};
     model.kernel_area.first = world_addresses(model.kernel_area.pages, model.whole);

@@ -25,8 +25,8 @@ static void test_places(void)
     const char *nobody = "kernel space that nobody holds";
     place_is(0x18, ASHLAR_PLACE_NULL, "the null page", 0x18, 0);
     place_is(0x5000, ASHLAR_PLACE_USER, "user half", 0x5000, 0);
-    place_is(world_address(ashlar_user_pages() - 1u), ASHLAR_PLACE_USER, "user half",
-             (ashlar_user_pages() - 1u) * 4096u, 0);
+    place_is(world_address(ashlar_user_end() - 1u), ASHLAR_PLACE_USER, "user half", (ashlar_user_end() - 1u) * 4096u,
+             0);
     place_is(world.image_address + 0x1234u, ASHLAR_PLACE_IMAGE, "kernel image", 0x1234, 1);
     place_is(world_address(stacks->first) + 3u, ASHLAR_PLACE_FIXED, "stacks", 3, 0);
     place_is(world_address(stacks->first + stacks->pages - 1u), ASHLAR_PLACE_FIXED, "stacks",
@@ -42,7 +42,7 @@ static void test_places(void)
         place_is(world_address(l->array_first + l->array_pages - 1u), ASHLAR_PLACE_FIXED, "page tables",
                  (l->array_pages - 1u) * 4096u, 1);
     } else {
-        place_is(world_address(ashlar_user_pages()), ASHLAR_PLACE_FREE, nobody, 0, 0);
+        place_is(world_address(ashlar_user_end()), ASHLAR_PLACE_FREE, nobody, 0, 0);
     }
 }
 

@@ -125,6 +125,26 @@ static void test_slots(const struct world_format *format)
     ashlar_space_destroy(&old);
 }
 
+/* Two pages are mapped, and become hidden: their frames are in the tables, and nowhere else. */
+static void test_destroy_hidden(void)
+{
+    struct ashlar_cursor cursor;
+    struct ashlar_gather gather;
+    ashlar_pfn frames[2];
+    is_u(ashlar_cursor_begin(&cursor, &old, 0x1234, 2, ASHLAR_INTENT_CHANGE), ASHLAR_OK, "%s: a cursor", world.name);
+    ashlar_gather_init(&gather, &old);
+    (void)ashlar_cursor_hide(&cursor, 2, &gather);
+    ashlar_cursor_end(&cursor);
+    ashlar_gather_finish(&gather);
+    like(SIM_FATAL(ashlar_space_destroy(&old)), "destroyed with hidden pages", "[fault 46] a space with hidden pages");
+    ashlar_changer_give(&old);
+    is_u(ashlar_cursor_begin(&cursor, &old, 0x1234, 2, ASHLAR_INTENT_COLLECT), ASHLAR_OK, "%s: collect", world.name);
+    is_u(ashlar_cursor_collect(&cursor, frames, 2), 2, "%s: both", world.name);
+    ashlar_cursor_end(&cursor);
+    is_u(ashlar_space_map(&old, 0x1234, 2, frames, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK, "%s: again",
+         world.name);
+}
+
 static void test_destroy(const struct world_format *format)
 {
     start(format, ASHLAR_SHARING_PREALLOCATE);
@@ -143,11 +163,17 @@ static void test_destroy(const struct world_format *format)
     like(message, "destroyed with page", "[fault 46] a space with something mapped");
     like(message, "1234000", "is named with its page");
     ashlar_changer_give(&old); /* who is gone here, where reports end */
+    test_destroy_hidden();
     is_u(ashlar_changer_take(&old), ASHLAR_OK, "%s: somebody changes it", world.name);
-    uintptr_t interrupts = ashlar_port_irq_save();
-    like(SIM_FATAL(ashlar_space_destroy(&old)), "destroyed while it is changed",
+    volatile uintptr_t interrupts = ashlar_port_irq_save();
+    like(SIM_FATAL(ashlar_space_destroy(&old)),
+         ASHLAR_DEBUG ? "destroy called in 'off'" : "destroyed while it is changed",
          "[fault 173] a space that is changed, where the end of that may not be waited for");
     ashlar_port_irq_restore(interrupts);
+    interrupts = world_begin_alone();
+    like(SIM_FATAL(ashlar_space_destroy(&old)), "destroyed while it is changed",
+         "[fault 173] nor by who is alone, with interrupts off");
+    world_end_alone(interrupts);
     ashlar_changer_give(&old);
     is_u(ashlar_space_unmap(&old, 0x1234, 2, NULL), ASHLAR_OK, "%s: unmap", world.name);
     is_u(world_stats().spaces, 1, "%s: one space", world.name);
@@ -182,6 +208,35 @@ static void test_many(const struct world_format *format)
     world_ok("none");
 }
 
+/* All frames below 4 GiB are taken, and 2 GiB above are free. */
+static void test_high_roots(const struct world_format *format)
+{
+    const struct world_options options = {.ram_bytes = (uint64_t)6 << 30, .unwatched = true};
+    bool below = ashlar_paging_root_limit(format->paging) != 0;
+    ashlar_pfn frame;
+    if (format->physical_bits <= 32) {
+        return;
+    }
+    world_start(format, &options);
+    for (unsigned order = 9; order < 10; order -= 9) {
+        const struct ashlar_frames_request request = {order, 0x100000u, ASHLAR_FRAMES_ANY_NODE, 0};
+        while (ashlar_frames_take_request(world.pool, &request, &frame) == ASHLAR_OK) {
+        }
+    }
+    ok(world_free_frames() > PAGES_OF(2000u * MIB), "%s: there is RAM above 4 GiB, and none below", world.name);
+    is_u(ashlar_space_create(&old), below ? ASHLAR_NO_FRAMES : ASHLAR_OK,
+         "%s: [fault 182] a root may lie wherever CR3 can name it", world.name);
+    if (!below) {
+        ok(old.root >> 32 != 0, "%s: it lies above 4 GiB", world.name);
+        run_in(0, &old);
+        is_u(sim_mmu_root(0), old.root, "%s: and a CPU runs in it", world.name);
+        is_u(world_read(0, world.options.image_first, 0), 0, "%s: where it finds the kernel", world.name);
+        run_in(0, NULL);
+        ashlar_space_destroy(&old);
+    }
+    world_ok("roots above 4 GiB");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -192,6 +247,7 @@ int main(void)
         test_slots(format);
         test_destroy(format);
         test_many(format);
+        test_high_roots(format);
     }
     return done_testing();
 }

@@ -37,7 +37,7 @@ static void test_mappings(void)
 {
     struct told told = {0};
     size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
-    ashlar_vpn last = ashlar_user_pages() - 1u;
+    ashlar_vpn last = ashlar_user_end() - 1u;
     ashlar_pfn run = world_frames(whole, whole), frames[2] = {run + 9u, run + 3u};
     ashlar_space_walk_mappings(&space, tell, &told);
     is_u(told.count, 0, "%s: an empty space has nothing to tell", world.name);

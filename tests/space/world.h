@@ -6,7 +6,7 @@
  *     frame 0x280   boot stack, mapped behind the image
  *     frame 0x300   the loader's tables: in RAM, outside of the image
  *
- * The image's slot is mapped as a loader would; a page at the bottom as well, for the loader's own sake. Two CPUs: a
+ * The image is mapped as a loader would, at any site; a page at the bottom as well, for the loader's own sake. Two CPUs: a
  * kick is answered at once.
  */
 #ifndef ASHLAR_TESTS_SPACE_WORLD_H
@@ -18,6 +18,7 @@
 #include "base/lock.h"
 #include "machine.h"
 #include "sim.h"
+#include "space/lay.h"
 #include "tables/half.h"
 #include "tap.h"
 #include "world_formats.h"
@@ -36,6 +37,20 @@
 #define STACK_OFFSET_PAGES 0x180u
 #define LOADER_FRAME 0x300u
 
+#define HOME_PAGES 1024u
+
+/* Where the image's home is. */
+enum world_site {
+    WORLD_TOP,    /* 8 MiB below the end, 2 GiB on 64-bit: the image begins it */
+    WORLD_START,  /* it begins kernel space: the fixed part and the arena lie above */
+    WORLD_MIDDLE, /* in kernel space's middle: the arena lies below, the fixed part above */
+    WORLD_LOW,    /* identity-mapped at 1 MiB */
+    WORLD_SITES
+};
+
+__attribute__((unused)) static const char *const world_site_names[] = {"at the top", "at the start", "in the middle",
+                                                                       "low"};
+
 /* What a test may choose; zero is the usual. */
 struct world_options {
     uint64_t ram_bytes;    /* 64 MiB */
@@ -47,6 +62,7 @@ struct world_options {
     unsigned speculate_one_in;
     uint64_t seed;
     ashlar_sharing_policy policy;
+    enum world_site site;
     bool guarded;   /* windows: who looks through a closed one is found; slow */
     bool unwatched; /* the machine is not told which frames change hands: for much RAM */
 };
@@ -71,6 +87,7 @@ static struct {
     ashlar_vpn next_address; /* of those that tests of this floor hand out */
     size_t ram_frames;
     uintptr_t image_address;
+    uintptr_t home_address;
     ashlar_pfn loader_end; /* one past the last of its tables */
     ashlar_pfn carve_first;
     size_t carve_frames;
@@ -121,22 +138,47 @@ static void world_boot_tables(void)
     for (size_t i = 0; i < STACK_FRAMES; i++) {
         world_boot_map(image + STACK_OFFSET_PAGES + i, STACK_FRAME + i);
     }
-    world_boot_map(IMAGE_FRAME, IMAGE_FRAME);
+    if (image != IMAGE_FRAME) {
+        world_boot_map(IMAGE_FRAME, IMAGE_FRAME);
+    }
     sim_mmu_set_root(0, BOOT_ROOT << ASHLAR_PAGE_SHIFT);
     sim_mmu_set_root(1, BOOT_ROOT << ASHLAR_PAGE_SHIFT);
 }
 
-/* The pointers of the host reach the start of kernel space, where the heap is, and its last part, where the image and
- * the fixed area are. */
+/* So many bytes below the end of the address space, of which the low bits count. */
+static uint64_t world_below_end(uint64_t bytes)
+{
+    return (world_is_64() ? 0 : (uint64_t)1 << 32) - bytes;
+}
+
+static uint64_t world_home(const struct world_options *options)
+{
+    switch (options->site) {
+    case WORLD_START:
+        return world_below_end(options->kernel_bytes);
+    case WORLD_MIDDLE:
+        return world_below_end(options->kernel_bytes / (8u * MIB) * 4u * MIB);
+    case WORLD_LOW:
+        return 0;
+    case WORLD_TOP:
+    case WORLD_SITES:
+    default:
+        return world_below_end(world_is_64() ? 2u * (uint64_t)GIB : 8u * MIB);
+    }
+}
+
+/* The pointers of the host reach the start of the arena, where the heap is, and the fixed area: both at the start of kernel
+ * space, or one there and the other beside the image, or at the end. */
 static void world_reach(const struct world_options *options, struct sim_mmu_options *mmu)
 {
     uint64_t high = world_is_64() ? 3u * (uint64_t)GIB : 128u * MIB;
     uint64_t low_most = world_is_64() ? (uint64_t)1400 * GIB : 384u * MIB;
-    uint64_t end = world_is_64() ? 0 : (uint64_t)1 << 32;
-    mmu->high_first = end - high;
+    bool beside = options->site == WORLD_MIDDLE;
+    mmu->high_first = beside ? world_home(options) : world_below_end(high);
     mmu->high_bytes = high;
-    mmu->kernel_first = end - options->kernel_bytes;
+    mmu->kernel_first = world_below_end(options->kernel_bytes);
     mmu->kernel_bytes = options->kernel_bytes > high ? options->kernel_bytes - high : 0;
+    mmu->kernel_bytes = beside ? options->kernel_bytes / 2u : mmu->kernel_bytes;
     mmu->kernel_bytes = mmu->kernel_bytes < low_most ? mmu->kernel_bytes : low_most;
 }
 
@@ -169,7 +211,8 @@ static void world_power_on(const struct world_format *format, const struct world
     world.format = format;
     world.paging = format->paging;
     world.name = ashlar_paging_name(format->paging);
-    world.image_address = (uintptr_t)(world_is_64() ? UINT64_C(0xffffffff80000000) : UINT64_C(0xff800000));
+    world.home_address = (uintptr_t)world_home(options);
+    world.image_address = world.home_address + (options->site == WORLD_TOP ? 0 : MIB);
     world.ram_frames = (size_t)(options->ram_bytes >> ASHLAR_PAGE_SHIFT);
     world_reach(options, &mmu);
     sim_before_flush(NULL);
@@ -344,11 +387,13 @@ static void world_choose(const struct world_options *options, size_t carve_pages
         .kernel_first = ashlar_paging_last_page(world.paging) - PAGES_OF(options->kernel_bytes) + 1u,
         .image_first = ashlar_paging_page(world.paging, world.image_address),
         .image_pages = IMAGE_FRAMES,
+        .home_first = ashlar_paging_page(world.paging, world.home_address),
+        .home_pages = HOME_PAGES,
         .areas = world.areas,
         .area_count = WORLD_AREAS + 1u,
         .kick = world_kick,
     };
-    world_want_areas(world.options.image_first - world.options.kernel_first, options->stack_pages);
+    world_want_areas(ashlar_lay_room_pages(&world.options), options->stack_pages);
     world.areas[WORLD_AREAS] = (struct ashlar_area){"carve", carve_pages, carve_pages, 0, 0};
 }
 
@@ -398,7 +443,7 @@ __attribute__((unused)) static void world_watch(const struct world_options *opti
 __attribute__((unused)) static void world_start(const struct world_format *format, const struct world_options *given)
 {
     struct world_options options = world_usual(format, given);
-    struct ashlar_frames_options frames_options = {WORLD_CPUS, options.kept_frames};
+    struct ashlar_frames_options frames_options = {.max_cpus = WORLD_CPUS, .reserve_frames = options.kept_frames};
     world_power_on(format, &options);
     world_finish_map();
     size_t bytes = ashlar_frames_footprint_bytes(&world.map, &frames_options);

@@ -268,11 +268,12 @@ static void make_pool(ashlar_pfn first)
 {
     static struct ashlar_memmap_entry entry;
     static struct ashlar_memmap map;
-    const struct ashlar_frames_options options = {CPUS, 16};
+    const struct ashlar_frames_options options = {.max_cpus = CPUS, .reserve_frames = 16};
     entry.base = (ashlar_phys)first * ASHLAR_PAGE_BYTES;
     entry.length = (ashlar_phys)(RAM_FRAMES - first) * ASHLAR_PAGE_BYTES;
     entry.type = ASHLAR_MEMMAP_USABLE;
-    map = (struct ashlar_memmap){&entry, 1, 1, 1, (ashlar_phys)1 << 52, NULL, NULL, 1, ""};
+    map = (struct ashlar_memmap){
+        .entries = &entry, .capacity = 1, .count = 1, .wanted = 1, .limit = (ashlar_phys)1 << 52, .finalized = 1};
     size_t bytes = ashlar_frames_footprint_bytes(&map, &options);
     free(world.pool_storage);
     world.pool_storage = aligned_alloc(64, (bytes + 63u) & ~(size_t)63);
@@ -300,6 +301,8 @@ static void world_up(const struct world_format *format, ashlar_sharing_policy po
                                                   .kernel_first = (ashlar_vpn)format->kernel_first,
                                                   .image_first = image,
                                                   .image_pages = 1,
+                                                  .home_first = image,
+                                                  .home_pages = 1024,
                                                   .areas = world.areas,
                                                   .area_count = WORLD_AREAS,
                                                   .kick = sim_kick};

@@ -120,6 +120,28 @@ def test_report(tap):
     has(tap, run("0x1000 0x1000 usable\n")[1], ["nothing to decide", "What came out: 1 entry"], "a map that is fine as it is")
 
 
+def test_left_out(tap):
+    out = run(QEMU + "[    0.0] BIOS-e820: [gap 0x140000000-0xffffffff]\n# BIOS-e820: [mem 0x1000-0x1fff] usable\n")[1]
+    has(tap, out, ["left out: 3 lines, from line 1 on: no line of a map", "left out: 1 line, from line 10 on: a gap",
+                   "left out: 1 line, from line 11 on: a comment"], "[fault 202] what is left out of a log is said")
+    iomem = "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n  01000000-01e0ffff : Kernel code\n" \
+            "fec00000-fec003ff : IOAPIC 0\n"
+    is_equal(tap, run(iomem, "--plain"), (GOOD, "0x1000 0x9f000\n0x100000 0x7ffe0000\n", ""), "[fault 202] /proc/iomem")
+    has(tap, run(iomem)[1], ["What came in: 2 entries", "left out: 2 lines, from line 3 on: no memory"],
+        "[fault 202] devices are left out, and said")
+    tap.ok([] if "left out" not in run("0x0 0x9fc00 usable\n# why\n")[1] else ["left out"], "nothing is left out of our own form")
+    has(tap, run("0-0 : System RAM\n")[2], ["map.txt:1: ", "root"], "[fault 202] addresses that Linux hides")
+    is_equal(tap, run(QEMU.replace("BIOS-e820:", "#1 Xen:"), "--plain"), run(QEMU, "--plain"), "[fault 202] any prefix, and Xen")
+
+
+def test_hole(tap):
+    status, out, _ = run("0x0 0x4000000 usable\n")
+    has(tap, out, ["384 KiB of usable at 640 KiB to 1 MiB"], "[fault 200] a PC's hole is told")
+    is_equal(tap, run("0x0 0x4000000 usable\n", "--plain")[1], "0x1000 0xa0000\n0x100000 0x4000000\n", "[fault 200] and taken out")
+    is_equal(tap, run("0x0 0x4000000 usable\n", "--plain", "--no-pc")[1], "0x1000 0x4000000\n", "[fault 200] but for no PC")
+    is_equal(tap, status, GOOD, "[fault 200] all is well")
+
+
 def test_errors(tap):
     status, out, err = run("0x1000 0x1000 usable\n0x4000 0x1000 useable\n0x5000 0x1000 usable\n")
     is_equal(tap, status, BAD_LINE, "a line that makes no sense")
@@ -150,6 +172,8 @@ def main():
     test_plain(tap)
     test_random(tap)
     test_report(tap)
+    test_left_out(tap)
+    test_hole(tap)
     test_errors(tap)
     test_options(tap)
     tap.done()

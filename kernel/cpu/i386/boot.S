@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
-/* boot.S - from the loader's flat 32 bits to C in the last 4 MiB, and from one paging format to another.
+/* boot.S - from the loader's flat 32 bits to C where the image is linked, and from one paging format to another.
  *
  * The image lies at a fixed distance from where it is in RAM, and entry n of its
- * page table maps 0xFFC00000 + n pages to frame n. So the same table, linked for
+ * page table maps IMAGE_OFFSET + n pages to frame n. So the same table, linked for
  * the first 4 MiB as well, maps the image where it runs while paging is off:
  * that is how paging is turned on, off and on again. image.c has the tables that
  * last; those here serve until it has built them.
  */
-#define IMAGE_OFFSET 0xFFC00000
 #define ENTRY_FLAGS 0x63 /* present, writable, accessed, dirty */
 #define SELECTOR_CODE_32 0x08
 
@@ -27,6 +26,8 @@ start:
     cli
     cld
     movl %eax, %ebp /* the loader's magic */
+    CHECK_CPU
+    movl %edx, PHYSICAL(cpu_features)
     movl $PHYSICAL(image_start), %eax
     movl $PHYSICAL(start_table), %edi
 map_image:
@@ -41,10 +42,24 @@ map_image:
     movl $PHYSICAL(start_directory), %edx
     leal ENTRY_FLAGS(%edi), %eax
     movl %eax, (%edx)
-    movl %eax, 4092(%edx)
-    movl %cr4, %ecx
+    movl %eax, (IMAGE_OFFSET >> 22) * 4(%edx)
+    xorl %ecx, %ecx /* whatever the loader has turned on */
     movl $start_high, %esi
     jmp load_paging
+
+    CPU_LACKS
+#ifdef __i686__
+cpu_text_cmov:
+    .asciz "CMOV"
+#endif
+cpu_text_end:
+    .asciz ": this kernel is for an i686; a 486 runs build/i486/kernel.elf\r\n"
+    .align 4
+cpu_needs: /* as the compiler was told */
+#ifdef __i686__
+    CPU_NEED 1, 15, cpu_text_cmov
+#endif
+    .long 0
 
 start_high:
     movl $boot_stack_top, %esp
@@ -71,7 +86,10 @@ paging_off:
     PAGING_OFF
 /* Paging is off. EDX: the root, ECX: CR4, ESI: where to go on. */
 load_paging:
+    testl $~1, PHYSICAL(cpu_features) /* nothing but the FPU: there is no CR4 */
+    jz load_root
     movl %ecx, %cr4
+load_root:
     movl %edx, %cr3
     PAGING_ON
     jmp *%esi
@@ -97,6 +115,8 @@ ap_high:
 boot_segments:
     .quad 0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF
 boot_segments_end:
+cpu_features: /* CPUID 1, EDX */
+    .long 0
     .global ap_values
 ap_values: /* as in smp.c */
     .long 0, 0, 0, 0, 0, 0

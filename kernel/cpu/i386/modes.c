@@ -32,9 +32,11 @@ const struct paging_mode paging_modes[PAGING_MODES] = {
      .is_wide = true},
 };
 
+/* A library that is built for one format answers for that one, whichever it is asked about: then it is two-level. */
 bool mode_is_possible(const struct paging_mode *mode)
 {
-    return mode == &paging_modes[0] || feature_has(FEATURE_PAE);
+    bool has_both = ashlar_paging_name(paging_modes[0].paging) != ashlar_paging_name(paging_modes[1].paging);
+    return mode == &paging_modes[0] || (has_both && feature_has(FEATURE_PAE));
 }
 
 bool mode_is_preferred(const struct paging_mode *mode, bool high_ram)

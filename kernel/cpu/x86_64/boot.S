@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: 0BSD */
-/* boot.S - from the loader's flat 32 bits to 64-bit C in the last 4 MiB, and from 4 levels of tables to 5.
+/* boot.S - from the loader's flat 32 bits to 64-bit C where the image is linked, and from 4 levels of tables to 5.
  *
  * The image lies at a fixed distance from where it is in RAM. The tables here
- * map the first 4 MiB of RAM where they are and as the last 4 MiB of the address
- * space. They serve until image.c has built those that last.
+ * map the first 4 MiB of RAM where they are and from IMAGE_OFFSET on. They serve
+ * until image.c has built those that last.
  *
  * The number of levels can only change while paging is off, which in 64-bit mode
  * it cannot be: so the way leads down to 32 bits, and up again.
  */
-#define IMAGE_OFFSET 0xFFFFFFFFFFC00000
 #define LINK_FLAGS 0x23  /* present, writable, accessed */
 #define LARGE_FLAGS 0xE3 /* present, writable, accessed, dirty, large */
+#define INDEX(shift) ((IMAGE_OFFSET >> shift & 511) * 8) /* of the image's entry in a table, in bytes */
 #define CR4_PAE 0x20
 #define EFER_LME 0x100
 #define SELECTOR_CODE 0x08
@@ -40,14 +40,39 @@ start:
     cli
     cld
     movl %eax, %ebp /* the loader's magic */
+    CHECK_CPU
     movl $PHYSICAL(start_root), %edx
+    movl $PHYSICAL(start_pointers), %esi
+    movl $PHYSICAL(start_directory), %edi
+    leal LINK_FLAGS(%esi), %eax
+    movl %eax, (%edx)
+    movl %eax, INDEX(39)(%edx)
+    leal LINK_FLAGS(%edi), %eax
+    movl %eax, (%esi)
+    movl %eax, INDEX(30)(%esi)
+    movl $LARGE_FLAGS, %eax
+    movl %eax, (%edi)
+    movl %eax, INDEX(21)(%edi)
+    addl $0x200000, %eax
+    movl %eax, 8(%edi)
+    movl %eax, INDEX(21) + 8(%edi)
     movl $CR4_PAE, %ecx
     movl $PHYSICAL(start_high), %esi
     jmp load_paging
 
+    CPU_LACKS
+cpu_text_long:
+    .asciz "64-bit mode"
+cpu_text_end:
+    .asciz ": this kernel needs it; the 32-bit one, build/i386/kernel.elf, does not\r\n"
+    .align 4
+cpu_needs:
+    CPU_NEED 0x80000001, 29, cpu_text_long
+    .long 0
+
     .code64
 start_high:
-    movq $boot_stack_top, %rsp
+    leaq boot_stack_top(%rip), %rsp
     movl %ebp, %edi
     movl %ebx, %esi
     xorl %ebp, %ebp
@@ -106,7 +131,8 @@ load_wide:
     movl %eax, %es
     movl %eax, %ss
     movl %esi, %esi
-    addq $IMAGE_OFFSET, %rsi
+    movabsq $IMAGE_OFFSET, %rax
+    addq %rax, %rsi
     jmp *%rsi
 
     AP_TRAMPOLINE
@@ -124,20 +150,6 @@ ap_high:
     jmp halt
 
     .section .data
-    .align 4096
-start_root: /* level 4 */
-    .quad PHYSICAL(start_pointers) + LINK_FLAGS
-    .fill 510, 8, 0
-    .quad PHYSICAL(start_pointers) + LINK_FLAGS
-start_pointers: /* level 3 */
-    .quad PHYSICAL(start_directory) + LINK_FLAGS
-    .fill 510, 8, 0
-    .quad PHYSICAL(start_directory) + LINK_FLAGS
-start_directory: /* level 2 */
-    .quad LARGE_FLAGS, 0x200000 + LARGE_FLAGS
-    .fill 508, 8, 0
-    .quad LARGE_FLAGS, 0x200000 + LARGE_FLAGS
-
     .align 16
 boot_segments:
     .quad 0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF, 0x00CF9B000000FFFF
@@ -154,6 +166,13 @@ saved_stack:
     .quad 0
 
     .section .bss
+    .align 4096
+start_root: /* level 4 */
+    .skip 4096
+start_pointers: /* level 3 */
+    .skip 4096
+start_directory: /* level 2 */
+    .skip 4096
     BOOT_STACK
 
     .section .note.GNU-stack, "", @progbits

@@ -5,9 +5,6 @@
 
 #include <ashlar/types.h>
 
-/* The image lies at this distance from where it is in RAM; its first 4 MiB are the last of the address space. */
-#define IMAGE_OFFSET ((uintptr_t)0xFFFFFFFFFFC00000u)
-
 #define KERNEL_WIDTH_BITS 64u
 
 /* What switch_stacks keeps on a stack, the address to go on at apart. */
