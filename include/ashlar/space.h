@@ -266,9 +266,9 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_unmap(struct ashlar_space *space, ash
 ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages,
                                                    unsigned flags);
 
-/* Frames that are nobody's by now: the visitor's. pages: 1, or those of a large page, which is told as one block. It holds
- * nothing, and may call what it likes, what changes this space included; others may change it meanwhile, too. What they do to
- * pages of the range is done to holes: what is told of later is neither mapped nor free, and what they map may be taken. */
+/* Frames that are nobody's by now: the visitor's. pages: 1, or those of a large page, told as one block. It holds nothing,
+ * and may call what it likes, what changes this space included, as others may meanwhile. The page, and a few after it, are free
+ * by then, and may be mapped anew; those further on are neither mapped nor free. What is mapped in the range may be taken. */
 typedef void (*ashlar_frames_visitor)(void *context, ashlar_vpn page, ashlar_pfn frame, size_t pages);
 /* Unmap whatever is there, holes and all; the frames go to visit, in order of address, or to the pool (NULL). Errors as
  * for a cursor, ASHLAR_NO_FRAMES only for a large page at an edge; ASHLAR_REFUSED for the kernel half. Thread context. */
