@@ -80,7 +80,7 @@ static void refuse_by_all(ashlar_vpn first, size_t pages, ashlar_status want, co
 static void test_ranges(void)
 {
     const ashlar_vpn last = ashlar_paging_last_page(world.paging), none = ~(ashlar_vpn)0;
-    const ashlar_vpn user = ashlar_user_pages(), other = half != NULL ? user : 5u;
+    const ashlar_vpn user = ashlar_user_end(), other = half != NULL ? user : 5u;
     const ashlar_vpn own = half != NULL ? 5u : world.layout.arena_first;
     const bool hole = ashlar_paging_kernel_slot(world.paging) != 0;
     refuse_by_all(own, 0, ASHLAR_BAD_ARGUMENT, "[fault 57] no pages");

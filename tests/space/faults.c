@@ -103,7 +103,7 @@ static void test_ranges(void)
 /* A range that cannot be is found before its frames are read: there is one, and nothing behind it. */
 static void test_counts(void)
 {
-    const size_t none = ~(size_t)0, page = (size_t)ASHLAR_PAGE_BYTES, user = ashlar_user_pages();
+    const size_t none = ~(size_t)0, page = (size_t)ASHLAR_PAGE_BYTES, user = ashlar_user_end();
     const ashlar_vpn last = ashlar_paging_last_page(world.paging);
     char *memory = mmap(NULL, 2u * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED || mprotect(memory + page, page, PROT_NONE) != 0) {
