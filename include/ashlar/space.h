@@ -123,13 +123,13 @@ struct ashlar_space {
     struct ashlar_link link; /* in the list of spaces */
     struct ashlar_lock lock;
     struct ashlar_token changing; /* of whoever changes its mappings */
-    uintptr_t cursors, visits;    /* that callers began; clears that tell a visitor */
+    uintptr_t cursors;            /* that callers began */
     unsigned flags;               /* ASHLAR_SPACE_... */
     ashlar_phys root;
-    size_t table_frames;                                 /* user tables, the root not counted */
-    size_t mapped_pages;                                 /* user pages mapped, of 4 KiB */
-    uint32_t generation;                                 /* of the kernel slots that its root has (SEQ) */
-    volatile uintptr_t epoch;                            /* of its translations (ASIDs): another one after each flush */
+    size_t table_frames;         /* user tables, the root not counted */
+    size_t mapped_pages;         /* user pages mapped, of 4 KiB */
+    uint32_t generation, visits; /* of the kernel slots that its root has (SEQ); clears that tell a visitor */
+    volatile uintptr_t epoch;    /* of its translations (ASIDs): another one after each flush */
     volatile uint32_t cpus[(ASHLAR_MAX_CPUS + 31) / 32]; /* that may hold translations of it */
 };
 
@@ -142,8 +142,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space)
 #define ASHLAR_SPACE_WRITE_EXEC 1u
 ASHLAR_MUST_USE ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned flags);
 
-/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), a visitor is told of its
- * frames, or another thread changes it and may not be waited for. Never walks the kernel half. */
+/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), or another thread
+ * changes it, or tells a visitor of its frames, and may not be waited for. Never walks the kernel half. */
 void ashlar_space_destroy(struct ashlar_space *space);
 
 /* Load its root on this CPU; NULL: the kernel's reference root. Called with

@@ -308,7 +308,9 @@ COLD static void collect_to_visitor(struct ashlar_cursor *cursor, ashlar_frames_
         if (open) {
             ashlar_token_take(&space->changing);
         }
-        space->visits--;
+        if (--space->visits == 0) {
+            ashlar_wait_end(&space->visits);
+        }
         if (space->cursors != cursors) {
             struct ashlar_cursor rest;
             ashlar_cursor_place(&rest, space, cursor->next, cursor->pages);

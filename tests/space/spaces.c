@@ -145,6 +145,24 @@ static void test_destroy_hidden(void)
          world.name);
 }
 
+/* Somebody changes it, who may not be waited for. */
+static void test_destroy_off(void)
+{
+    uintptr_t interrupts = ashlar_port_irq_save();
+    like(SIM_FATAL(ashlar_space_destroy(&old)),
+         ASHLAR_DEBUG ? "destroy called in 'off'" : "destroyed while it is changed",
+         "[fault 173] a space that is changed, where the end of that may not be waited for");
+    ashlar_port_irq_restore(interrupts);
+}
+
+static void test_destroy_alone(void)
+{
+    uintptr_t interrupts = world_begin_alone();
+    like(SIM_FATAL(ashlar_space_destroy(&old)), "destroyed while it is changed",
+         "[fault 173] nor by who is alone, with interrupts off");
+    world_end_alone(interrupts);
+}
+
 static void test_destroy(const struct world_format *format)
 {
     start(format, ASHLAR_SHARING_PREALLOCATE);
@@ -165,15 +183,8 @@ static void test_destroy(const struct world_format *format)
     ashlar_changer_give(&old); /* who is gone here, where reports end */
     test_destroy_hidden();
     is_u(ashlar_changer_take(&old), ASHLAR_OK, "%s: somebody changes it", world.name);
-    volatile uintptr_t interrupts = ashlar_port_irq_save();
-    like(SIM_FATAL(ashlar_space_destroy(&old)),
-         ASHLAR_DEBUG ? "destroy called in 'off'" : "destroyed while it is changed",
-         "[fault 173] a space that is changed, where the end of that may not be waited for");
-    ashlar_port_irq_restore(interrupts);
-    interrupts = world_begin_alone();
-    like(SIM_FATAL(ashlar_space_destroy(&old)), "destroyed while it is changed",
-         "[fault 173] nor by who is alone, with interrupts off");
-    world_end_alone(interrupts);
+    test_destroy_off();
+    test_destroy_alone();
     ashlar_changer_give(&old);
     is_u(ashlar_space_unmap(&old, 0x1234, 2, NULL), ASHLAR_OK, "%s: unmap", world.name);
     is_u(world_stats().spaces, 1, "%s: one space", world.name);
