@@ -27,7 +27,7 @@
 
 #define STORAGE_ALIGN 64u
 
-COLD static ashlar_status add_memory(ashlar_pfn first, size_t frames, unsigned node)
+COLD static ashlar_status plug_in(ashlar_pfn first, size_t frames, unsigned node)
 {
     if (frames == 0 || first >= ashlar_half.frame_limit || frames > ashlar_half.frame_limit - first) {
         return ASHLAR_BAD_ARGUMENT;
@@ -55,7 +55,7 @@ COLD ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned n
 {
     CONTEXTS(no, yes, less, less, less);
     (void)ashlar_alone_enter();
-    ashlar_status status = ashlar_may_change() ? add_memory(first, frames, node) : ASHLAR_MAY_NOT_WAIT;
+    ashlar_status status = ashlar_may_change() ? plug_in(first, frames, node) : ASHLAR_MAY_NOT_WAIT;
     ashlar_alone_exit();
     return status;
 }
