@@ -21,8 +21,8 @@
 #include "space/leaves.h"
 #include "space/plan.h"
 
-#define HINT_SHIFT 9u                 /* pages that share a hint: 2 MiB */
-#define LOOK_PAGES ((size_t)1 << 18u) /* for which the caller keeps its CPU */
+#define HINT_SHIFT 9u /* pages that share a hint: 2 MiB */
+#define LOOKS 64u     /* at tables, for which the caller keeps its CPU */
 
 static inline bool lies_in(const struct ashlar_range_info *range, ashlar_vpn page)
 {
@@ -117,16 +117,12 @@ COLD ashlar_status ashlar_kva_reserve(size_t pages, size_t align_pages, const ch
 
 COLD static bool is_empty(ashlar_vpn first, size_t pages)
 {
-    bool empty = true;
-    while (pages != 0 && empty) {
-        size_t step = pages < LOOK_PAGES ? pages : LOOK_PAGES;
+    for (size_t step = 1; pages != 0 && step != 0; first += step, pages -= step) {
         ashlar_port_pin();
-        empty = ashlar_leaves_are_empty(first, step);
+        step = ashlar_leaves_empty_from(first, pages, LOOKS);
         ashlar_port_unpin();
-        first += step;
-        pages -= step;
     }
-    return empty;
+    return pages == 0;
 }
 
 COLD void ashlar_kva_unreserve(ashlar_vpn first)
