@@ -20,7 +20,6 @@ LEFT_OUT = {
     "ashlar_space_address": PURE,
     "ashlar_space_slot_shift": PURE,
     "ashlar_heap_size_roundup": PURE,
-    "ashlar_frames_fail_nth": ALONE,
     "ashlar_heap_fail_nth": ALONE,
     "ashlar_heap_init_range": ALONE,
     "ashlar_cache_walk": ALONE,
