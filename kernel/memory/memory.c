@@ -251,7 +251,7 @@ static ashlar_sharing_policy named_policy(void)
     if (word == NULL) {
         return ASHLAR_SHARING_AUTO;
     }
-    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy <= ASHLAR_SHARING_AUTO; policy++) {
+    for (unsigned policy = ASHLAR_SHARING_AUTO; policy <= ASHLAR_SHARING_SEQ; policy++) {
         if (same_letters(word, ashlar_sharing_text((ashlar_sharing_policy)policy))) {
             return (ashlar_sharing_policy)policy;
         }

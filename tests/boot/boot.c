@@ -235,7 +235,7 @@ static void test_sites(const struct world_format *format)
 {
     bool wide = ashlar_paging_virtual_bits(format->paging) > 32u;
     uint64_t half = (uint64_t)1 << (ashlar_paging_virtual_bits(format->paging) - 1u);
-    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy < ASHLAR_SHARING_AUTO; policy++) {
+    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy <= ASHLAR_SHARING_SEQ; policy++) {
         test_site(format, WORLD_LOW, wide ? half : 128u * MIB, (ashlar_sharing_policy)policy);
         test_site(format, WORLD_START, wide ? half : 2048u * (uint64_t)MIB, (ashlar_sharing_policy)policy);
         test_site(format, WORLD_MIDDLE, wide ? half : GIB, (ashlar_sharing_policy)policy);
