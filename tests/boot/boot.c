@@ -407,9 +407,12 @@ static void test_bad_sites(const struct world_format *format)
     if (wide) {
         prepare(format, 64u * MIB);
         world.image_address = (uintptr_t)((uint64_t)1 << 40);
-        world_boot_map(world_page(world.image_address), IMAGE_FRAME);
+        for (size_t i = 0; i < IMAGE_FRAMES; i++) {
+            world_boot_map(world_page(world.image_address) + i, IMAGE_FRAME + i);
+        }
         boot.image_address = world.image_address;
         boot.stack_address = 0;
+        boot.stack_bytes = 0;
         fails_with(format, "neither below 1 GiB nor in the upper half", "[fault 187] an image high in the lower half");
     }
 }
