@@ -49,10 +49,9 @@ COLD static void check_paging(const struct ashlar_paging *paging)
     ASHLAR_CHECK(paging->virtual_bits <= sizeof(uintptr_t) * 8u,
                  "boot: paging is %s, in a kernel of %u bits: &%s is one of those that it can have", paging->name,
                  (unsigned)sizeof(uintptr_t) * 8u, usual);
-    ASHLAR_CHECK(paging->levels == ashlar_paging_levels(paging) &&
-                     paging->absent_flip == paging_fold(paging)->absent_flip,
+    ASHLAR_CHECK(paging->levels == ashlar_paging_levels(paging),
                  "boot: paging is %s, but this library is built for %s alone (ASHLAR_PAGING_FIXED)", paging->name,
-                 ashlar_paging_name(paging));
+                 paging_fold(paging)->name);
 }
 
 COLD static void check_features(const struct ashlar_boot *boot)

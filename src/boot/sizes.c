@@ -14,8 +14,8 @@
 
 #define MIB ((size_t)1 << 20)
 #define MIB_PAGES (MIB >> ASHLAR_PAGE_SHIFT)
-#define UNIT_BYTES (4u * MIB) /* of kernel space */
-#define STACK_PAGES 6u        /* four, and two guards */
+#define SPACE_UNIT_BYTES (4u * MIB) /* of kernel space */
+#define STACK_PAGES 6u              /* four, and two guards */
 #define STACKS_USUAL 128u
 #define KEEP_LEAST_BYTES ((size_t)256 << 10)
 #define KEEP_MOST_BYTES (8u * MIB)
@@ -164,8 +164,8 @@ COLD static ASHLAR_NORETURN void blame_kernel_space(struct trial *trial, const s
     size_t most = ashlar_paging_virtual_bits(paging) > 32u ? 0 : kernel_space_most(paging);
     trial->boot = *plan->boot;
     if (most > pages << ASHLAR_PAGE_SHIFT && fits_with(trial, plan, &trial->boot.kernel_space_bytes, most)) {
-        size_t enough = last_that_fits(trial, plan, &trial->boot.kernel_space_bytes, UNIT_BYTES, most / UNIT_BYTES,
-                                       (pages << ASHLAR_PAGE_SHIFT) / UNIT_BYTES);
+        size_t enough = last_that_fits(trial, plan, &trial->boot.kernel_space_bytes, SPACE_UNIT_BYTES,
+                                       most / SPACE_UNIT_BYTES, (pages << ASHLAR_PAGE_SHIFT) / SPACE_UNIT_BYTES);
         ashlar_panic("boot: kernel_space_bytes is 0x%zx: the %zu MiB from %p on cannot hold %zu pages of bookkeeping, "
                      "%zu of stacks, %zu of the heap; 0x%zx would",
                      plan->boot->kernel_space_bytes, pages >> 8,

@@ -19,14 +19,14 @@
 #include <ashlar/port.h>
 #include <stdbool.h>
 
-#define PAGE_WORDS (ASHLAR_PAGE_BYTES / sizeof(uint32_t))
+#define WINDOW_WORDS (ASHLAR_PAGE_BYTES / sizeof(uint32_t))
 #define STAMP 0x5a5a5a5au /* not present */
 
-/* The first word of the root's frame that is no present entry's; PAGE_WORDS: there is none. */
+/* The first word of the root's frame that is no present entry's; WINDOW_WORDS: there is none. */
 COLD static size_t find_gap(const volatile uint32_t *root)
 {
     size_t word = 0;
-    while (word < PAGE_WORDS && (root[word] & 1u) != 0) {
+    while (word < WINDOW_WORDS && (root[word] & 1u) != 0) {
         word += 2u; /* the lower halves of entries of 64 bits */
     }
     return word;
@@ -51,13 +51,13 @@ COLD void ashlar_boot_try_windows(ashlar_pfn spare)
     volatile uint32_t *root = ashlar_port_open_frame(frame);
     size_t word = find_gap(root);
     volatile uint32_t *other = ashlar_port_open_frame(spare);
-    uint32_t before = word < PAGE_WORDS ? root[word] : 0;
-    bool one = word < PAGE_WORDS && are_one(root, other, word);
+    uint32_t before = word < WINDOW_WORDS ? root[word] : 0;
+    bool one = word < WINDOW_WORDS && are_one(root, other, word);
     ashlar_port_close_frame((void *)(uintptr_t)root);
     ashlar_port_close_frame((void *)(uintptr_t)other);
     other = ashlar_port_open_frame(spare);
     root = ashlar_port_open_frame(frame);
-    bool stale = word < PAGE_WORDS && root[word] != before;
+    bool stale = word < WINDOW_WORDS && root[word] != before;
     ashlar_port_close_frame((void *)(uintptr_t)root);
     ashlar_port_close_frame((void *)(uintptr_t)other);
     ashlar_port_unpin();
