@@ -97,8 +97,9 @@ const char *ashlar_selftest(void);
 ASHLAR_MUST_USE ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned node);
 
 /* The same of what the loader left: each run of this type (LOADER, ACPI, MODULE) in boot's map becomes usable there, and the
- * pool's. live: what of it is still in use, as for ashlar_memmap_reclaim. *frames: how many came. Each run comes as a whole
- * or not; the first that does not ends it. ASHLAR_REFUSED: it is still in use; ASHLAR_NO_STORAGE; else as above. */
+ * pool's, frame 0 left out. live: what of it is still in use, as for ashlar_memmap_reclaim. *frames: how many came. Each run
+ * comes as a whole or not; the first that does not ends it. ASHLAR_REFUSED: it is still in use; ASHLAR_NO_STORAGE; else as
+ * above. */
 ASHLAR_MUST_USE ashlar_status ashlar_memory_reclaim(struct ashlar_memmap *map, ashlar_memmap_type type,
                                                     const struct ashlar_memmap_entry *live, size_t live_count,
                                                     size_t *frames);

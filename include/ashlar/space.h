@@ -126,10 +126,10 @@ struct ashlar_space {
     uintptr_t cursors;            /* that callers began */
     unsigned flags;               /* ASHLAR_SPACE_... */
     ashlar_phys root;
-    size_t table_frames;                                 /* user tables, the root not counted */
-    size_t mapped_pages;                                 /* user pages mapped, of 4 KiB */
-    uint32_t generation;                                 /* of the kernel slots that its root has (SEQ) */
-    volatile uintptr_t epoch;                            /* of its translations (ASIDs): another one after each flush */
+    size_t table_frames;         /* user tables, the root not counted */
+    size_t mapped_pages;         /* user pages mapped, of 4 KiB */
+    uint32_t generation, visits; /* of the kernel slots that its root has (SEQ); clears that tell a visitor */
+    volatile uintptr_t epoch;    /* of its translations (ASIDs): another one after each flush */
     volatile uint32_t cpus[(ASHLAR_MAX_CPUS + 31) / 32]; /* that may hold translations of it */
 };
 
@@ -142,8 +142,8 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_create(struct ashlar_space *space)
 #define ASHLAR_SPACE_WRITE_EXEC 1u
 ASHLAR_MUST_USE ashlar_status ashlar_space_create_with(struct ashlar_space *space, unsigned flags);
 
-/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), or another
- * thread changes it and may not be waited for. Never walks the kernel half. */
+/* Gives back the tables. Fatal if a CPU runs in it, something is still mapped (ashlar_space_empty), or another thread
+ * changes it, or tells a visitor of its frames, and may not be waited for. Never walks the kernel half. */
 void ashlar_space_destroy(struct ashlar_space *space);
 
 /* Load its root on this CPU; NULL: the kernel's reference root. Called with
@@ -266,9 +266,9 @@ ASHLAR_MUST_USE ashlar_status ashlar_space_unmap(struct ashlar_space *space, ash
 ASHLAR_MUST_USE ashlar_status ashlar_space_protect(struct ashlar_space *space, ashlar_vpn first, size_t pages,
                                                    unsigned flags);
 
-/* Frames that are nobody's by now: the visitor's. pages: 1, or those of a large page, which is told as one block. It holds
- * nothing, and may call what it likes, what changes this space included; others may change it meanwhile, too. What they do to
- * pages of the range is done to holes: what is told of later is neither mapped nor free, and what they map may be taken. */
+/* Frames that are nobody's by now: the visitor's. pages: 1, or those of a large page, told as one block. It holds nothing,
+ * and may call what it likes, what changes this space included, as others may meanwhile. The page, and a few after it, are free
+ * by then, and may be mapped anew; those further on are neither mapped nor free. What is mapped in the range may be taken. */
 typedef void (*ashlar_frames_visitor)(void *context, ashlar_vpn page, ashlar_pfn frame, size_t pages);
 /* Unmap whatever is there, holes and all; the frames go to visit, in order of address, or to the pool (NULL). Errors as
  * for a cursor, ASHLAR_NO_FRAMES only for a large page at an edge; ASHLAR_REFUSED for the kernel half. Thread context. */

@@ -27,12 +27,8 @@
 
 #define STORAGE_ALIGN 64u
 
-COLD ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned node)
+COLD static ashlar_status plug_in(ashlar_pfn first, size_t frames, unsigned node)
 {
-    CONTEXTS(no, yes, less, less, less);
-    if (!ashlar_may_change()) {
-        return ASHLAR_MAY_NOT_WAIT;
-    }
     if (frames == 0 || first >= ashlar_half.frame_limit || frames > ashlar_half.frame_limit - first) {
         return ASHLAR_BAD_ARGUMENT;
     }
@@ -54,21 +50,35 @@ COLD ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned n
     return status;
 }
 
-/* The lowest entry of this type from an address on; NULL: there is none. */
-COLD static const struct ashlar_memmap_entry *next_of(const struct ashlar_memmap *map, ashlar_memmap_type type,
-                                                      ashlar_phys from)
+/* A failure takes mappings back: so whoever is alone stays so until the end. */
+COLD ashlar_status ashlar_memory_add(ashlar_pfn first, size_t frames, unsigned node)
 {
-    for (size_t i = 0; i < map->count; i++) {
-        if (map->entries[i].type == (uint32_t)type && map->entries[i].base >= from) {
-            return &map->entries[i];
+    CONTEXTS(no, yes, less, less, less);
+    (void)ashlar_alone_enter();
+    ashlar_status status = ashlar_may_change() ? plug_in(first, frames, node) : ASHLAR_MAY_NOT_WAIT;
+    ashlar_alone_exit();
+    return status;
+}
+
+/* The lowest run of this type from an address on, which may lie within it; no length: there is none. */
+COLD static struct ashlar_memmap_entry next_of(const struct ashlar_memmap *map, ashlar_memmap_type type,
+                                               ashlar_phys from)
+{
+    struct ashlar_memmap_entry next = {.length = 0};
+    for (size_t i = 0; i < map->count && next.length == 0; i++) {
+        const struct ashlar_memmap_entry *entry = &map->entries[i];
+        if (entry->type == (uint32_t)type && entry->base + entry->length > from) {
+            next = *entry;
+            next.base = next.base > from ? next.base : from;
+            next.length -= next.base - entry->base;
         }
     }
-    return NULL;
+    return next;
 }
 
 /* In the map first, which says whether any of it is still in use. */
-COLD static ashlar_status reclaim_entry(struct ashlar_memmap *map, const struct ashlar_memmap_entry *old,
-                                        const struct ashlar_memmap_entry *live, size_t live_count)
+COLD static ashlar_status reclaim_run(struct ashlar_memmap *map, const struct ashlar_memmap_entry *old,
+                                      const struct ashlar_memmap_entry *live, size_t live_count)
 {
     ashlar_status status =
         ashlar_memmap_reclaim(map, old->base, old->length, (ashlar_memmap_type)old->type, live, live_count);
@@ -86,14 +96,13 @@ COLD ashlar_status ashlar_memory_reclaim(struct ashlar_memmap *map, ashlar_memma
                                          const struct ashlar_memmap_entry *live, size_t live_count, size_t *frames)
 {
     CONTEXTS(no, yes, less, less, less);
-    const struct ashlar_memmap_entry *entry;
-    ashlar_status status = ASHLAR_OK;
+    struct ashlar_memmap_entry run = next_of(map, type, ASHLAR_PAGE_BYTES); /* frame 0 stays what it is */
+    ashlar_status status = ashlar_may_change() ? ASHLAR_OK : ASHLAR_MAY_NOT_WAIT;
     *frames = 0;
-    for (ashlar_phys from = ASHLAR_PAGE_BYTES; status == ASHLAR_OK && (entry = next_of(map, type, from)) != NULL;) {
-        const struct ashlar_memmap_entry old = *entry;
-        from = old.base + old.length;
-        status = reclaim_entry(map, &old, live, live_count);
-        *frames += status == ASHLAR_OK ? (size_t)(old.length >> ASHLAR_PAGE_SHIFT) : 0;
+    while (run.length != 0 && status == ASHLAR_OK) {
+        status = reclaim_run(map, &run, live, live_count);
+        *frames += status == ASHLAR_OK ? (size_t)(run.length >> ASHLAR_PAGE_SHIFT) : 0;
+        run = next_of(map, type, run.base + run.length);
     }
     return status;
 }

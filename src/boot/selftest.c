@@ -243,12 +243,9 @@ COLD static bool try_mapped(struct shown *shown)
     return good && (status == ASHLAR_OK || tell("no context to unmap a page in"));
 }
 
-COLD static bool try_mapping(void)
+COLD static bool try_page(void)
 {
     struct shown shown;
-    if (!ashlar_may_change()) {
-        return true;
-    }
     if (ashlar_kva_reserve(1, 1, "selftest", &shown.page) != ASHLAR_OK) {
         return tell("no address to map a page at");
     }
@@ -259,6 +256,15 @@ COLD static bool try_mapping(void)
         ashlar_frames_give_bulk(ashlar_half.pool, shown.frames, 2);
     }
     ashlar_kva_unreserve(shown.page);
+    return good;
+}
+
+/* What is mapped has to be unmapped: so whoever is alone stays so until the end. */
+COLD static bool try_mapping(void)
+{
+    (void)ashlar_alone_enter();
+    bool good = !ashlar_may_change() || try_page();
+    ashlar_alone_exit();
     return good;
 }
 

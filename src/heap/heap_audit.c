@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: 0BSD */
 /* heap_audit.c - every invariant that can be looked at; and whether somebody used the heap meanwhile.
  *
- * The runs in order of address first (tiling, map, merging, totals), each by its
- * state; then what hangs together by lists: bins of runs, bins of owners and
- * caches, descriptors. The first that is broken is returned as text.
+ * The runs in order of address first (tiling, map, merging, totals), each by its state; then what hangs together by
+ * lists: bins of runs, bins of owners and caches, descriptors. The first that is broken is returned as text.
  *
- * An audit holds the growth token, so that nothing loses its memory, and closes
- * the fast paths; all others count: claims of owners, changes of the pools. If
- * one is busy, the lock is taken, or there were more of them in the end, then what looks broken may
- * be in the middle of a change: the answer is "busy". A fast path that had begun
- * before it was closed has ended by the second look, which decides.
+ * An audit holds the growth token, so that nothing loses its memory, and closes the fast paths; all others count: claims
+ * of owners, changes of the pools. If one is busy, the lock is taken, or there were more of them in the end, then what
+ * looks broken may be in the middle of a change: the answer is "busy". A fast path that had begun before it was closed
+ * has ended by the second look, which decides.
  */
 #include <ashlar/heap.h>
 
@@ -72,7 +70,9 @@ COLD static const char *audit_slab(struct ashlar_heap *heap, const struct run *s
     REQUIRE((uint32_t)slab->capacity * slab->stride <= slab->units << heap->runs.unit_shift,
             "a slab is larger than its run");
     REQUIRE(slab->granules == (uint32_t)slab->capacity * slab->stride / GRANULE_BYTES, "a slab's granules are wrong");
-    REQUIRE(slab->base == run_address(&heap->runs, slab), "a slab's base is wrong");
+    REQUIRE(slab->base == run_address(&heap->runs, slab) && slab->bits == run_bits(&heap->runs, slab),
+            "a slab's base is wrong");
+    REQUIRE(slab->fast == NULL || slab->fast == &heap->owners[slab->owner], "a slab's fast frees go elsewhere");
     REQUIRE(free_objects <= slab->capacity && (uint32_t)slab->capacity - slab->fresh <= free_objects,
             "a slab's count is wrong");
     for (uint32_t i = 0; i < slab->capacity; i++) {
@@ -116,7 +116,9 @@ COLD static const char *audit_one_run(struct ashlar_heap *heap, const struct run
     case RUN_LARGE:
         tally->large++;
         tally->large_units += run->units;
-        REQUIRE(run->bits->allocated == 1u, "a large block's bits are wrong");
+        REQUIRE(run->bits == run_bits(&heap->runs, run) && run->bits->allocated == 1u,
+                "a large block's bits are wrong");
+        REQUIRE(run->base == run_address(&heap->runs, run) && run->cache == NULL, "a large block's base is wrong");
         return NULL;
     case RUN_FULL:
     case RUN_LISTED:
@@ -165,7 +167,7 @@ COLD static const char *audit_run_pool(struct ashlar_heap *heap, const struct ru
 
 /* Slabs of a bin in its list; *kept_units grows by what is kept. */
 COLD static const char *audit_bin(struct ashlar_heap *heap, const struct owner *owner, const struct bin *bin,
-                                  size_t *listed, size_t *kept_units)
+                                  const struct ashlar_cache *cache, size_t *listed, size_t *kept_units)
 {
     uint32_t before = 0;
     uint32_t kept = 0;
@@ -173,7 +175,7 @@ COLD static const char *audit_bin(struct ashlar_heap *heap, const struct owner *
     const struct run *slab = bin->current;
     while (slab != &ashlar_heap_nobody) {
         REQUIRE(slab->state == RUN_LISTED || slab->state == RUN_KEPT, "a slab in a list is not marked so");
-        REQUIRE((before == 0 || slab->previous == before) && slab->owner == owner->index,
+        REQUIRE((before == 0 || slab->previous == before) && slab->owner == owner->index && slab->cache == cache,
                 "a bin of slabs is not linked");
         REQUIRE(++count <= bin->slabs, "a bin has more slabs than it counts");
         before = run_offset(&heap->runs, slab);
@@ -195,11 +197,11 @@ COLD static const char *audit_owner(struct ashlar_heap *heap, const struct owner
     size_t kept_units = 0;
     const char *broken = NULL;
     for (uint32_t class = 0; class < CLASS_COUNT && broken == NULL; class ++) {
-        broken = audit_bin(heap, owner, &owner->bin[class], listed, &kept_units);
+        broken = audit_bin(heap, owner, &owner->bin[class], NULL, listed, &kept_units);
         *slabs += owner->bin[class].slabs;
     }
     for (const struct ashlar_cache *cache = heap->caches; cache != NULL && broken == NULL; cache = cache->next) {
-        broken = audit_bin(heap, owner, &cache->bin[owner->index], listed, &kept_units);
+        broken = audit_bin(heap, owner, &cache->bin[owner->index], cache, listed, &kept_units);
         *slabs += cache->bin[owner->index].slabs;
     }
     REQUIRE(broken == NULL, broken);

@@ -169,12 +169,12 @@ COLD void ashlar_heap_drain_deferred(struct ashlar_heap *heap)
     if (load_relaxed(&heap->deferred) == 0 || ashlar_heap_is_nmi()) {
         return;
     }
-    uintptr_t interrupts = ashlar_lock_take(&heap->runs.lock);
-    for (unsigned i = 0; i < STEPS_MOST; i++) {
-        uintptr_t object = atomic_load(&heap->deferred);
-        if (object == 0) {
-            break;
-        }
+    uintptr_t object, interrupts = ashlar_lock_take(&heap->runs.lock);
+    for (unsigned i = 0; i < STEPS_MOST && (object = atomic_load(&heap->deferred)) != 0; i++) {
+        const struct run *block = ashlar_heap_find(heap, object);
+        ASHLAR_CHECK(block->state == RUN_LARGE && block->base == object && is_pending(heap, object),
+                     "heap: double free or write after free: among large blocks that an NMI freed is %p",
+                     (void *)object);
         if (atomic_cas(&heap->deferred, object, next_on_way(object))) {
             ashlar_heap_block_free_locked(heap, object);
         }

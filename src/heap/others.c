@@ -166,7 +166,8 @@ COLD void ashlar_heap_answer(struct ashlar_heap *heap)
 {
     CONTEXTS(yes, yes, yes, yes, no);
     uint32_t answer = ASKED_NOTHING;
-    uint32_t *asked = &heap->owners[ashlar_port_pin()].asked;
+    unsigned cpu = ashlar_port_pin();
+    uint32_t *asked = cpu < heap->max_cpus ? &heap->owners[cpu].asked : &answer; /* a kick may be for another one */
     if (atomic_load_u32(asked) == ASKED_FOR_ALL && answer_by(heap, ashlar_heap_claim_nth(heap, 0), &answer) &&
         answer_by(heap, ashlar_heap_claim_nth(heap, 1), &answer)) {
         atomic_store_u32(asked, answer);

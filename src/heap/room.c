@@ -93,7 +93,7 @@ COLD bool ashlar_heap_make_room(struct ashlar_heap *heap, size_t bytes, uint32_t
     }
     uint32_t seen = room->reclaims;
     if (ashlar_port_context() == ASHLAR_CONTEXT_THREAD && (flags & ASHLAR_HEAP_NO_GROW) == 0 &&
-        atomic_load_u32(&heap->reclaims) == seen) {
+        (atomic_load_u32(&heap->reclaims) == seen || room->turns == TURNS_MOST - 1u)) { /* the last time in any case */
         ask_reclaimers(heap, bytes);
     }
     room->reclaims = atomic_load_u32(&heap->reclaims);

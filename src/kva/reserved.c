@@ -5,7 +5,8 @@
  * says whose they are. A wrong number would take pages out of a stack, or map
  * some where the next take finds addresses. So the range is looked up: where a page
  * was found last, this one's neighbours among them, by its first page, or among
- * all. No lock is needed for more than the hash: the range is the caller's.
+ * all. No lock is needed to say yes: the range is the caller's. What says no, in
+ * words of a moment in which descriptors change hands, is not believed without it.
  *
  * Cost: O(1); O(ranges) for pages in the middle of a range, where others were asked for meanwhile.
  */
@@ -20,35 +21,47 @@
 #include "space/leaves.h"
 #include "space/plan.h"
 
-#define HINT_SHIFT 9u                 /* pages that share a hint: 2 MiB */
-#define LOOK_PAGES ((size_t)1 << 18u) /* for which the caller keeps its CPU */
+#define HINT_SHIFT 9u /* pages that share a hint: 2 MiB */
+#define LOOKS 64u     /* at tables, for which the caller keeps its CPU */
 
 static inline bool lies_in(const struct ashlar_range_info *range, ashlar_vpn page)
 {
     return page - range->first < range->pages;
 }
 
+static inline bool is_reserved_for(const struct ashlar_range_info *range, ashlar_vpn first, size_t pages)
+{
+    return range->note == (uint32_t)RANGE_RESERVED && lies_in(range, first) &&
+           pages <= range->pages - (first - range->first);
+}
+
+/* The search without a lock may see words of two ranges that had one descriptor, one after the other: so what it finds is
+ * asked for again, by its first page. */
 COLD static bool find_anew(struct arena *arena, ashlar_vpn page, struct ashlar_range_info *range)
 {
-    uintptr_t interrupts = ashlar_lock_take(&arena->lock);
-    bool found = ashlar_ranges_find_locked(&arena->ranges, page, range);
-    ashlar_lock_give(&arena->lock, interrupts);
-    return found || ashlar_ranges_containing(&arena->ranges, page, range);
+    struct ashlar_range_info seen = {.first = page};
+    do {
+        uintptr_t interrupts = ashlar_lock_take(&arena->lock);
+        bool found = ashlar_ranges_find_locked(&arena->ranges, seen.first, range);
+        ashlar_lock_give(&arena->lock, interrupts);
+        if (found && lies_in(range, page)) {
+            return true;
+        }
+    } while (ashlar_ranges_containing(&arena->ranges, page, &seen));
+    return false;
 }
 
-COLD static bool find_by_hint(const struct arena *arena, size_t hint, ashlar_vpn page, struct ashlar_range_info *range)
+/* A hint is enough to say yes. */
+COLD static bool find_range(ashlar_vpn first, size_t pages, struct ashlar_range_info *range)
 {
-    return ashlar_ranges_by_index(&arena->ranges, atomic_load_u32(&arena->hints[hint]), range) && lies_in(range, page);
-}
-
-COLD static bool find_range(ashlar_vpn page, struct ashlar_range_info *range)
-{
-    struct arena *arena = ashlar_arena_of(page);
-    size_t hint = 1u + (page >> HINT_SHIFT) % (RANGE_HINTS - 1u);
-    bool found = find_by_hint(arena, hint, page, range) || find_anew(arena, page, range);
+    struct arena *arena = ashlar_arena_of(first);
+    volatile uint32_t *hint = &arena->hints[1u + (first >> HINT_SHIFT) % (RANGE_HINTS - 1u)];
+    bool found =
+        ashlar_ranges_by_index(&arena->ranges, atomic_load_u32(hint), range) && is_reserved_for(range, first, pages);
+    found = found || find_anew(arena, first, range);
     if (found) {
         atomic_store_u32(&arena->hints[0], range->index);
-        atomic_store_u32(&arena->hints[hint], range->index);
+        atomic_store_u32(hint, range->index);
     }
     return found;
 }
@@ -81,9 +94,8 @@ COLD ashlar_status ashlar_reserved_status(ashlar_vpn first, size_t pages, const 
         return ASHLAR_OK;
     }
     ashlar_status status = ashlar_range_status(NULL, first, pages);
-    bool found = status == ASHLAR_OK && find_range(first, &range);
-    if (status == ASHLAR_OK &&
-        (!found || range.note != (uint32_t)RANGE_RESERVED || pages > range.pages - (first - range.first))) {
+    bool found = status == ASHLAR_OK && find_range(first, pages, &range);
+    if (status == ASHLAR_OK && !(found && is_reserved_for(&range, first, pages))) {
         refuse_pages_of(found ? &range : NULL, first, pages, done, caller);
     }
     return status;
@@ -105,16 +117,12 @@ COLD ashlar_status ashlar_kva_reserve(size_t pages, size_t align_pages, const ch
 
 COLD static bool is_empty(ashlar_vpn first, size_t pages)
 {
-    bool empty = true;
-    while (pages != 0 && empty) {
-        size_t step = pages < LOOK_PAGES ? pages : LOOK_PAGES;
+    for (size_t step = 1; pages != 0 && step != 0; first += step, pages -= step) {
         ashlar_port_pin();
-        empty = ashlar_leaves_are_empty(first, step);
+        step = ashlar_leaves_empty_from(first, pages, LOOKS);
         ashlar_port_unpin();
-        first += step;
-        pages -= step;
     }
-    return empty;
+    return pages == 0;
 }
 
 COLD void ashlar_kva_unreserve(ashlar_vpn first)

@@ -23,7 +23,7 @@ void ashlar_memmap_report(const struct ashlar_memmap *map, const struct ashlar_m
 ashlar_status ashlar_memmap_fail(struct ashlar_memmap *map, ashlar_status status, const char *format, ...)
     ASHLAR_PRINTF(3, 4);
 
-/* A reclaim of this whole entry, which was as it says, is undone: nothing of the map has changed since. */
+/* A reclaim of this whole entry, or of all of it but frame 0, is undone: nothing of the map has changed since. */
 void ashlar_memmap_unreclaim(struct ashlar_memmap *map, const struct ashlar_memmap_entry *old);
 
 #endif

@@ -12,7 +12,8 @@
  * and then looks again: what it wanted may be there. Giving back does not wait.
  * A source that uses the heap which it serves would wait for itself. It is known
  * by its thread, where the kernel marks threads (ashlar/port.h): exactly, wherever
- * it stands on its stack. Elsewhere by where its caller's frame lies, right above
+ * it stands on its stack. Elsewhere, and with interrupts off (there may be no thread
+ * yet, and nobody waits), by where its caller's frame lies, right above
  * that of whoever asks: so close that it is the same stack, or not told.
  * Where the source has no frames, it is asked for relief once the token is given
  * back: whoever relieves may wait for somebody who wants to grow.
@@ -32,7 +33,7 @@
 
 COLD static uintptr_t caller_name(const void *frame)
 {
-    const uint32_t *mark = ashlar_wait_mark();
+    const uint32_t *mark = ashlar_may_wait() ? ashlar_wait_mark() : NULL;
     return mark != NULL ? (uintptr_t)mark | IS_MARK : (uintptr_t)frame;
 }
 

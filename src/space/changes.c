@@ -300,12 +300,16 @@ COLD static void collect_to_visitor(struct ashlar_cursor *cursor, ashlar_frames_
         collect_some(cursor, &some);
         uintptr_t cursors = space->cursors;
         bool open = ashlar_may_wait();
+        space->visits++;
         if (open) {
             ashlar_changer_give(space);
         }
         visit_some(&some, cursor->next, visit, context);
         if (open) {
             ashlar_token_take(&space->changing);
+        }
+        if (--space->visits == 0) {
+            ashlar_wait_end(&space->visits);
         }
         if (space->cursors != cursors) {
             struct ashlar_cursor rest;

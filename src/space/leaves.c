@@ -78,20 +78,24 @@ COLD void ashlar_leaves_clear(ashlar_vpn first, size_t pages)
 }
 
 /* Another CPU may link a table meanwhile, for pages beside these: then it is looked at. */
+COLD size_t ashlar_leaves_empty_from(ashlar_vpn first, size_t pages, unsigned looks)
+{
+    size_t empty = 0;
+    bool found = false;
+    while (empty != pages && looks-- != 0 && !found) {
+        struct ashlar_spot spot;
+        ashlar_spot_find(NULL, first + empty, 1, &spot);
+        size_t step = ashlar_spot_empty_pages(&spot, first + empty, pages - empty);
+        ashlar_spot_close(&spot);
+        found = step == 0 && (spot.level == 1 || spot.entry != 0);
+        empty += step;
+    }
+    return empty;
+}
+
 COLD bool ashlar_leaves_are_empty(ashlar_vpn first, size_t pages)
 {
-    while (pages != 0) {
-        struct ashlar_spot spot;
-        ashlar_spot_find(NULL, first, 1, &spot);
-        size_t step = ashlar_spot_empty_pages(&spot, first, pages);
-        ashlar_spot_close(&spot);
-        if (step == 0 && (spot.level == 1 || spot.entry != 0)) {
-            return false;
-        }
-        first += step;
-        pages -= step;
-    }
-    return true;
+    return ashlar_leaves_empty_from(first, pages, ~0u) == pages;
 }
 
 /* --- one page ------------------------------------------------------------------ */

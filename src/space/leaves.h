@@ -22,6 +22,8 @@ size_t ashlar_leaves_collect(ashlar_vpn first, size_t pages, ashlar_pfn *frames)
 void ashlar_leaves_clear(ashlar_vpn first, size_t pages);
 /* Is every entry about these pages empty? The tables need not exist. O(tables + pages). */
 bool ashlar_leaves_are_empty(ashlar_vpn first, size_t pages);
+/* How many pages from here on are so, as far as so many tables or entries above them tell. */
+size_t ashlar_leaves_empty_from(ashlar_vpn first, size_t pages, unsigned looks);
 
 /* --- one page ----------------------------------------------------------------- */
 

@@ -70,6 +70,7 @@ ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, siz
 {
     CONTEXTS(yes, yes, less, no, no);
     ashlar_status status = ashlar_flags_status(space, flags);
+    status = status == ASHLAR_OK ? ashlar_range_status(space, first, pages) : status; /* before frames are read */
     for (size_t i = 0; i < pages && status == ASHLAR_OK; i++) {
         status = frame_is_addressable(frames[i]) ? ASHLAR_OK : ASHLAR_BAD_ARGUMENT;
     }

@@ -13,6 +13,7 @@
 #include "base/contexts.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/wait.h"
 #include "frames/obtain.h"
 #include "tables/asid.h"
 #include "tables/changer.h"
@@ -88,6 +89,24 @@ COLD static ashlar_vpn first_user_page(struct ashlar_space *space)
     return found;
 }
 
+/* When nobody changes it, nor comes back to it from a visitor. */
+COLD static void take_for_good(struct ashlar_space *space, const void *caller)
+{
+    for (;;) {
+        ASHLAR_CHECK(ashlar_changer_take(space) == ASHLAR_OK,
+                     "space: destroyed while it is changed (root 0x%llx), by %p", (unsigned long long)space->root,
+                     caller);
+        uint32_t visits = space->visits;
+        if (visits == 0) {
+            return;
+        }
+        ashlar_changer_give(space);
+        ASHLAR_CHECK(ashlar_may_wait(), "space: destroyed while a visitor is told of its frames (root 0x%llx), by %p",
+                     (unsigned long long)space->root, caller);
+        ashlar_wait_while(&space->visits, visits);
+    }
+}
+
 COLD void ashlar_space_destroy(struct ashlar_space *space)
 {
     CONTEXTS(yes, yes, no, no, no);
@@ -96,11 +115,13 @@ COLD void ashlar_space_destroy(struct ashlar_space *space)
         ASHLAR_CHECK(cpus == 0, "space: destroyed while CPU %u runs in it (root 0x%llx), by %p",
                      i * 32u + (cpus != 0 ? u32_ctz(cpus) : 0), (unsigned long long)space->root, ASHLAR_CALLER());
     }
-    ASHLAR_CHECK(ashlar_changer_take(space) == ASHLAR_OK, "space: destroyed while it is changed (root 0x%llx), by %p",
-                 (unsigned long long)space->root, ASHLAR_CALLER());
+    take_for_good(space, ASHLAR_CALLER());
     if (space->table_frames != 0) {
         ashlar_tables_prune(space, ashlar_half.layout.user_first, ashlar_half.layout.user_pages);
     }
+    ASHLAR_CHECK(space->table_frames == 0 || space->mapped_pages != 0,
+                 "space: destroyed with hidden pages, which nobody has collected (root 0x%llx), by %p",
+                 (unsigned long long)space->root, ASHLAR_CALLER());
     ASHLAR_CHECK(space->table_frames == 0, "space: destroyed with page %p still mapped (root 0x%llx), by %p",
                  (void *)ashlar_page_address(first_user_page(space)), (unsigned long long)space->root, ASHLAR_CALLER());
     ashlar_roots_leave(space);

@@ -160,15 +160,18 @@ COLD static void wait_for_answers(const uint32_t *mask)
     }
 }
 
-/* CPUs that may know translations of this space, this one left out. Read by a read-modify-write: not before the
- * entries were changed. */
-static void read_mask(struct ashlar_space *space, unsigned cpu, uint32_t *mask)
+/* CPUs that may know translations of this space, this one left out; are there any? Read by a read-modify-write: not
+ * before the entries were changed. */
+static inline __attribute__((always_inline)) bool read_mask(struct ashlar_space *space, unsigned cpu, uint32_t *mask)
 {
     volatile uint32_t *cpus = space != NULL ? space->cpus : ashlar_half.online;
+    uint32_t any = 0;
     for (unsigned word = 0; word < CPU_WORDS; word++) {
         mask[word] = atomic_fetch_or_u32(&cpus[word], 0);
+        mask[word] &= word == cpu / 32u ? ~(1u << (cpu % 32u)) : ~0u;
+        any |= mask[word];
     }
-    mask[cpu / 32u] &= ~(1u << (cpu % 32u));
+    return any != 0;
 }
 
 /* On every CPU that may know translations of the gather's space; returns when all have let go. */
@@ -184,8 +187,7 @@ static void shoot_down(const struct ashlar_gather *gather, const void *caller)
         ashlar_asid_renew(gather->space);
     }
     flush_here(gather, here);
-    read_mask(gather->space, cpu, mask);
-    unsigned asked = ask_all(mask, gather);
+    unsigned asked = read_mask(gather->space, cpu, mask) ? ask_all(mask, gather) : 0;
     if (asked != 0) {
         ASHLAR_CHECK((ashlar_port_context() & ASHLAR_CONTEXT_IRQS_OFF) == 0,
                      "tables: flush on %u other CPUs awaited with interrupts off, by %p", asked, caller);
@@ -193,7 +195,9 @@ static void shoot_down(const struct ashlar_gather *gather, const void *caller)
         ashlar_half.options.kick(mask, CPU_WORDS);
     }
     ashlar_port_unpin();
-    wait_for_answers(mask);
+    if (asked != 0) {
+        wait_for_answers(mask);
+    }
 }
 
 void ashlar_gather_finish(struct ashlar_gather *gather)
@@ -226,8 +230,7 @@ COLD bool ashlar_shootdown_probe(size_t turns, unsigned *silent)
     struct ashlar_gather nothing;
     ashlar_gather_init(&nothing, NULL);
     ashlar_port_pin();
-    read_mask(NULL, ashlar_shootdown_cpu(), mask);
-    if (ask_all(mask, &nothing) != 0) {
+    if (read_mask(NULL, ashlar_shootdown_cpu(), mask) && ask_all(mask, &nothing) != 0) {
         ashlar_half.options.kick(mask, CPU_WORDS);
     }
     ashlar_port_unpin();

@@ -529,6 +529,16 @@ static void test_pieces(const struct world_format *format)
 
 /* --- one CPU, and no thread yet --------------------------------------------------------- */
 
+static unsigned asked_wrongly;
+
+/* port.h: asked in threads that may sleep. Before there is a thread it has nothing to say, and nobody to ask. */
+static uint32_t *mark_of_thread(void)
+{
+    static uint32_t word;
+    asked_wrongly += ashlar_port_context() != ASHLAR_CONTEXT_THREAD || ashlar_lock_held_name() != NULL;
+    return &word;
+}
+
 static ashlar_status create_cache(struct ashlar_cache **cache)
 {
     return ashlar_cache_create(booted.heap, "early", 48, 0, 0, cache);
@@ -540,6 +550,8 @@ static void test_alone(const struct world_format *format)
     struct ashlar_cache *cache;
     ashlar_vpn pages;
     prepare(format, 64u * MIB);
+    boot.waiting.mark = mark_of_thread;
+    asked_wrongly = 0;
     up();
     uintptr_t interrupts = world_begin_alone(); /* the second one has joined: it leaves, for now */
     unsigned long lines = sim_log_count();
@@ -571,6 +583,7 @@ static void test_alone(const struct world_format *format)
     block = ashlar_kmalloc(3u * MIB);
     ok(block != NULL, "%s: with interrupts on it works", world.name);
     ashlar_kfree(block);
+    is_u(asked_wrongly, 0, "%s: [fault 213] no thread is asked for where there may be none", world.name);
     world_ok("alone");
 }
 

@@ -2,13 +2,35 @@
 /* later.c - memory that comes after boot, in every format: plugged in, and reclaimed; as a whole, or not at all. */
 #include "boot/world.h"
 
+#include "boot/joining.h"
+#include "space/direct.h"
 #include <ashlar/kmalloc.h>
+
+/* The source is compiled once more here: between the direct map and the pool another CPU may come. */
+static ashlar_status add_and_join(ashlar_pfn first, size_t frames)
+{
+    ashlar_status status = ashlar_direct_add(first, frames);
+    joining_now();
+    return status;
+}
+
+#define ashlar_memory_add memory_add_joined
+#define ashlar_memory_reclaim memory_reclaim_joined
+#define ashlar_direct_add add_and_join
+ashlar_status memory_add_joined(ashlar_pfn first, size_t frames, unsigned node);
+ashlar_status memory_reclaim_joined(struct ashlar_memmap *map, ashlar_memmap_type type,
+                                    const struct ashlar_memmap_entry *live, size_t live_count, size_t *frames);
+#include "../../src/boot/later.c"
+#undef ashlar_memory_add
+#undef ashlar_memory_reclaim
+#undef ashlar_direct_add
 
 #define PLUGGED ((ashlar_pfn)(40u * MIB >> ASHLAR_PAGE_SHIFT))
 #define PLUGGED_FRAMES PAGES_OF(6u * MIB)
 #define MODULE ((ashlar_pfn)(16u * MIB >> ASHLAR_PAGE_SHIFT))
 #define MODULE_FRAMES ((size_t)300)
 #define OTHER_MODULE ((ashlar_pfn)(20u * MIB >> ASHLAR_PAGE_SHIFT))
+#define LOW_FRAMES ((size_t)8)
 #define OTHER_FRAMES ((size_t)16)
 
 static void set_aside(ashlar_pfn first, size_t frames, ashlar_memmap_type type)
@@ -145,6 +167,22 @@ static void check_overlap(void)
     world_ok("overlaps");
 }
 
+static void add_for_nobody(void)
+{
+    is_u(memory_add_joined(PLUGGED, PLUGGED_FRAMES, ASHLAR_FRAMES_ANY_NODE), ASHLAR_BAD_ARGUMENT,
+         "%s: no such node, with interrupts off and alone", world.name);
+}
+
+/* Whoever could not add has to take the mapping back, for which a second CPU would have to be asked. */
+static void check_joining(void)
+{
+    struct state before = state_now();
+    world_leave();
+    is_str(joining_run(add_for_nobody), NULL, "[fault 212] a CPU joins in the middle: it waits");
+    world_join();
+    is_as_before(&before, "memory of a node that is not there");
+}
+
 /* Whatever the pool hands out can be opened, and what is written stays. */
 static void check_use(void)
 {
@@ -180,6 +218,16 @@ static void check_live(void)
     is_u(frames, 0, "%s: nothing came", world.name);
     is_u(ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_KERNEL, NULL, 0, &frames), ASHLAR_BAD_ARGUMENT,
          "%s: what is never given back", world.name);
+    static const unsigned contexts[] = {ASHLAR_CONTEXT_INTERRUPT, ASHLAR_CONTEXT_NMI, ASHLAR_CONTEXT_NO_SLEEP};
+    for (unsigned i = 0; i < sizeof contexts / sizeof contexts[0]; i++) {
+        static ashlar_status status;
+        status = ASHLAR_OK;
+        sim_set_context(contexts[i]);
+        is_str(SIM_FATAL(status = ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_MODULE, NULL, 0, &frames)), NULL,
+               "[fault 216] memory is reclaimed where it cannot be: no fatal report");
+        sim_set_context(ASHLAR_CONTEXT_THREAD);
+        is_u(status, ASHLAR_MAY_NOT_WAIT, "%s: [fault 216] but a refusal", world.name);
+    }
     struct state now = state_now();
     ok(now.total == before.total && now.map_sum == before.map_sum, "%s: the map is as before", world.name);
 }
@@ -209,17 +257,52 @@ static void check_reclaim(void)
     world_ok("reclaim");
 }
 
+/* A run of the loader's from frame 0 on, as firmware leaves it: that frame is never used, the others are. */
+static void check_from_zero(const struct world_format *format, size_t spare_entries)
+{
+    size_t frames = 0;
+    prepare(format, 64u * MIB);
+    set_aside(0, LOW_FRAMES, ASHLAR_MEMMAP_MODULE);
+    set_aside(OTHER_MODULE, OTHER_FRAMES, ASHLAR_MEMMAP_MODULE);
+    up();
+    struct state before = state_now();
+    world.map.capacity = world.map.count + spare_entries;
+    ashlar_frames_fail_nth(booted.frames, 1, 1);
+    ashlar_heap_fail_nth(booted.heap, 1);
+    is_u(ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_MODULE, NULL, 0, &frames),
+         spare_entries != 0 ? ASHLAR_NO_FRAMES : ASHLAR_NO_STORAGE, "%s: from frame 0 on, and it fails", world.name);
+    ashlar_heap_fail_nth(booted.heap, 0);
+    ashlar_frames_fail_nth(booted.frames, 0, 0);
+    struct state now = state_now();
+    ok(frames == 0 && now.map_sum == before.map_sum && now.entries == before.entries && now.total == before.total,
+       "%s: [fault 214] all is as before", world.name);
+    world.map.capacity = before.entries + 1u;
+    is_u(ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_MODULE, NULL, 0, &frames), ASHLAR_OK, "%s: it comes",
+         world.name);
+    is_u(frames, LOW_FRAMES - 1u + OTHER_FRAMES, "%s: [fault 214] but for frame 0", world.name);
+    is_u(not_in_state(1, LOW_FRAMES - 1u, ASHLAR_FRAME_FREE), 0, "%s: the others are free", world.name);
+    is_u(not_in_state(0, 1, ASHLAR_FRAME_FOREIGN), 0, "%s: and that one is not", world.name);
+    is_u(ashlar_memory_reclaim(&world.map, ASHLAR_MEMMAP_MODULE, NULL, 0, &frames), ASHLAR_OK, "%s: once more",
+         world.name);
+    is_u(frames, 0, "%s: nothing is left", world.name);
+    is_str(ashlar_memmap_audit(&world.map), NULL, "the map is sound");
+    world_ok("from frame 0");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
         start(format);
         check_refused();
+        check_joining();
         check_each_failure();
         check_overlap();
         check_use();
         check_live();
         check_reclaim();
+        check_from_zero(format, 0);
+        check_from_zero(format, 1);
     }
     return done_testing();
 }

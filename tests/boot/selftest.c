@@ -5,6 +5,7 @@
  */
 #include "boot/world.h"
 
+#include "boot/joining.h"
 #include <ashlar/port.h>
 
 static enum broken {
@@ -76,6 +77,7 @@ static void *hook_pointer(uintptr_t address)
 
 static void hook_flush_page(uintptr_t address)
 {
+    joining_now();
     if (broken != PAGE_IS_NOT_FLUSHED) {
         ashlar_port_flush_page(address);
     }
@@ -178,6 +180,20 @@ static void check_contexts(void)
     world_ok("self-test");
 }
 
+static void test_itself(void)
+{
+    is_str(selftest_of_hooks(), NULL, "hooks that are right, with interrupts off and alone");
+}
+
+/* What it maps it unmaps, for which a second CPU would have to be asked. */
+static void check_joining(void)
+{
+    world_leave();
+    is_str(joining_run(test_itself), NULL, "[fault 212] a CPU joins while a page is mapped: it waits");
+    world_join();
+    world_ok("joined in the middle");
+}
+
 int main(void)
 {
     FOR_EACH_FORMAT(format)
@@ -186,10 +202,10 @@ int main(void)
         boot.kick = kick;
         boot.waiting.mark = mark;
         up();
-        world_join();
         state_on = ashlar_port_irq_save();
         ashlar_port_irq_restore(state_on);
         check_contexts();
+        check_joining();
         check_hooks();
         world_ok("broken hooks");
     }

@@ -101,7 +101,7 @@ static unsigned priority_of(unsigned thread)
 static void begin(uint64_t seed)
 {
     const struct run ram = {256, 256};
-    const struct ashlar_frames_options options = {CPUS, 0};
+    const struct ashlar_frames_options options = {.max_cpus = CPUS};
     const struct ashlar_memmap *map = map_of(&ram, 1);
     size_t bytes = ashlar_frames_footprint_bytes(map, &options);
     ashlar_pfn frame;

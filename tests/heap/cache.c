@@ -161,6 +161,37 @@ static void test_destroy(void)
     end("sound after destruction");
 }
 
+/* Whoever has taken them, and wherever others are on their way: those that live are counted, and no more. */
+static void test_live_elsewhere(void)
+{
+    static void *home[200], *away[200], *second[200];
+    begin();
+    struct ashlar_cache *cache = make_cache(heap, "doomed", 40, 0, 0);
+    bool taken = ashlar_heap_prefill(heap, 40, 1) == ASHLAR_OK && ashlar_cache_alloc_bulk(cache, 0, home, 200) != 0;
+    sim_set_cpu(1);
+    taken = taken && ashlar_cache_alloc_bulk(cache, 0, away, 200) != 0;
+    heap->owners[1].state |= OWNER_BUSY;
+    sim_set_context(ASHLAR_CONTEXT_INTERRUPT);
+    unsigned count = 0;
+    while (count < 200 && (second[count] = ashlar_cache_alloc(cache, 0)) != NULL) {
+        count++;
+    }
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    heap->owners[1].state &= ~OWNER_BUSY;
+    ok(taken && count > 2, "objects of two CPUs', and %u of an interrupt's", count);
+    ashlar_cache_free_bulk(cache, home, 200);
+    sim_set_cpu(0);
+    ashlar_cache_free_bulk(cache, away, 198);
+    ashlar_cache_free_bulk(cache, second + 1, count - 1u);
+    like(SIM_FATAL((void)!ashlar_cache_destroy(cache)), "with 3 live objects",
+         "[fault 87] two of another CPU's, and one of its interrupts'");
+    ashlar_cache_free(cache, second[0]);
+    like(SIM_FATAL((void)!ashlar_cache_destroy(cache)), "with 2 live objects", "[fault 87] two of another CPU's");
+    ashlar_cache_free_bulk(cache, away + 198, 2);
+    ok(ashlar_cache_destroy(cache) == ASHLAR_OK, "[fault 87] none: it goes");
+    end("sound after live objects");
+}
+
 int main(void)
 {
     test_shapes();
@@ -168,5 +199,6 @@ int main(void)
     test_bulk();
     test_wrong_cache();
     test_destroy();
+    test_live_elsewhere();
     return done_testing();
 }

@@ -100,14 +100,56 @@ static void test_out_of_addresses(void)
     end("sound after it was full");
 }
 
+/* Every call that may grow. */
+static void test_no_call_grows(const char *what)
+{
+    struct ashlar_cache *cache = NULL;
+    ok(ashlar_heap_alloc(heap, 64, 0) == NULL, "[fault 84] %s gets nothing from an empty heap", what);
+    ok(ashlar_heap_alloc(heap, 100000, 0) == NULL, "[fault 84] %s gets no large block", what);
+    ok(ashlar_heap_alloc_aligned(heap, 4096, 64, 0) == NULL && ashlar_heap_alloc_aligned(heap, 65536, 64, 0) == NULL,
+       "[fault 84] nor any that is aligned");
+    ok(ashlar_heap_calloc(heap, 4, 16, 0) == NULL && ashlar_heap_realloc(heap, NULL, 64, 0) == NULL,
+       "[fault 84] nor an array, nor one that grows from nothing");
+    is_u(ashlar_heap_prefill(heap, 64, 1), ASHLAR_MAY_NOT_WAIT, "[fault 84] a prefill is told so");
+    is_u(ashlar_cache_create(heap, "none", 64, 0, 0, &cache), ASHLAR_MAY_NOT_WAIT, "[fault 84] so is a new cache");
+    is_u(test.commits, 0, "[fault 84] %s never grows", what);
+}
+
+/* Of a cache, and of an object that is there: full to the last one, all stays as it was. */
+static void test_no_growth_of_what_is_there(unsigned context, const char *what)
+{
+    static void *objects[1024];
+    struct ashlar_cache *cache = NULL;
+    size_t count = 0;
+    begin(4096, 0);
+    ok(ashlar_cache_create(heap, "full", 200, 0, 0, &cache) == ASHLAR_OK, "a cache");
+    char *large = take_one(heap, 100000);
+    memset(large, 7, 100000);
+    sim_set_context(context);
+    while (count < 1024 && (objects[count] = ashlar_cache_alloc(cache, 0)) != NULL) {
+        count++;
+    }
+    size_t commits = test.commits, live = stats_of(heap).live_objects;
+    ok(count < 1024, "[fault 84] %s has what a cache has", what);
+    ok(ashlar_cache_alloc_bulk(cache, 0, objects + count, 40) == 0, "[fault 84] and no bulk beyond that");
+    ok(ashlar_heap_realloc(heap, large, (size_t)8 << 20, 0) == NULL && large[99999] == 7,
+       "[fault 84] a block that cannot grow is as it was");
+    ok(test.commits == commits && stats_of(heap).live_objects == live, "[fault 84] %s leaves it at that", what);
+    ashlar_cache_free_bulk(cache, objects, count);
+    ashlar_heap_free_sized(heap, large, 100000);
+    is_u(ashlar_cache_destroy(cache), ASHLAR_MAY_NOT_WAIT, "[fault 83] nor does it destroy a cache");
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    settle_all(heap, 2);
+    is_u(ashlar_cache_destroy(cache), ASHLAR_OK, "a thread does");
+    end("sound after that context");
+}
+
 static void test_no_growth(unsigned context, const char *what)
 {
     void *blocks[COUNT] = {NULL};
     begin(4096, 0);
     sim_set_context(context);
-    ok(ashlar_heap_alloc(heap, 64, 0) == NULL, "[fault 84] %s gets nothing from an empty heap", what);
-    ok(ashlar_heap_alloc(heap, 100000, 0) == NULL, "[fault 84] %s gets no large block", what);
-    is_u(test.commits, 0, "[fault 84] %s never grows", what);
+    test_no_call_grows(what);
     sim_set_context(ASHLAR_CONTEXT_THREAD);
     if (context != ASHLAR_CONTEXT_THREAD) {
         (void)ashlar_heap_work(heap);
@@ -228,12 +270,24 @@ static void test_relieved_meanwhile(void)
 
 int main(void)
 {
+    static const struct {
+        unsigned context;
+        const char *what;
+    } contexts[] = {
+        {ASHLAR_CONTEXT_INTERRUPT, "an interrupt"},
+        {ASHLAR_CONTEXT_NMI, "an NMI"},
+        {ASHLAR_CONTEXT_THREAD | ASHLAR_CONTEXT_NO_SLEEP, "a thread that may not sleep"},
+        {ASHLAR_CONTEXT_THREAD | ASHLAR_CONTEXT_IRQS_OFF, "a thread with interrupts off"},
+        {ASHLAR_CONTEXT_INTERRUPT | ASHLAR_CONTEXT_IRQS_OFF, "an interrupt with interrupts off"},
+    };
     test_init();
     test_metadata();
     test_metadata_in_steps();
     test_out_of_addresses();
-    test_no_growth(ASHLAR_CONTEXT_INTERRUPT, "an interrupt");
-    test_no_growth(ASHLAR_CONTEXT_NMI, "an NMI");
+    for (unsigned i = 0; i < sizeof contexts / sizeof contexts[0]; i++) {
+        test_no_growth(contexts[i].context, contexts[i].what);
+        test_no_growth_of_what_is_there(contexts[i].context, contexts[i].what);
+    }
     test_flags();
     test_relief();
     test_relieved_meanwhile();

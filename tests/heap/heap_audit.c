@@ -79,6 +79,9 @@ static void test_slabs(void)
     DAMAGE(slab->stride, 128, "a slab is larger than its run");
     DAMAGE(slab->granules, slab->granules + 1, "a slab's granules are wrong");
     DAMAGE(slab->base, slab->base + 16, "a slab's base is wrong");
+    DAMAGE(slab->bits, slab->bits + 1, "a slab's base is wrong");
+    DAMAGE(slab->fast, &heap->owners[1], "a slab's fast frees go elsewhere");
+    DAMAGE(full_slab->fast, &heap->owners[1], "a slab's fast frees go elsewhere");
     DAMAGE(slab->word, slab->word + 0x10000u, "a slab's count is not that of its bits");
     DAMAGE(slab->word, slab->word & 0xffff0000u, "a live object is in a free list");
     DAMAGE(slab->word, (slab->word & 0xffff0000u) | 8u, "a free list leaves its slab");
@@ -103,6 +106,9 @@ static void test_runs(void)
     DAMAGE(bare->state, RUN_EMPTY, "neighbours were not merged");
     DAMAGE(block->bits->allocated, 0, "a large block's bits are wrong");
     DAMAGE(block->bits->allocated, 3, "a large block's bits are wrong");
+    DAMAGE(block->bits, slab->bits, "a large block's bits are wrong");
+    DAMAGE(block->base, block->base + 4096, "a large block's base is wrong");
+    DAMAGE(block->cache, cache, "a large block's base is wrong");
     DAMAGE(*bits_of(spent + 4096), 4, "an allocated bit is set in an empty run");
     DAMAGE(heap->runs.map[block->first + 1], run_offset(&heap->runs, block), "a unit inside of a run names another");
     DAMAGE(heap->runs.map[slab->first], run_offset(&heap->runs, slab) | MAP_NO_SLAB,
@@ -126,7 +132,9 @@ static void test_bins(void)
     DAMAGE(bin->slabs, 2, "the bins have not as many slabs as there are");
     DAMAGE(slab->previous, 0, "a bin's first slab does not name the last");
     DAMAGE(slab->next, run_offset(&heap->runs, slab), "a bin has more slabs than it counts");
-    DAMAGE(slab->owner, 1, "a bin of slabs is not linked");
+    DAMAGE(slab->owner, 1, "a slab's fast frees go elsewhere");
+    DAMAGE(slab->cache, cache, "a bin of slabs is not linked");
+    DAMAGE(cache->bin[0].current->cache, NULL, "a bin of slabs is not linked");
     DAMAGE(kept->kept, 0, "a bin keeps another slab than it says");
     DAMAGE(owner->kept_units, 5, "an owner's kept units are wrong");
     DAMAGE(owner->state, OWNER_BUSY, ashlar_heap_audit_busy);

@@ -3,6 +3,9 @@
  * damaged ones.
  */
 #include "heap/marks.h"
+#include "heap/others.h"
+#include "heap/size.h"
+#include "heap/take.h"
 
 #include "fixture.h"
 
@@ -132,6 +135,95 @@ static void test_write_after_remote_free(int byte)
     source_free(&test);
 }
 
+/* [fault 85] Whoever reads mail, his own or another one's: none follows a link that was written over. */
+static struct ashlar_cache *cache;
+static void *kept;
+
+static void read_by_work(void)
+{
+    (void)ashlar_heap_work(heap);
+}
+
+static void read_by_take(void)
+{
+    (void)!ashlar_heap_take_slow(heap, cache, 64, 0);
+}
+
+static void read_by_give(void)
+{
+    ashlar_heap_free(heap, kept);
+}
+
+static void read_by_answer(void)
+{
+    heap->owners[0].asked = 1;
+    ashlar_heap_answer(heap);
+}
+
+static void read_by_search(void)
+{
+    const struct want want = ashlar_heap_want(cache, 0);
+    while (ashlar_heap_take_mail(heap, &want) != NULL) {
+    }
+}
+
+static void read_by_search_of_another_size(void)
+{
+    const struct want want = ashlar_heap_want(NULL, 1024);
+    (void)!ashlar_heap_take_mail(heap, &want);
+}
+
+static void read_by_drain_cpu(void)
+{
+    ashlar_heap_drain_cpu(heap, 0);
+}
+
+static void read_by_destroy(void)
+{
+    (void)!ashlar_cache_destroy(cache);
+}
+
+static const struct {
+    const char *what;
+    void (*read)(void);
+    unsigned cpu;
+} readers[] = {
+    {"work", read_by_work, 0},
+    {"an allocation", read_by_take, 0},
+    {"a free", read_by_give, 0},
+    {"who answers a kick", read_by_answer, 0},
+    {"who looks for a size in another CPU's", read_by_search, 1},
+    {"who passes other sizes there", read_by_search_of_another_size, 1},
+    {"who drains a CPU that is gone", read_by_drain_cpu, 1},
+    {"who destroys a cache", read_by_destroy, 1},
+};
+
+static const char *read_damaged(unsigned reader, int byte, unsigned damaged)
+{
+    void *mine[3];
+    begin();
+    cache = make_cache(heap, "mine", 64, 0, 0);
+    kept = ashlar_cache_alloc(cache, 0);
+    if (ashlar_cache_alloc_bulk(cache, 0, mine, 3) == 0) {
+        return NULL;
+    }
+    sim_set_cpu(2);
+    ashlar_cache_free_bulk(cache, mine, 3);
+    memset(mine[damaged], byte, 64);
+    sim_set_cpu(readers[reader].cpu);
+    return SIM_FATAL(readers[reader].read());
+}
+
+static void test_each_reader(int byte, unsigned damaged)
+{
+    for (unsigned i = 0; i < sizeof readers / sizeof readers[0]; i++) {
+        const char *message = read_damaged(i, byte, damaged);
+        ok(message != NULL && strstr(message, "on its way back to owner 0 is 0x") != NULL,
+           "[fault 85] a link in the mail that was written over is found by %s", readers[i].what);
+        source_free(&test);
+    }
+}
+
 int main(void)
 {
     test_mailbox();
@@ -142,5 +234,9 @@ int main(void)
     test_write_after_remote_free(0x55);
     test_write_after_remote_free(0);
     test_write_after_remote_free(0xff);
+    for (unsigned damaged = 0; damaged < 3; damaged++) {
+        test_each_reader(0x55, damaged);
+        test_each_reader(0, damaged);
+    }
     return done_testing();
 }

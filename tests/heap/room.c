@@ -215,6 +215,56 @@ static void test_reclaimed_meanwhile(void)
     end("sound after both");
 }
 
+/* Another thread is faster each time, and is given all that reclaimers free: until this one asks them itself. */
+static void *faster[64];
+static unsigned faster_count;
+
+static int be_faster(void *context)
+{
+    heap->runs.source.relieve = NULL;
+    if (faster_count < 64u) {
+        faster[faster_count++] = ashlar_heap_alloc(heap, 64, 0);
+    }
+    heap->runs.source.relieve = be_faster;
+    (void)context;
+    return 0;
+}
+
+static int give_one(void *context, size_t bytes)
+{
+    unsigned *left = context;
+    (void)bytes;
+    if (*left == 0) {
+        return 0;
+    }
+    ashlar_heap_free(heap, small[--*left]);
+    return 1;
+}
+
+static void test_faster(void)
+{
+    static unsigned count;
+    begin();
+    while (count < SMALL && (small[count] = ashlar_heap_alloc(heap, 64, 0)) != NULL) {
+        count++;
+    }
+    (void)!ashlar_heap_on_shortage(heap, give_one, &count);
+    heap->runs.source.relieve = be_faster;
+    void *object = ashlar_heap_alloc(heap, 64, 0);
+    ok(faster_count > 1u && faster[faster_count - 1u] != NULL, "others are faster (%u times)", faster_count);
+    ok(object != NULL,
+       "[fault 215] who is always too late asks reclaimers itself before it is told that there is nothing");
+    heap->runs.source.relieve = NULL;
+    ashlar_heap_free(heap, object);
+    while (faster_count != 0) {
+        ashlar_heap_free(heap, faster[--faster_count]);
+    }
+    while (count != 0) {
+        ashlar_heap_free(heap, small[--count]);
+    }
+    end("sound after all of them");
+}
+
 int main(void)
 {
     test_kept(begin_plain, keep_by_class, "a slab that was kept empty is found by who is short");
@@ -222,5 +272,6 @@ int main(void)
     test_kept(begin_cache, keep_by_cache, "and that of a cache");
     test_shortage();
     test_reclaimed_meanwhile();
+    test_faster();
     return done_testing();
 }

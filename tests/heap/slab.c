@@ -91,9 +91,33 @@ static void test_nmi_empties(void)
     like(SIM_FATAL(ashlar_heap_free(heap, large)), "double free", "[fault 67] a large block freed twice in an NMI");
     ok(stats_of(heap).large_blocks == 1, "[fault 83] a large block that an NMI frees waits");
     sim_set_context(ASHLAR_CONTEXT_THREAD);
+    like(SIM_FATAL(ashlar_heap_free(heap, large)), "double free", "[fault 67] and again by a thread, while it waits");
+    like(SIM_FATAL(ashlar_heap_free_sized(heap, large, 100000)), "double free", "[fault 67] or with its size");
+    like(SIM_FATAL((void)!ashlar_heap_realloc(heap, large, 200000, 0)), "double free", "[fault 79] nor does it grow");
+    is_u(stats_of(heap).large_blocks, 1, "[fault 83] it waits on");
     (void)ashlar_heap_work(heap);
     is_u(stats_of(heap).large_blocks, 0, "until a thread works");
     end("sound after NMIs");
+}
+
+/* What an NMI freed waits, linked through its own memory, for whoever works next. */
+static void test_write_to_waiting(int byte, bool link)
+{
+    begin();
+    uintptr_t *large[3] = {take_one(heap, 100000), take_one(heap, 100000), take_one(heap, 100000)};
+    sim_set_context(ASHLAR_CONTEXT_NMI);
+    ashlar_heap_free(heap, large[0]);
+    ashlar_heap_free(heap, large[1]);
+    sim_set_context(ASHLAR_CONTEXT_THREAD);
+    if (link) {
+        set_next_on_way((uintptr_t)large[1], (uintptr_t)large[2]); /* to a live one */
+    } else {
+        memset(large[1], byte, 64);
+    }
+    like(SIM_FATAL((void)ashlar_heap_work(heap)), "write after free",
+         "[fault 85] write to a block that an NMI freed, and that waits");
+    ok(stats_of(heap).large_blocks == 2 && place_of(heap, large[2]).live, "one is back, and the live one is alive");
+    source_free(&test);
 }
 
 static void test_write_after_free(void)
@@ -128,5 +152,9 @@ int main(void)
     test_full_slabs();
     test_nmi_empties();
     test_write_after_free();
+    test_write_to_waiting(0x55, false);
+    test_write_to_waiting(0, false);
+    test_write_to_waiting(0xff, false);
+    test_write_to_waiting(0, true);
     return done_testing();
 }

@@ -96,15 +96,29 @@ static void test_calloc(void)
 static void test_before_init(void)
 {
     static struct ashlar_heap nothing;
+    struct ashlar_cache *cache = NULL;
     like(SIM_FATAL((void)!ashlar_heap_alloc(&nothing, 10, 0)), "heap: used before init",
          "[fault 88] alloc before init");
     like(SIM_FATAL((void)!ashlar_heap_alloc_aligned(&nothing, 64, 10, 0)), "heap: used before init",
          "[fault 88] aligned alloc before init");
+    like(SIM_FATAL((void)!ashlar_heap_calloc(&nothing, 2, 3, 0)), "used before init", "[fault 88] calloc before init");
+    like(SIM_FATAL((void)!ashlar_heap_realloc(&nothing, NULL, 3, 0)), "used before init", "[fault 88] realloc");
+    like(SIM_FATAL((void)!ashlar_heap_prefill(&nothing, 3, 1)), "used before init", "[fault 88] prefill");
+    like(SIM_FATAL((void)!ashlar_cache_create(&nothing, "none", 3, 0, 0, &cache)), "used before init",
+         "[fault 88] a cache before init");
+    like(SIM_FATAL(ashlar_heap_drain_cpu(&nothing, 1)), "used before init", "[fault 88] drain before init");
     like(SIM_FATAL(ashlar_heap_free(&nothing, &nothing)), "heap: used before init", "[fault 88] free before init");
+    like(SIM_FATAL(ashlar_heap_free_sized(&nothing, &nothing, 1)), "used before init", "[fault 88] sized free");
+    is_str(SIM_FATAL(ashlar_heap_answer(&nothing)), NULL, "[fault 88] a kick before init asks for nothing");
     begin(0);
     sim_set_cpu(7);
     like(SIM_FATAL((void)!ashlar_heap_alloc(heap, 10, 0)), "CPU 7 uses a heap made for 2 CPUs",
          "a CPU too many is fatal");
+    sim_set_cpu(heap->max_cpus);
+    heap->owners[heap->max_cpus].asked = 1;
+    is_str(SIM_FATAL(ashlar_heap_answer(heap)), NULL, "[fault 115] but a kick of it is not for this heap");
+    is_u(heap->owners[heap->max_cpus].asked, 1, "[fault 115] and no other CPU's word is taken for its own");
+    heap->owners[heap->max_cpus].asked = 0;
     sim_set_cpu(0);
     end("sound after a CPU too many");
 }

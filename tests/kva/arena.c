@@ -55,6 +55,21 @@ static void test_exhausted(const struct world_format *format)
     is_u(ashlar_kva_reserve(1, 1, "none", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] again", world.name);
     is_u(ashlar_kva_take(1, ASHLAR_MAP_WRITE, "none", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] nor pages",
          world.name);
+    size_t free_frames = world_free_frames();
+    is_u(ashlar_kva_take_demand(1, ASHLAR_MAP_WRITE, "none", &none), ASHLAR_NO_ADDRESSES,
+         "%s: [fault 60] nor a demand region", world.name);
+    is_u(ashlar_kva_take(1024, ASHLAR_MAP_WRITE | ASHLAR_MAP_LARGE, "none", &none), ASHLAR_NO_ADDRESSES,
+         "%s: [fault 60] nor large pages", world.name);
+    uintptr_t interrupts = world_begin_alone(); /* who waits for no other purge */
+    is_u(ashlar_kva_reserve(1, 1, "none", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] alone, with interrupts off",
+         world.name);
+    is_u(ashlar_kva_take(1, ASHLAR_MAP_WRITE, "none", &none), ASHLAR_NO_ADDRESSES, "%s: [fault 60] nor pages",
+         world.name);
+    world_end_alone(interrupts);
+    struct ashlar_frames_stats stats;
+    ashlar_frames_stats(world.pool, &stats);
+    ok(world_free_frames() == free_frames && stats.reserved_frames == 0, "%s: no frame stays taken, or promised",
+       world.name);
     uintptr_t address = 77;
     is_u(ashlar_kva_map_mmio(0xfee00000u, 8, 0, "none", &address), ASHLAR_NO_ADDRESSES, "%s: [fault 60] nor a device",
          world.name);

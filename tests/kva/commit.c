@@ -45,6 +45,46 @@ static void test_move_fails(ashlar_vpn first, size_t pages)
     ok(memcmp(before, after, sizeof before) == 0, "%s: [fault 151] nothing has changed", world.name);
 }
 
+/* How many of these pages some CPU knows. */
+static size_t known(ashlar_vpn first, size_t pages)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pages; i++) {
+        count += sim_tlb_has(0, world_address(first + i)) || sim_tlb_has(1, world_address(first + i));
+    }
+    return count;
+}
+
+/* A part of a large page: the rest of it stays, and no CPU knows the part where it was, in whatever size. */
+static void test_move_of_large(void)
+{
+    ashlar_vpn first;
+    size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
+    is_u(ashlar_kva_reserve(8192, 1024, "range", &first), ASHLAR_OK, "%s: reserve", world.name);
+    is_u(ashlar_kva_commit_large(first, 2u * whole, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: two large pages", world.name);
+    is_u(world_usable(first, 2u * whole), 2u * whole, "%s: used", world.name);
+    ashlar_frames_fail_nth(world.pool, 1, 1);
+    ashlar_status status = ashlar_kva_move(first + 4u * whole, first + 3u, whole, ASHLAR_MAP_WRITE);
+    ashlar_frames_fail_nth(world.pool, 0, 0);
+    bool has_tables = whole == 1024; /* two-level: from boot on */
+    is_u(status, has_tables ? ASHLAR_OK : ASHLAR_NO_FRAMES, "%s: [fault 43] no table there", world.name);
+    if (!has_tables) {
+        is_u(world_usable(first, 2u * whole), 2u * whole, "%s: [fault 43] all is as it was", world.name);
+        status = ashlar_kva_move(first + 4u * whole, first + 3u, whole, ASHLAR_MAP_WRITE);
+    }
+    is_u(status, ASHLAR_OK, "%s: move the middle", world.name);
+    is_u(known(first + 3u, whole), 0, "%s: [fault 48] no CPU knows it where it was", world.name);
+    is_u(world_usable(first + 4u * whole, whole), whole, "%s: used there", world.name);
+    is_u(world_usable(first, 3) + world_usable(first + 3u + whole, whole - 3u), whole, "%s: and the rest here",
+         world.name);
+    ashlar_kva_decommit(first, 3);
+    ashlar_kva_decommit(first + 3u + whole, whole - 3u);
+    ashlar_kva_decommit(first + 4u * whole, whole);
+    is_u(known(first, 8192), 0, "%s: [fault 48] nor what was given back", world.name);
+    ashlar_kva_unreserve(first);
+    world_ok("move of large pages");
+}
+
 /* Across tables, and over some of the same addresses' tables; both CPUs have used the pages where they were. */
 static void test_move(size_t pages)
 {
@@ -58,6 +98,7 @@ static void test_move(size_t pages)
     test_move_fails(first, pages);
     is_u(ashlar_kva_move(first + 3000u, first, pages, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: move %zu pages", world.name,
          pages);
+    is_u(known(first, pages), 0, "%s: [fault 48] no CPU knows them where they were", world.name);
     look_up(first + 3000u, pages, after);
     ok(memcmp(before, after, pages * sizeof before[0]) == 0, "%s: the frames are the same", world.name);
     is_u(world_absent(first, pages), pages, "%s: nothing is left behind", world.name);
@@ -103,6 +144,8 @@ int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
+        world_start_usual(format);
+        test_move_of_large(); /* here and below: where no table is from before */
         world_start_usual(format);
         test_commit();
         test_move_without_tables();

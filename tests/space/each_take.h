@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* each_take.h - each take of a frame fails in turn, once and for good: no call leaves anything half done. Of the space floor, and
- * of the one above where WORLD_HAS_KVA is set.
+ * of the one above where WORLD_HAS_KVA is set. In a thread; and with interrupts off, by the one CPU that takes part, where
+ * nobody is asked for relief.
  *
  * For each operation, in a world where it would succeed: fail its Nth take, and see that all is as before; then the next
  * N, until it succeeds. What may stay are reserves: empty tables of the kernel half and pages of descriptors, so frames
@@ -117,8 +118,29 @@ static void start(const struct world_format *format, ashlar_sharing_policy polic
     ashlar_space_switch(&space);
 }
 
+enum mode { ONCE, FOR_GOOD, ALONE, MODES };
+
+static unsigned times_asked;
+
+static size_t relieve_nothing(void *context)
+{
+    (void)context;
+    times_asked++;
+    return 0;
+}
+
+static ashlar_status run_in_mode(const struct operation *operation, enum mode mode)
+{
+    uintptr_t interrupts = mode == ALONE ? ashlar_port_irq_save() : 0;
+    ashlar_status status = operation->run();
+    if (mode == ALONE) {
+        ashlar_port_irq_restore(interrupts);
+    }
+    return status;
+}
+
 /* Without and then with the Nth take failing; each time in a world that looks as at first. */
-static unsigned fail_each(const struct operation *operation, bool forever)
+static unsigned fail_each(const struct operation *operation, enum mode mode)
 {
     unsigned n = 0;
     ashlar_status status;
@@ -127,8 +149,8 @@ static unsigned fail_each(const struct operation *operation, bool forever)
             operation->prepare();
         }
         struct state before = state_now();
-        ashlar_frames_fail_nth(world.pool, ++n, forever);
-        status = operation->run();
+        ashlar_frames_fail_nth(world.pool, ++n, mode != ONCE);
+        status = run_in_mode(operation, mode);
         ashlar_frames_fail_nth(world.pool, 0, 0);
         if (status != ASHLAR_OK) {
             struct state after = state_now();
@@ -150,11 +172,21 @@ static unsigned fail_each(const struct operation *operation, bool forever)
 static void test_operation(const struct world_format *format, const struct operation *operation,
                            ashlar_sharing_policy policy)
 {
-    for (int forever = 0; forever < 2; forever++) {
+    static const char *const mode_text[] = {"once", "for good", "alone, with interrupts off"};
+    static struct ashlar_reliever reliever;
+    for (enum mode mode = ONCE; mode < MODES; mode++) {
         start(format, policy);
-        unsigned n = fail_each(operation, forever != 0);
+        reliever = (struct ashlar_reliever){.relieve = relieve_nothing};
+        ashlar_frames_add_reliever(world.pool, &reliever);
+        if (mode == ALONE) {
+            world_leave();
+        }
+        times_asked = 0;
+        unsigned n = fail_each(operation, mode);
         ok(n > operation->least, "%s, %s: %s, %s, fails %u times and leaves nothing", world.name,
-           ashlar_sharing_text(policy), operation->name, forever ? "for good" : "once", n - 1u);
+           ashlar_sharing_text(policy), operation->name, mode_text[mode], n - 1u);
+        ok(times_asked == 0 ? mode == ALONE || n == 1 : mode != ALONE, "%s: asked for relief %u times", world.name,
+           times_asked);
         struct state before = state_now();
         ok(before.user_tables == 0 && before.mapped == 0, "%s: the space is empty afterwards", world.name);
         world_ok("%s", operation->name);

@@ -2,6 +2,8 @@
 /* faults.c - what callers ask for and must not get: each is refused, and nothing has changed. */
 #include "space/refused.h"
 
+#include <sys/mman.h>
+
 static ashlar_pfn run;
 static ashlar_vpn range; /* of the kernel's, with nothing behind it */
 
@@ -96,6 +98,27 @@ static void test_ranges(void)
             "[fault 40] unmap the image from a user space");
     refused(kernel(5, 1, 0), ASHLAR_REFUSED, "a kernel page in the user half");
     refused(kernel(user - 1u, 1, 0), ASHLAR_REFUSED, "or in its last page");
+}
+
+/* A range that cannot be is found before its frames are read: there is one, and nothing behind it. */
+static void test_counts(void)
+{
+    const size_t none = ~(size_t)0, page = (size_t)ASHLAR_PAGE_BYTES, user = ashlar_user_end();
+    const ashlar_vpn last = ashlar_paging_last_page(world.paging);
+    char *memory = mmap(NULL, 2u * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || mprotect(memory + page, page, PROT_NONE) != 0) {
+        world_bail("memory", ASHLAR_NO_FRAMES);
+    }
+    ashlar_pfn *frame = (ashlar_pfn *)(void *)(memory + page) - 1;
+    *frame = run;
+    refused(ashlar_space_map(&space, 5, none, frame, 0), ASHLAR_BAD_ARGUMENT, "[fault 37] more frames than numbers go");
+    refused(ashlar_space_map(&space, none - 1u, 4, frame, 0), ASHLAR_BAD_ARGUMENT, "[fault 38] of no page's");
+    refused(ashlar_space_map(&space, user - 1u, 2, frame, 0),
+            user == (last >> 1) + 1u ? ASHLAR_BAD_ARGUMENT : ASHLAR_REFUSED, "[fault 40] more than the user half has");
+    refused(ashlar_space_map(&space, user, 2, frame, 0), ASHLAR_REFUSED, "[fault 40] of the kernel's");
+    refused(ashlar_space_map(NULL, range, none, frame, 0), ASHLAR_BAD_ARGUMENT, "[fault 37] for the kernel");
+    refused(ashlar_space_map(NULL, 5, 2, frame, 0), ASHLAR_REFUSED, "nor of the user's, for the kernel");
+    (void)munmap(memory, 2u * page);
 }
 
 static void test_flags(void)
@@ -261,6 +284,14 @@ static void test_width(const struct world_format *format)
     refused(ashlar_space_map_linear(&space, 5, 2, at, 0), ASHLAR_BAD_ARGUMENT,
             "[fault 42] a run that reaches beyond it");
     refused(ashlar_space_map_linear(&space, 5, 2, ~(ashlar_pfn)0, 0), ASHLAR_BAD_ARGUMENT, "[fault 42] one that wraps");
+    size_t whole = (size_t)1 << ashlar_entry_shift(world.paging, 2);
+    refused(ashlar_space_map_linear(&space, 0, 2u * whole, limit - whole, ASHLAR_MAP_LARGE), ASHLAR_BAD_ARGUMENT,
+            "[fault 42] large pages of which the last is beyond it");
+    refused(ashlar_space_map(NULL, range, 2, pair, 0), ASHLAR_BAD_ARGUMENT, "[fault 42] for the kernel");
+    refused(ashlar_space_map_linear(NULL, range, 2, at, 0), ASHLAR_BAD_ARGUMENT, "[fault 42] a run for the kernel");
+    is_u(ashlar_space_map_linear(NULL, range, 1, at, ASHLAR_MAP_WRITE), ASHLAR_OK, "%s: the last one", world.name);
+    is_u(ashlar_space_unmap(NULL, range, 1, &back), ASHLAR_OK, "%s: can be unmapped", world.name);
+    is_u(back, at, "%s: all its bits come back", world.name);
     is_u(ashlar_space_map(&space, 5, 1, &at, 0), ASHLAR_OK, "%s: the last frame of all", world.name);
     is_u(ashlar_space_unmap(&space, 5, 1, &at), ASHLAR_OK, "%s: can be mapped and unmapped", world.name);
     is_u(at, limit - 1u, "%s: all its bits come back", world.name);
@@ -275,6 +306,7 @@ int main(void)
         test_exists();
         test_large_exists();
         test_ranges();
+        test_counts();
         test_flags();
         test_permissions();
         test_large_permissions();

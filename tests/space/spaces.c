@@ -125,6 +125,44 @@ static void test_slots(const struct world_format *format)
     ashlar_space_destroy(&old);
 }
 
+/* Two pages are mapped, and become hidden: their frames are in the tables, and nowhere else. */
+static void test_destroy_hidden(void)
+{
+    struct ashlar_cursor cursor;
+    struct ashlar_gather gather;
+    ashlar_pfn frames[2];
+    is_u(ashlar_cursor_begin(&cursor, &old, 0x1234, 2, ASHLAR_INTENT_CHANGE), ASHLAR_OK, "%s: a cursor", world.name);
+    ashlar_gather_init(&gather, &old);
+    (void)ashlar_cursor_hide(&cursor, 2, &gather);
+    ashlar_cursor_end(&cursor);
+    ashlar_gather_finish(&gather);
+    like(SIM_FATAL(ashlar_space_destroy(&old)), "destroyed with hidden pages", "[fault 46] a space with hidden pages");
+    ashlar_changer_give(&old);
+    is_u(ashlar_cursor_begin(&cursor, &old, 0x1234, 2, ASHLAR_INTENT_COLLECT), ASHLAR_OK, "%s: collect", world.name);
+    is_u(ashlar_cursor_collect(&cursor, frames, 2), 2, "%s: both", world.name);
+    ashlar_cursor_end(&cursor);
+    is_u(ashlar_space_map(&old, 0x1234, 2, frames, ASHLAR_MAP_WRITE | ASHLAR_MAP_USER), ASHLAR_OK, "%s: again",
+         world.name);
+}
+
+/* Somebody changes it, who may not be waited for. */
+static void test_destroy_off(void)
+{
+    uintptr_t interrupts = ashlar_port_irq_save();
+    like(SIM_FATAL(ashlar_space_destroy(&old)),
+         ASHLAR_DEBUG ? "destroy called in 'off'" : "destroyed while it is changed",
+         "[fault 173] a space that is changed, where the end of that may not be waited for");
+    ashlar_port_irq_restore(interrupts);
+}
+
+static void test_destroy_alone(void)
+{
+    uintptr_t interrupts = world_begin_alone();
+    like(SIM_FATAL(ashlar_space_destroy(&old)), "destroyed while it is changed",
+         "[fault 173] nor by who is alone, with interrupts off");
+    world_end_alone(interrupts);
+}
+
 static void test_destroy(const struct world_format *format)
 {
     start(format, ASHLAR_SHARING_PREALLOCATE);
@@ -143,12 +181,10 @@ static void test_destroy(const struct world_format *format)
     like(message, "destroyed with page", "[fault 46] a space with something mapped");
     like(message, "1234000", "is named with its page");
     ashlar_changer_give(&old); /* who is gone here, where reports end */
+    test_destroy_hidden();
     is_u(ashlar_changer_take(&old), ASHLAR_OK, "%s: somebody changes it", world.name);
-    uintptr_t interrupts = ashlar_port_irq_save();
-    like(SIM_FATAL(ashlar_space_destroy(&old)),
-         ASHLAR_DEBUG ? "destroy called in 'off'" : "destroyed while it is changed",
-         "[fault 173] a space that is changed, where the end of that may not be waited for");
-    ashlar_port_irq_restore(interrupts);
+    test_destroy_off();
+    test_destroy_alone();
     ashlar_changer_give(&old);
     is_u(ashlar_space_unmap(&old, 0x1234, 2, NULL), ASHLAR_OK, "%s: unmap", world.name);
     is_u(world_stats().spaces, 1, "%s: one space", world.name);

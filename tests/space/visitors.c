@@ -30,7 +30,8 @@ static void visit(void *context, ashlar_vpn page, ashlar_pfn frame, size_t pages
 {
     (void)context;
     told.right = told.right && frame - run == page - FIRST && pages == 1;
-    told.known += sim_tlb_has(0, (uint64_t)page << ASHLAR_PAGE_SHIFT);
+    told.known +=
+        sim_tlb_has(0, (uint64_t)page << ASHLAR_PAGE_SHIFT) + sim_tlb_has(1, (uint64_t)page << ASHLAR_PAGE_SHIFT);
     if (told.count++ == 0 && told.act != NULL) {
         told.act();
     }
@@ -41,13 +42,28 @@ static ashlar_status map_page(size_t page)
     return ashlar_space_map_linear(&space, FIRST + page, 1, run + page, READ);
 }
 
+/* The other CPU runs in the space, too, or nowhere. */
+static void run_on_both(struct ashlar_space *other)
+{
+    sim_set_cpu(1);
+    ashlar_space_switch(other);
+    sim_set_cpu(0);
+}
+
+static void touch(ashlar_vpn page)
+{
+    char byte;
+    (void)sim_load(0, (uint64_t)page << ASHLAR_PAGE_SHIFT, &byte, 1, SIM_USER);
+    (void)sim_load(1, (uint64_t)page << ASHLAR_PAGE_SHIFT, &byte, 1, SIM_USER);
+}
+
 /* All but the hole. */
 static void map_all(void)
 {
     ashlar_status status = ASHLAR_OK;
     for (size_t i = 0; i < PAGES && status == ASHLAR_OK; i++) {
         status = i != HOLE ? map_page(i) : ASHLAR_OK;
-        (void)sim_load(0, (uint64_t)(FIRST + i) << ASHLAR_PAGE_SHIFT, &(char){0}, 1, SIM_USER);
+        touch(FIRST + i);
     }
     is_u(status, ASHLAR_OK, "%s: pages, and a hole", world.name);
 }
@@ -67,7 +83,7 @@ static const char *clear_with(void (*act)(void), ashlar_status *status)
         ok(clear_with((act), &status_) == NULL, "%s: [fault 164] %s: nobody waits for itself", world.name, what);      \
         is_u(status_, ASHLAR_OK, "%s: clear", world.name);                                                             \
         is_u(told.acted, ASHLAR_OK, "%s: [fault 164] %s", world.name, what);                                           \
-        ok(told.right &&told.known == 0, "%s: what is told of nobody knows", world.name);                              \
+        ok(told.right &&told.known == 0, "%s: [fault 48] what is told of no CPU knows", world.name);                   \
     } while (0)
 
 static void finish(void)
@@ -111,7 +127,7 @@ static void hide_in_hole(void)
     struct ashlar_cursor cursor;
     struct ashlar_gather gather;
     told.acted = map_page(HOLE);
-    (void)sim_load(0, (uint64_t)(FIRST + HOLE) << ASHLAR_PAGE_SHIFT, &(char){0}, 1, SIM_USER);
+    touch(FIRST + HOLE);
     if (told.acted == ASHLAR_OK) {
         told.acted = ashlar_cursor_begin(&cursor, &space, FIRST + HOLE, 1, ASHLAR_INTENT_CHANGE);
     }
@@ -143,6 +159,32 @@ static size_t relieve(void *context)
     (void)context;
     told.asked++;
     return ashlar_space_clear(&space, FIRST, PAGES, visit, NULL) == ASHLAR_OK ? told.count - before : 0;
+}
+
+/* Whoever may wait does; this one is the visitor itself, and would wait for ever. */
+static const char *fatal;
+static bool waited;
+
+static void destroy_it(void)
+{
+    fatal = SIM_FATAL(ashlar_space_destroy(&space));
+    waited = fatal != NULL && strstr(fatal, "it waits for itself") != NULL;
+    uintptr_t interrupts = world_begin_alone();
+    fatal = SIM_FATAL(ashlar_space_destroy(&space));
+    world_end_alone(interrupts);
+}
+
+/* Where it is told of one page, none is left in the tables: but the clear comes back to them. */
+static void test_destroy(size_t pages)
+{
+    ashlar_status status = ASHLAR_OK;
+    is_u(ashlar_space_map_linear(&space, FIRST, pages, run, READ), ASHLAR_OK, "%s: %zu pages", world.name, pages);
+    ashlar_space_switch(NULL);
+    ok(clear_with(destroy_it, &status) == NULL && status == ASHLAR_OK, "%s: cleared all the same", world.name);
+    ok(waited, "%s: [fault 176] a space is not destroyed while a visitor is told of its frames", world.name);
+    like(fatal, "destroyed while a visitor is told of its frames", "[fault 176] where that may not be waited for");
+    is_u(told.count, pages, "%s: all are told of", world.name);
+    finish();
 }
 
 static void test_changes(void)
@@ -203,9 +245,14 @@ int main(void)
         is_u(ashlar_space_create(&space), ASHLAR_OK, "%s: a space", world.name);
         ashlar_space_switch(&space);
         run = world_frames(128, 1);
+        run_on_both(&space);
         test_changes();
         test_relief();
+        run_on_both(NULL);
         test_no_wait();
+        test_destroy(1);
+        test_destroy(PAGES);
+        ashlar_space_destroy(&space);
     }
     return done_testing();
 }

@@ -332,7 +332,8 @@ static void run_seeds(const struct world_format *format, ashlar_sharing_policy p
 {
     unsigned long seeds = tap_seeds(24);
     ok(world_seeds(format, policy, seeds, run_seed),
-       "[fault 105, 128, 172, 173] %s, %s: changers that are switched away, or sleep: all come to an end (%lu seeds)",
+       "[fault 105, 128, 172, 173, 176] %s, %s: changers that are switched away, or sleep: all come to an end (%lu "
+       "seeds)",
        ashlar_paging_name(format->paging), ashlar_sharing_text(policy), seeds);
 }
 

@@ -272,7 +272,8 @@ static void make_pool(ashlar_pfn first)
     entry.base = (ashlar_phys)first * ASHLAR_PAGE_BYTES;
     entry.length = (ashlar_phys)(RAM_FRAMES - first) * ASHLAR_PAGE_BYTES;
     entry.type = ASHLAR_MEMMAP_USABLE;
-    map = (struct ashlar_memmap){&entry, 1, 1, 1, (ashlar_phys)1 << 52, NULL, NULL, 1, ""};
+    map = (struct ashlar_memmap){
+        .entries = &entry, .capacity = 1, .count = 1, .wanted = 1, .limit = (ashlar_phys)1 << 52, .finalized = 1};
     size_t bytes = ashlar_frames_footprint_bytes(&map, &options);
     free(world.pool_storage);
     world.pool_storage = aligned_alloc(64, (bytes + 63u) & ~(size_t)63);
