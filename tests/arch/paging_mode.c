@@ -2,6 +2,7 @@
 /* paging_mode.c - port/x86/paging_mode.c: what CR0, CR4 and EFER mean, in each mode of the manual's table 4-1, whatever else is set. */
 #include "tap.h"
 
+/* NOLINTNEXTLINE(bugprone-suspicious-include): the port is built for the kernel alone; here for the host. */
 #include "../../port/x86/paging_mode.c"
 
 #define PG ((uintptr_t)1 << 31)

@@ -7,6 +7,7 @@
 #include "boot/fields.h"
 #define ashlar_boot_check_fields check_fields_of_pae
 void ashlar_boot_check_fields(const struct ashlar_boot *boot);
+/* NOLINTNEXTLINE(bugprone-suspicious-include): another build of it. */
 #include "../../src/boot/fields.c"
 
 #include "boot/world.h"

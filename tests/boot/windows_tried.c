@@ -24,6 +24,7 @@ static void *hook_open_frame(ashlar_pfn frame)
 
 #define ashlar_port_open_frame hook_open_frame
 #define ashlar_boot_try_windows try_windows_of_hooks
+/* NOLINTNEXTLINE(bugprone-suspicious-include): another build of it. */
 #include "../../src/boot/windows_tried.c"
 #undef ashlar_port_open_frame
 #undef ashlar_boot_try_windows
