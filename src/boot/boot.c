@@ -49,6 +49,7 @@ static struct {
 } heap_range;
 static ashlar_vpn heap_first;
 static ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags);
+static bool commit_is_tried; /* the first time it was looked at what it did */
 
 /* --- the map -------------------------------------------------------------------- */
 
@@ -98,10 +99,25 @@ static void lay_kernel_half(struct boot_plan *plan)
 
 /* --- the heap's source: pages of its range, backed by the pool ---------------------- */
 
+/* A heap whose pages are not there would fault at its first object, far from the cause. */
+COLD static void try_commit(size_t page)
+{
+    char byte;
+    uintptr_t address = heap_range.address + (page << ASHLAR_PAGE_SHIFT);
+    ASHLAR_CHECK(ashlar_kernel_read(heap_range.paging, address, &byte, 1),
+                 "boot: heap_commit is %p: it says ok, but the heap's page at %p is not mapped; NULL would do",
+                 (void *)(uintptr_t)heap_commit, (void *)address);
+    commit_is_tried = true;
+}
+
 static ashlar_status commit_heap(void *context, size_t first_page, size_t pages)
 {
     (void)context;
-    return heap_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE | ASHLAR_KVA_NO_RELIEF);
+    ashlar_status status = heap_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE | ASHLAR_KVA_NO_RELIEF);
+    if (status == ASHLAR_OK && !commit_is_tried) {
+        try_commit(first_page);
+    }
+    return status;
 }
 
 static void decommit_heap(void *context, size_t first_page, size_t pages)
@@ -155,28 +171,6 @@ static void init_spaces(const struct boot_plan *plan)
     ashlar_kva_init(plan->boot->paging, plan->booted->frames, plan->areas);
 }
 
-/* The caller's own: a heap whose pages are not there would fault at its first object, far from the cause. */
-COLD static void try_commit(ashlar_status (*commit)(ashlar_vpn first, size_t pages, unsigned flags))
-{
-    struct ashlar_mapping mapping;
-    ashlar_status status = commit_heap(NULL, 0, 1);
-    ASHLAR_CHECK(status == ASHLAR_OK, "boot: heap_commit is %p: of the heap's first page it says: %s",
-                 (void *)(uintptr_t)commit, ashlar_status_text(status));
-    ASHLAR_CHECK(ashlar_space_query(NULL, heap_first, &mapping) == ASHLAR_OK && (mapping.flags & ASHLAR_MAP_WRITE) != 0,
-                 "boot: heap_commit is %p: it says ok, but the heap's first page is not mapped writable; NULL would do",
-                 (void *)(uintptr_t)commit);
-    decommit_heap(NULL, 0, 1);
-}
-
-/* How the heap's pages are backed. */
-static void choose_commit(const struct ashlar_boot *boot)
-{
-    heap_commit = boot->heap_commit != NULL ? boot->heap_commit : ashlar_kva_commit;
-    if (heap_commit != ashlar_kva_commit && heap_commit != ashlar_kva_commit_large) {
-        try_commit(heap_commit);
-    }
-}
-
 static void init_heap(struct boot_plan *plan)
 {
     struct ashlar_heap_source source = {.commit = commit_heap,
@@ -194,7 +188,8 @@ static void init_heap(struct boot_plan *plan)
                            &heap_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: an address range of %zu MiB for the heap: %s", plan->heap_pages >> 8,
                  ashlar_status_text(status));
-    choose_commit(plan->boot);
+    heap_commit = plan->boot->heap_commit != NULL ? plan->boot->heap_commit : ashlar_kva_commit;
+    commit_is_tried = false;
     heap_range.paging = plan->boot->paging;
     heap_range.address = ashlar_paging_address(plan->boot->paging, heap_first);
     heap_range.pointer = (uintptr_t)ashlar_port_pointer(heap_range.address);

@@ -64,14 +64,6 @@ static void map_own_stack(void)
     }
 }
 
-static ashlar_status commit_fails(ashlar_vpn first, size_t pages, unsigned flags)
-{
-    (void)first;
-    (void)pages;
-    (void)flags;
-    return ASHLAR_NO_FRAMES;
-}
-
 static ashlar_status commit_nothing(ashlar_vpn first, size_t pages, unsigned flags)
 {
     (void)first;
@@ -390,11 +382,6 @@ static void heap_bytes_all_that_a_word_says(void)
     boot.heap_bytes = ~(size_t)0;
 }
 
-static void heap_commit_returns_an_error(void)
-{
-    boot.heap_commit = commit_fails;
-}
-
 static void heap_commit_maps_nothing(void)
 {
     boot.heap_commit = commit_nothing;
@@ -605,10 +592,8 @@ static const struct row rows[] = {
     {"heap_bytes", "all that a word says",
      "boot: heap_bytes is *: kernel space from * on, or RAM, cannot hold so many beside all else; * would do",
      heap_bytes_all_that_a_word_says, ROW_ADVISES},
-    {"heap_commit", "returns an error", "boot: heap_commit is *: of the heap's first page it says: *",
-     heap_commit_returns_an_error, ROW_ALL},
-    {"heap_commit", "maps nothing",
-     "boot: heap_commit is *: it says ok, but the heap's first page is not mapped writable; NULL would do",
+    {"heap_commit", "maps nothing (told when the heap first grows)",
+     "boot: heap_commit is *: it says ok, but the heap's page at * is not mapped; NULL would do",
      heap_commit_maps_nothing, ROW_ALL},
     {"heap_keep_bytes", "more than all RAM",
      "boot: heap_keep_bytes is 0x40000000: more than all RAM, * MiB; 0 is 1/64 of it",
