@@ -17,7 +17,7 @@
 ASHLAR_BEGIN_DECLS
 
 struct ashlar_boot {
-    /* In: all fields. Zero means the default where one is named. */
+    /* In: all fields. Zero means the default where one is named. A wrong one is fatal, by its name (docs/porting.md). */
     struct ashlar_memmap *map;          /* all adds done, not finalized; boot adds its own reservations */
     const struct ashlar_paging *paging; /* the format in use */
     unsigned features;                  /* ASHLAR_FEATURE_... */
@@ -34,24 +34,24 @@ struct ashlar_boot {
     uintptr_t windows_address; /* the port's windows, within the home, to be named in reports; 0 bytes: not told */
     size_t windows_bytes;
     uintptr_t
-        stack_address; /* lowest address of the stack in use, in the home: its frames are reserved; 0: in the image */
+        stack_address; /* lowest address of the stack in use, in the home: its frames are reserved; 0: all in the image */
     size_t stack_bytes;
     size_t
         kernel_space_bytes; /* at the top, a multiple of 4 MiB, 128 MiB to 3 GiB, an image from 1 GiB on within; default:
                                 * 512 MiB, 128 MiB with up to 128 MiB of RAM, or from the image on, where that is more; on
                                 * 64-bit all of the upper half */
-    size_t heap_bytes;      /* address range of the heap; default: three quarters of the general arena */
+    size_t heap_bytes; /* address range of the heap, 4 MiB at least; default: three quarters of the general arena */
     /* Backs pages of the heap's range; NULL: ashlar_kva_commit, in small pages. With ashlar_kva_commit_large, and from
      * about 1 GiB of RAM on, the heap grows by whole large pages, where large pages can be had at all. */
     ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags); /* flags have ASHLAR_KVA_NO_RELIEF */
     /* A CPU that is out of memory asks another one for what was freed there: makes it call ashlar_kmalloc_answer, as said
      * with struct ashlar_heap_options. NULL: nobody is asked. */
     int (*heap_kick)(void *context, unsigned cpu);
-    size_t heap_keep_bytes; /* empty runs that the heap keeps; default: 1/64 of RAM, 256 KiB to 8 MiB */
+    size_t heap_keep_bytes; /* empty runs that the heap keeps, up to all RAM; default: 1/64 of it, 256 KiB to 8 MiB */
     size_t stacks;          /* kernel stacks of 4 pages that fit; default 128 */
     int keeps_low; /* nonzero: below 1 MiB, where a PC's firmware may write at any time, nothing is used but what is
                              * asked for by a limit of 1 MiB or less (struct ashlar_frames_options) */
-    ashlar_sharing_policy policy;
+    ashlar_sharing_policy policy;  /* default: AUTO */
     ashlar_kick kick;              /* asks other CPUs to call ashlar_space_answer; required if max_cpus is over 1 */
     struct ashlar_waiting waiting; /* how a thread waits for another; all NULL: what ashlar_wait_by said before */
 };

@@ -41,7 +41,7 @@
 #error "ASHLAR_FLUSH_THRESHOLD_PAGES must be 1 to 65536"
 #endif
 
-/* Sharing policies that are built in: bit n for the policy with the number n (space.h). Without the others their code
+/* Sharing policies that are built in: bit n for the policy with the number n + 1 (space.h). Without the others their code
  * is not there, and naming one at boot is an error. PREALLOCATE always is. */
 #ifndef ASHLAR_SHARING_BUILT
 #define ASHLAR_SHARING_BUILT 0x1f

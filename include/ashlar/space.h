@@ -24,12 +24,12 @@ ASHLAR_BEGIN_DECLS
 /* Every root points at the same tables; only the entries of the roots themselves, one for each top-level slot, have to
  * come into all of them. docs/choosing-a-policy.md has the figures. */
 typedef enum ashlar_sharing_policy {
-    ASHLAR_SHARING_PREALLOCATE = 0, /* every entry exists from boot: no root ever changes */
-    ASHLAR_SHARING_EAGER = 1,       /* whoever adds one writes it into all roots */
-    ASHLAR_SHARING_LAZY = 2,        /* the page-fault handler copies it when it is missed */
-    ASHLAR_SHARING_HYBRID = 3,      /* EAGER, a cache line of entries at a time */
-    ASHLAR_SHARING_SEQ = 4,         /* copied when a CPU switches to the root; LAZY for those that run on */
-    ASHLAR_SHARING_AUTO = 5         /* PREALLOCATE while its tables take at most 1% of RAM, else HYBRID */
+    ASHLAR_SHARING_AUTO = 0,        /* PREALLOCATE while its tables take at most 1% of RAM, else HYBRID */
+    ASHLAR_SHARING_PREALLOCATE = 1, /* every entry exists from boot: no root ever changes */
+    ASHLAR_SHARING_EAGER = 2,       /* whoever adds one writes it into all roots */
+    ASHLAR_SHARING_LAZY = 3,        /* the page-fault handler copies it when it is missed */
+    ASHLAR_SHARING_HYBRID = 4,      /* EAGER, a cache line of entries at a time */
+    ASHLAR_SHARING_SEQ = 5          /* copied when a CPU switches to the root; LAZY for those that run on */
 } ashlar_sharing_policy;
 
 const char *ashlar_sharing_text(ashlar_sharing_policy policy);

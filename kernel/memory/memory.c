@@ -25,6 +25,7 @@
 #include "memory/loader.h"
 #include "memory/storage.h"
 #include "task/task.h"
+#include "x86/paging_mode.h"
 #include "x86/window.h"
 #include <ashlar/port.h>
 #include <ashlar/textmap.h>
@@ -125,6 +126,15 @@ static const struct paging_mode *choose_mode(void)
         }
     }
     return mode;
+}
+
+/* As the CPU says, not as it was meant. */
+static const struct ashlar_paging *paging_in_use(void)
+{
+    bool has_efer = KERNEL_WIDTH_BITS == 64u;
+    const struct ashlar_paging *paging =
+        ashlar_x86_paging(x86_read_cr0(), x86_has_cr4() ? x86_read_cr4() : 0, has_efer ? x86_rdmsr(0xc0000080u) : 0);
+    return paging == image_mode()->paging && feature_has_l1tf() ? image_mode()->paging_l1tf : paging;
 }
 
 static const struct ashlar_paging *paging_of(const struct paging_mode *mode)
@@ -251,7 +261,7 @@ static ashlar_sharing_policy named_policy(void)
     if (word == NULL) {
         return ASHLAR_SHARING_AUTO;
     }
-    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy <= ASHLAR_SHARING_AUTO; policy++) {
+    for (unsigned policy = ASHLAR_SHARING_AUTO; policy <= ASHLAR_SHARING_SEQ; policy++) {
         if (same_letters(word, ashlar_sharing_text((ashlar_sharing_policy)policy))) {
             return (ashlar_sharing_policy)policy;
         }
@@ -314,7 +324,7 @@ static void boot_up(void)
 {
     struct ashlar_boot boot = {
         .map = &kernel_memory.map,
-        .paging = paging_of(image_mode()),
+        .paging = paging_in_use(),
         .features = feature_flags(),
         .max_cpus = kernel_memory.cpus,
         .image_base = (uintptr_t)image_start - IMAGE_OFFSET,

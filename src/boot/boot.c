@@ -21,45 +21,21 @@
 #include <ashlar/boot.h>
 
 #include "arch/formats.h"
-#include "base/bits.h"
 #include "base/check.h"
 #include "base/contexts.h"
+#include "boot/fields.h"
 #include "boot/kernel_read.h"
 #include "boot/readback.h"
 #include "boot/reserve.h"
-#include "boot/site.h"
+#include "boot/sizes.h"
 #include "boot/unseal.h"
 #include "boot/up.h"
+#include "boot/windows_tried.h"
 #include "frames/relief.h"
-#include "space/lay.h"
 #include <ashlar/kmalloc.h>
 
-#define MIB ((size_t)1 << 20)
 #define TIB_SHIFT 28u /* of pages; more than a 32-bit machine has */
 #define LOW_END_PFN ((ashlar_pfn)0x100)
-#define STACK_PAGES 6u /* four, and two guards */
-#define STACKS_USUAL 128u
-#define KEEP_LEAST_BYTES ((size_t)256 << 10)
-#define KEEP_MOST_BYTES (8u * MIB)
-#define LARGE_RAM_FRAMES ((size_t)0x3c000)                                  /* 1 GiB, less what firmware keeps of it */
-#define HEAP_MOST_PAGES ((size_t)1 << 20 << (sizeof(size_t) == 8u ? 8 : 0)) /* 1 TiB */
-
-/* What is decided on the way up. */
-struct boot_plan {
-    const struct ashlar_boot *boot;
-    struct ashlar_booted *booted;
-    struct ashlar_frames_options frames_options;
-    struct ashlar_space_options space_options;
-    struct ashlar_area areas[ASHLAR_KVA_AREAS + 1u]; /* the last one is what boot carves */
-    struct ashlar_space_layout layout;
-    struct ashlar_heap_options heap_options;
-    size_t heap_pages; /* of its address range */
-    size_t frames_bytes;
-    size_t heap_bytes; /* of its storage */
-    size_t table_frames;
-};
-
-#define CARVE_AREA ASHLAR_KVA_AREAS
 
 static bool sealed;
 
@@ -73,11 +49,7 @@ static struct {
 } heap_range;
 static ashlar_vpn heap_first;
 static ashlar_status (*heap_commit)(ashlar_vpn first, size_t pages, unsigned flags);
-
-static size_t to_pages(size_t bytes)
-{
-    return (bytes >> ASHLAR_PAGE_SHIFT) + ((bytes & (ASHLAR_PAGE_BYTES - 1u)) != 0);
-}
+static bool commit_is_tried; /* the first time it was looked at what it did */
 
 /* --- the map -------------------------------------------------------------------- */
 
@@ -90,92 +62,7 @@ static void finish_map(struct boot_plan *plan)
     plan->booted->ram_frames = ashlar_memmap_usable_frames(map);
 }
 
-/* --- sizes ----------------------------------------------------------------------- */
-
-static size_t keep_bytes(const struct boot_plan *plan)
-{
-    size_t keep = plan->booted->ram_frames / 64u << ASHLAR_PAGE_SHIFT;
-    if (plan->boot->heap_keep_bytes != 0) {
-        return plan->boot->heap_keep_bytes;
-    }
-    keep = keep < KEEP_MOST_BYTES ? keep : KEEP_MOST_BYTES;
-    return keep > KEEP_LEAST_BYTES ? keep : KEEP_LEAST_BYTES;
-}
-
-/* Where RAM is plenty, the heap grows by large pages of level 2, if those are not the root's. */
-static void choose_growth(struct boot_plan *plan)
-{
-    const struct ashlar_paging *paging = plan->boot->paging;
-    heap_commit = plan->boot->heap_commit != NULL ? plan->boot->heap_commit : ashlar_kva_commit;
-    if (plan->boot->heap_commit != NULL && ashlar_paging_levels(paging) > 2u &&
-        plan->booted->ram_frames >= LARGE_RAM_FRAMES) {
-        plan->heap_options.grow_bytes = (size_t)ASHLAR_PAGE_BYTES << ashlar_entry_shift(paging, 2);
-        plan->heap_options.grow_align_bytes = plan->heap_options.grow_bytes;
-    }
-}
-
-/* More than there are, rather than too few, where the product is too much for a word. */
-static size_t stack_pages(const struct boot_plan *plan)
-{
-    size_t stacks = plan->boot->stacks != 0 ? plan->boot->stacks : STACKS_USUAL;
-    return stacks <= ~(size_t)0 / STACK_PAGES ? stacks * STACK_PAGES : ~(size_t)0;
-}
-
-static void choose_options(struct boot_plan *plan)
-{
-    const struct ashlar_boot *boot = plan->boot;
-    struct ashlar_space_options *space = &plan->space_options;
-    plan->frames_options.max_cpus = boot->max_cpus;
-    plan->frames_options.keeps_low = boot->keeps_low;
-    plan->heap_options.max_cpus = boot->max_cpus;
-    plan->heap_options.keep_bytes = keep_bytes(plan);
-    plan->heap_options.kick = boot->heap_kick;
-    choose_growth(plan);
-    space->paging = boot->paging;
-    space->features = boot->features;
-    space->max_cpus = boot->max_cpus;
-    space->policy = boot->policy;
-    space->kick = boot->kick;
-    space->map = boot->map;
-    ashlar_boot_site(boot, plan->booted->ram_frames, space);
-    space->areas = plan->areas;
-    space->area_count = CARVE_AREA + 1u;
-    ashlar_kva_areas(ashlar_lay_room_pages(space), stack_pages(plan), plan->areas);
-}
-
-/* The heap's range is three quarters of what the general arena can be at most; what else there is takes a part of the
- * rest. */
-static void choose_heap(struct boot_plan *plan)
-{
-    size_t arena = ashlar_lay_room_pages(&plan->space_options);
-    size_t pages = to_pages(plan->boot->heap_bytes);
-    if (pages == 0) {
-        pages = (arena - arena / 16u) / 4u * 3u;
-        pages = pages < HEAP_MOST_PAGES ? pages : HEAP_MOST_PAGES;
-    }
-    plan->heap_pages = pages;
-    plan->heap_bytes = ashlar_heap_footprint_bytes(&plan->heap_options, pages);
-}
-
 /* --- carve and lay ------------------------------------------------------------------ */
-
-static void ask_floors(struct boot_plan *plan)
-{
-    choose_options(plan);
-    choose_heap(plan);
-    plan->frames_bytes = ashlar_frames_footprint_bytes(plan->boot->map, &plan->frames_options);
-    size_t carve_pages = to_pages(plan->frames_bytes) + to_pages(plan->heap_bytes);
-    plan->areas[CARVE_AREA] = (struct ashlar_area){"boot's bookkeeping", carve_pages, carve_pages, 0, 0};
-    plan->space_options.policy = ashlar_sharing_choose(&plan->space_options, plan->booted->ram_frames);
-    ashlar_status status = ashlar_space_footprint_frames(&plan->space_options, &plan->table_frames);
-    ASHLAR_CHECK(status != ASHLAR_REFUSED, "boot: the policy %s is not built in: ASHLAR_SHARING_BUILT is 0x%x",
-                 ashlar_sharing_text(plan->boot->policy), ASHLAR_SHARING_BUILT);
-    ASHLAR_CHECK(status == ASHLAR_OK,
-                 "boot: kernel space from %p on, with %zu MiB at most beside the image at %p, cannot hold %zu pages of "
-                 "bookkeeping",
-                 (void *)ashlar_paging_address(plan->boot->paging, plan->space_options.kernel_first),
-                 ashlar_lay_room_pages(&plan->space_options) >> 8, (void *)plan->boot->image_address, carve_pages);
-}
 
 /* Is it where it may be, and RAM? */
 static void check_carve(const struct boot_plan *plan)
@@ -185,6 +72,7 @@ static void check_carve(const struct boot_plan *plan)
     ASHLAR_CHECK(plan->boot->keeps_low == 0 || booted->carve_first >= LOW_END_PFN,
                  "boot: no room for the bookkeeping, %zu frames (%zu KiB), above 1 MiB: keeps_low is set",
                  booted->carve_frames, booted->carve_frames << (ASHLAR_PAGE_SHIFT - 10u));
+    ashlar_boot_try_windows(booted->carve_first);
     ASHLAR_CHECK(ashlar_boot_reads_back(booted->carve_first, booted->carve_frames, &bad),
                  "boot: memory map: 0x%llx is listed as RAM, but does not keep what is written to it",
                  (unsigned long long)bad << ASHLAR_PAGE_SHIFT);
@@ -211,10 +99,25 @@ static void lay_kernel_half(struct boot_plan *plan)
 
 /* --- the heap's source: pages of its range, backed by the pool ---------------------- */
 
+/* A heap whose pages are not there would fault at its first object, far from the cause. */
+COLD static void try_commit(size_t page)
+{
+    char byte;
+    uintptr_t address = heap_range.address + (page << ASHLAR_PAGE_SHIFT);
+    ASHLAR_CHECK(ashlar_kernel_read(heap_range.paging, address, &byte, 1),
+                 "boot: heap_commit is %p: it says ok, but the heap's page at %p is not mapped; NULL would do",
+                 (void *)(uintptr_t)heap_commit, (void *)address);
+    commit_is_tried = true;
+}
+
 static ashlar_status commit_heap(void *context, size_t first_page, size_t pages)
 {
     (void)context;
-    return heap_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE | ASHLAR_KVA_NO_RELIEF);
+    ashlar_status status = heap_commit(heap_first + first_page, pages, ASHLAR_MAP_WRITE | ASHLAR_KVA_NO_RELIEF);
+    if (status == ASHLAR_OK && !commit_is_tried) {
+        try_commit(first_page);
+    }
+    return status;
 }
 
 static void decommit_heap(void *context, size_t first_page, size_t pages)
@@ -285,14 +188,16 @@ static void init_heap(struct boot_plan *plan)
                            &heap_first);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: an address range of %zu MiB for the heap: %s", plan->heap_pages >> 8,
                  ashlar_status_text(status));
+    heap_commit = plan->boot->heap_commit != NULL ? plan->boot->heap_commit : ashlar_kva_commit;
+    commit_is_tried = false;
     heap_range.paging = plan->boot->paging;
     heap_range.address = ashlar_paging_address(plan->boot->paging, heap_first);
     heap_range.pointer = (uintptr_t)ashlar_port_pointer(heap_range.address);
     heap_range.bytes = plan->heap_pages << ASHLAR_PAGE_SHIFT;
     source.base = heap_range.pointer;
     source.pages = plan->heap_pages;
-    status = ashlar_heap_init(storage_at(plan, to_pages(plan->frames_bytes)), plan->heap_bytes, &plan->heap_options,
-                              &source, &booted->heap);
+    status = ashlar_heap_init(storage_at(plan, plan->frames_pages), plan->heap_bytes, &plan->heap_options, &source,
+                              &booted->heap);
     ASHLAR_CHECK(status == ASHLAR_OK, "boot: heap: %s", ashlar_status_text(status));
     heap_range.heap = booted->heap;
     booted->heap_first = heap_first;
@@ -334,39 +239,22 @@ static void log_layout(struct boot_plan *plan)
         }
     }
     add_part(plan, "frames", "bitmap and counters", carve_area->first, plan->frames_bytes);
-    add_part(plan, "heap", "owners of each CPU", carve_area->first + to_pages(plan->frames_bytes), plan->heap_bytes);
-}
-
-static void check_options(const struct ashlar_boot *boot)
-{
-    ASHLAR_CHECK(!sealed, "boot: ashlar_boot_up a second time, by %p", ASHLAR_CALLER());
-    ASHLAR_CHECK(boot->max_cpus != 0 && boot->max_cpus <= ASHLAR_MAX_CPUS, "boot: max_cpus is %u: not 1 to %u",
-                 boot->max_cpus, ASHLAR_MAX_CPUS);
-    ASHLAR_CHECK(boot->max_cpus == 1 || boot->kick != NULL,
-                 "boot: max_cpus is %u, but there is no kick: no CPU could make another one forget a translation",
-                 boot->max_cpus);
-    ASHLAR_CHECK(ashlar_paging_fits(boot->paging), "boot: %s paging in a kernel of %u bits",
-                 ashlar_paging_name(boot->paging), (unsigned)sizeof(uintptr_t) * 8u);
-    ashlar_boot_check_image(boot);
-}
-
-static void set_waiting(const struct ashlar_waiting *hooks)
-{
-    if (hooks->block != NULL || hooks->wake != NULL || hooks->yield != NULL || hooks->mark != NULL) {
-        ashlar_wait_by(hooks);
-    }
+    add_part(plan, "heap", "owners of each CPU", carve_area->first + plan->frames_pages, plan->heap_bytes);
 }
 
 void ashlar_boot_up(const struct ashlar_boot *boot, struct ashlar_booted *booted)
 {
     CONTEXTS(yes, no, no, no, no);
     static struct boot_plan plan; /* once: not on a stack that may be small */
-    check_options(boot);
+    ASHLAR_CHECK(!sealed, "boot: ashlar_boot_up a second time, by %p", ASHLAR_CALLER());
+    ashlar_boot_check_fields(boot);
     plan = (struct boot_plan){.boot = boot, .booted = booted};
     *booted = (struct ashlar_booted){0};
-    set_waiting(&boot->waiting);
+    if (boot->waiting.block != NULL || boot->waiting.yield != NULL || boot->waiting.mark != NULL) {
+        ashlar_wait_by(&boot->waiting);
+    }
     finish_map(&plan);
-    ask_floors(&plan);
+    ashlar_boot_size(&plan);
     carve_bookkeeping(&plan);
     lay_kernel_half(&plan);
     init_frames(&plan);

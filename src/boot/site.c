@@ -8,16 +8,13 @@
  *     64-bit: in the upper half, or      the start of the upper half
  *             below 1 GiB
  *
- * The home stays as the root in use maps it, and nothing else does: so image, windows and stack have to lie in it, and the
- * image has to be where it is said to be.
+ * The home stays as the root in use maps it, and nothing else does: so image, windows and stack have to lie in it.
  */
 #include "boot/site.h"
 
 #include "arch/formats.h"
-#include "arch/walk.h"
 #include "base/bits.h"
 #include "base/check.h"
-#include <ashlar/port.h>
 
 #define UNIT_BYTES ((uintptr_t)4 << 20)
 #define LOW_BYTES ((uintptr_t)1024 << 20)
@@ -78,23 +75,6 @@ COLD static struct stretch find_home(const struct ashlar_boot *boot)
         check_within_home(home, "stack", boot->stack_address, boot->stack_bytes);
     }
     return home;
-}
-
-/* What the root in use says is what counts: the image's frames would be handed out otherwise. */
-COLD void ashlar_boot_check_image(const struct ashlar_boot *boot)
-{
-    ashlar_phys physical = 0;
-    ASHLAR_CHECK(boot->image_bytes != 0, "boot: image_bytes is 0: the image at %p would be handed out as free memory",
-                 (void *)boot->image_address);
-    ashlar_port_pin();
-    bool mapped = ashlar_walk_translate(boot->paging, ashlar_port_get_root(), boot->image_address, &physical);
-    ashlar_port_unpin();
-    ASHLAR_CHECK(mapped,
-                 "boot: image_address is %p, where the root in use maps nothing: not the image's virtual address",
-                 (void *)boot->image_address);
-    ASHLAR_CHECK(physical == boot->image_base,
-                 "boot: image_base is 0x%llx, but the root in use maps image_address, %p, to 0x%llx",
-                 (unsigned long long)boot->image_base, (void *)boot->image_address, (unsigned long long)physical);
 }
 
 /* --- kernel space ----------------------------------------------------------------- */

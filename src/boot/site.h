@@ -5,9 +5,6 @@
 
 #include <ashlar/boot.h>
 
-/* Is the image where it is said to be? */
-void ashlar_boot_check_image(const struct ashlar_boot *boot);
-
 /* Image, windows and home, and where kernel space begins with so much RAM. */
 void ashlar_boot_site(const struct ashlar_boot *boot, size_t ram_frames, struct ashlar_space_options *space);
 

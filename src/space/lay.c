@@ -219,6 +219,12 @@ COLD static ashlar_status plan_layout(const struct ashlar_space_options *options
     return ASHLAR_OK;
 }
 
+COLD size_t ashlar_lay_arena_pages(const struct ashlar_space_options *options)
+{
+    struct ashlar_space_layout layout;
+    return plan_layout(options, &layout) == ASHLAR_OK ? layout.arena_pages : 0;
+}
+
 /* Those that lead to the home, those of the fixed part beside it, and those that the policy makes ahead. What is below the
  * home's entries of level 2 is there already. */
 COLD static size_t count_layout_tables(const struct ashlar_space_options *options,

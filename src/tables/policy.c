@@ -25,6 +25,7 @@
 #include "base/contexts.h"
 
 const struct ashlar_sharing ashlar_sharing_rows[] = {
+    [ASHLAR_SHARING_AUTO] = {"AUTO", SHARING_ALL, false, false, false}, /* never in force */
     [ASHLAR_SHARING_PREALLOCATE] = {"PREALLOCATE", SHARING_ALL, false, false, false},
     [ASHLAR_SHARING_EAGER] = {"EAGER", SHARING_ONE, true, false, false},
     [ASHLAR_SHARING_LAZY] = {"LAZY", SHARING_ONE, false, true, false},
@@ -36,14 +37,11 @@ const struct ashlar_sharing ashlar_sharing_rows[] = {
 
 bool ashlar_sharing_is_built(ashlar_sharing_policy policy)
 {
-    return (size_t)policy < SHARING_ROWS && (ASHLAR_SHARING_BUILT >> (unsigned)policy & 1) != 0;
+    return (size_t)policy < SHARING_ROWS && SHARING_IS_BUILT((unsigned)policy);
 }
 
 const char *ashlar_sharing_text(ashlar_sharing_policy policy)
 {
     CONTEXTS(yes, yes, yes, yes, yes);
-    if (policy == ASHLAR_SHARING_AUTO) {
-        return "AUTO";
-    }
     return (size_t)policy < SHARING_ROWS ? ashlar_sharing_rows[policy].name : "unknown";
 }

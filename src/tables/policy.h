@@ -19,10 +19,11 @@ struct ashlar_sharing {
 #define SHARING_ONE 1u
 #define SHARING_LINE 2u /* as many entries as a cache line holds */
 
-/* Is any policy with this property built in? Folds to a constant. */
-#define BUILT_PUSH ((ASHLAR_SHARING_BUILT & (1 << ASHLAR_SHARING_EAGER | 1 << ASHLAR_SHARING_HYBRID)) != 0)
-#define BUILT_PULL ((ASHLAR_SHARING_BUILT & (1 << ASHLAR_SHARING_LAZY | 1 << ASHLAR_SHARING_SEQ)) != 0)
-#define BUILT_SEQ ((ASHLAR_SHARING_BUILT & 1 << ASHLAR_SHARING_SEQ) != 0)
+/* Is this policy built in, or any with this property? Folds to a constant. AUTO, 0, stands for one of them, and is none. */
+#define SHARING_IS_BUILT(policy) (((ASHLAR_SHARING_BUILT << 1) >> (policy)&1) != 0)
+#define BUILT_PUSH (SHARING_IS_BUILT(ASHLAR_SHARING_EAGER) || SHARING_IS_BUILT(ASHLAR_SHARING_HYBRID))
+#define BUILT_PULL (SHARING_IS_BUILT(ASHLAR_SHARING_LAZY) || SHARING_IS_BUILT(ASHLAR_SHARING_SEQ))
+#define BUILT_SEQ SHARING_IS_BUILT(ASHLAR_SHARING_SEQ)
 #define BUILT_GROWTH (ASHLAR_SHARING_BUILT != 1)
 
 extern const struct ashlar_sharing ashlar_sharing_rows[];

@@ -235,7 +235,7 @@ static void test_sites(const struct world_format *format)
 {
     bool wide = ashlar_paging_virtual_bits(format->paging) > 32u;
     uint64_t half = (uint64_t)1 << (ashlar_paging_virtual_bits(format->paging) - 1u);
-    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy < ASHLAR_SHARING_AUTO; policy++) {
+    for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy <= ASHLAR_SHARING_SEQ; policy++) {
         test_site(format, WORLD_LOW, wide ? half : 128u * MIB, (ashlar_sharing_policy)policy);
         test_site(format, WORLD_START, wide ? half : 2048u * (uint64_t)MIB, (ashlar_sharing_policy)policy);
         test_site(format, WORLD_MIDDLE, wide ? half : GIB, (ashlar_sharing_policy)policy);
@@ -407,9 +407,12 @@ static void test_bad_sites(const struct world_format *format)
     if (wide) {
         prepare(format, 64u * MIB);
         world.image_address = (uintptr_t)((uint64_t)1 << 40);
-        world_boot_map(world_page(world.image_address), IMAGE_FRAME);
+        for (size_t i = 0; i < IMAGE_FRAMES; i++) {
+            world_boot_map(world_page(world.image_address) + i, IMAGE_FRAME + i);
+        }
         boot.image_address = world.image_address;
         boot.stack_address = 0;
+        boot.stack_bytes = 0;
         fails_with(format, "neither below 1 GiB nor in the upper half", "[fault 187] an image high in the lower half");
     }
 }

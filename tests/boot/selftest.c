@@ -102,6 +102,7 @@ static void hook_flush_all(void)
 const char *selftest_of_hooks(void);
 #define ANSWER_TURNS ((size_t)100)
 #define ashlar_selftest selftest_of_hooks
+/* NOLINTNEXTLINE(bugprone-suspicious-include): another build of it. */
 #include "../../src/boot/selftest.c"
 #undef ashlar_port_irq_save
 #undef ashlar_port_irq_restore

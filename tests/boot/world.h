@@ -57,7 +57,7 @@ __attribute__((unused)) static void prepare(const struct world_format *format, u
     prepare_space(format, ram_bytes, bits > 32u ? (uint64_t)1 << (bits - 1u) : 0);
 }
 
-static void up(void)
+__attribute__((unused)) static void up(void)
 {
     struct world_options options = {.unwatched = world.ram_frames > PAGES_OF(256u * MIB)};
     ashlar_boot_up(&boot, &booted);

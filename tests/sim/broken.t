@@ -17,13 +17,13 @@ import sys
 BUILD = "build/broken"
 SEEDS = 300
 TWO_LEVEL, PAE, FOUR, FIVE, PAE_L1TF = range(5)
-PREALLOCATE, EAGER, LAZY, HYBRID, SEQ = range(5)
+AUTO, PREALLOCATE, EAGER, LAZY, HYBRID, SEQ = range(6)
 ALL_FORMATS = [TWO_LEVEL, PAE, FOUR, FIVE]
 WIDE = [(FOUR, PREALLOCATE), (FIVE, EAGER), (FOUR, SEQ)]
 STACKS = [(FOUR, PREALLOCATE), (PAE, PREALLOCATE)]
 SOME = [(PAE, PREALLOCATE), (TWO_LEVEL, LAZY), (FOUR, HYBRID)]
 FORMAT_NAMES = ["two-level", "PAE", "4-level", "5-level", "PAE/L1TF"]
-POLICY_NAMES = ["PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
+POLICY_NAMES = ["AUTO", "PREALLOCATE", "EAGER", "LAZY", "HYBRID", "SEQ"]
 
 GROWTH, ROOTS, CPUS, FAULT = "src/tables/growth.c", "src/tables/roots.c", "src/space/cpus.c", "src/space/space_fault.c"
 SHOOTDOWN, TABLES, PURGE = "src/tables/flush.c", "src/tables/tables.c", "src/kva/purge.c"

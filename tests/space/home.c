@@ -191,7 +191,7 @@ int main(void)
 {
     FOR_EACH_FORMAT(format)
     {
-        for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy < ASHLAR_SHARING_AUTO; policy++) {
+        for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy <= ASHLAR_SHARING_SEQ; policy++) {
             test_seen(format, (ashlar_sharing_policy)policy);
         }
         test_neighbours(format);

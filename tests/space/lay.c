@@ -151,7 +151,8 @@ static void test_sizes(const struct world_format *format)
     for (size_t i = 0; i < count; i++) {
         for (unsigned site = 0; site < WORLD_SITES; site++) {
             test_size(format, sizes[i], ASHLAR_SHARING_PREALLOCATE, (enum world_site)site);
-            test_size(format, sizes[i], (ashlar_sharing_policy)(1u + (i + site) % 4u), (enum world_site)site);
+            test_size(format, sizes[i], (ashlar_sharing_policy)(ASHLAR_SHARING_EAGER + (i + site) % 4u),
+                      (enum world_site)site);
         }
     }
 }

@@ -462,7 +462,7 @@ static void start(const struct world_format *format, uint64_t seed)
                                           .seed = seed,
                                           .speculate_one_in = 1u + (unsigned)(seed % 7u),
                                           .evict_one_in = seed % 3u == 0 ? 50u : 0u,
-                                          .policy = (ashlar_sharing_policy)(seed % 5u),
+                                          .policy = (ashlar_sharing_policy)(ASHLAR_SHARING_PREALLOCATE + seed % 5u),
                                           .site = (enum world_site)(seed / 5u % WORLD_SITES)};
     memset(&model, 0, sizeof model);
     model.random = (seed + 1u) * UINT64_C(0x9e3779b97f4a7c15);

@@ -61,7 +61,7 @@ struct world_options {
     unsigned evict_one_in; /* of the MMU: never */
     unsigned speculate_one_in;
     uint64_t seed;
-    ashlar_sharing_policy policy;
+    ashlar_sharing_policy policy; /* PREALLOCATE */
     enum world_site site;
     bool guarded;   /* windows: who looks through a closed one is found; slow */
     bool unwatched; /* the machine is not told which frames change hands: for much RAM */
@@ -192,6 +192,7 @@ static struct world_options world_usual(const struct world_format *format, const
     }
     options.stack_pages = options.stack_pages != 0 ? options.stack_pages : 768u;
     options.features = options.features != 0 ? options.features : WORLD_FEATURES;
+    options.policy = options.policy != ASHLAR_SHARING_AUTO ? options.policy : ASHLAR_SHARING_PREALLOCATE;
     return options;
 }
 

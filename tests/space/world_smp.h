@@ -526,7 +526,7 @@ static void world_each(void (*each)(const struct world_format *format, ashlar_sh
     for (unsigned f = 0; f < sizeof formats / sizeof formats[0]; f++) {
         bool fits = (sizeof(uintptr_t) == 8) == (f == 2 || f == 3);
         unsigned last = f < 4 || getenv("ASHLAR_POLICY") != NULL ? ASHLAR_SHARING_SEQ : ASHLAR_SHARING_PREALLOCATE;
-        for (unsigned policy = 0; policy <= last && fits; policy++) {
+        for (unsigned policy = ASHLAR_SHARING_PREALLOCATE; policy <= last && fits; policy++) {
             if (f == number_of("ASHLAR_FORMAT", f) && policy == number_of("ASHLAR_POLICY", policy)) {
                 each(&formats[f], (ashlar_sharing_policy)policy);
             }
