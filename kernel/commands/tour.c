@@ -24,7 +24,7 @@
 #define BLOCK_WORDS (BLOCK_BYTES / sizeof(uint32_t))
 #define SMALL_FRAMES 1024u /* 4 MiB */
 #define LIST_FRAMES 32u    /* that a list of all frames may take, of less than 1 GiB */
-#define PROCESS_FRAMES 24u /* of a process: tables of five levels, a stack, a page */
+#define PROCESS_FRAMES 40u /* of a process: tables of five levels, of both halves, a stack, a page */
 #define KEPT_BLOCKS 24u    /* 1.5 MiB: more than a heap of little RAM keeps empty */
 #define LARGE_BLOCK_BYTES ((size_t)16 << 20)
 #define PATIENCE_TICKS 500u /* of whoever waits for another CPU */

@@ -100,6 +100,6 @@ static void test_acpi(void)
 }
 
 const struct test tests_firmware[] = {
-    {"acpi", "ACPI tables above 4 GiB", test_acpi},
+    {"acpi-high", "ACPI tables above 4 GiB", test_acpi},
     {NULL, NULL, NULL},
 };

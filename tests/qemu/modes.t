@@ -10,6 +10,7 @@ for mode in i386 pae x86_64 la57; do
     KERNEL=$(kernel_of $mode)
     kernel_test rights --mode $mode --mem 32M
     kernel_test acpi --mode $mode --mem 32M
+    kernel_test acpi-high --mode $mode --mem 32M
     [ $mode != i386 ] || says '^ACPI: a table at 0x1[0-9a-f]* lies above 4 GiB' "[fault 206] that is said"
 done
 
