@@ -183,6 +183,10 @@ void ashlar_cursor_end(struct ashlar_cursor *cursor)
 {
     CONTEXTS(yes, yes, yes, no, no);
     ashlar_spot_close(&cursor->spot);
+    if (cursor->space == NULL && cursor->spare_count == 0) {
+        ashlar_port_unpin(); /* as most of them end */
+        return;
+    }
     leave_half(cursor);
     ashlar_tables_release(cursor);
     if (cursor->is_changer) {

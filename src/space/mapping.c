@@ -54,12 +54,25 @@ static bool frame_is_addressable(ashlar_pfn frame)
     return frame < ashlar_half.frame_limit;
 }
 
+/* Read once the range is known to be sane: there are so many of them then. */
+static inline ashlar_status frames_status(const ashlar_pfn *frames, size_t pages)
+{
+    ashlar_status status = ASHLAR_OK;
+    for (size_t i = 0; i < pages && status == ASHLAR_OK; i++) {
+        status = frame_is_addressable(frames[i]) ? ASHLAR_OK : ASHLAR_BAD_ARGUMENT;
+    }
+    return status;
+}
+
 static ashlar_status map_kernel(ashlar_vpn first, size_t pages, const ashlar_pfn *frames, unsigned flags)
 {
     struct ashlar_cursor cursor;
     ashlar_status status = ashlar_cursor_open(&cursor, NULL, first, pages, ASHLAR_INTENT_MAP, 1);
     if (status == ASHLAR_OK) {
-        ashlar_cursor_map(&cursor, frames, pages, flags);
+        status = frames_status(frames, pages);
+        if (status == ASHLAR_OK) {
+            ashlar_cursor_map(&cursor, frames, pages, flags);
+        }
         ashlar_cursor_end(&cursor);
     }
     return status;
@@ -70,17 +83,14 @@ ashlar_status ashlar_space_map(struct ashlar_space *space, ashlar_vpn first, siz
 {
     CONTEXTS(yes, yes, less, no, no);
     ashlar_status status = ashlar_flags_status(space, flags);
-    status = status == ASHLAR_OK ? ashlar_range_status(space, first, pages) : status; /* before frames are read */
-    for (size_t i = 0; i < pages && status == ASHLAR_OK; i++) {
-        status = frame_is_addressable(frames[i]) ? ASHLAR_OK : ASHLAR_BAD_ARGUMENT;
-    }
-    if (status != ASHLAR_OK) {
-        return status;
-    }
-    if (space == NULL) {
+    if (status == ASHLAR_OK && space == NULL) {
         return map_kernel(first, pages, frames, flags);
     }
-    FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_user_map(space, first, pages, frames, flags));
+    status = status == ASHLAR_OK ? ashlar_range_status(space, first, pages) : status;
+    status = status == ASHLAR_OK ? frames_status(frames, pages) : status;
+    if (status == ASHLAR_OK) {
+        FRAMES_OBTAIN(ashlar_half.pool, status, ashlar_user_map(space, first, pages, frames, flags));
+    }
     return status;
 }
 
