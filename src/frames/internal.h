@@ -35,8 +35,8 @@
 #define CHUNK_FRAMES 512u
 #define CHUNK_WORDS (CHUNK_FRAMES / WORD_BITS)
 #define WORD_ORDER (sizeof(uintptr_t) == 8u ? 6u : 5u)
-#define BULK_PIECE 128u                 /* frames that are taken or given one by one with the lock held all the time */
-#define RANGE_PIECE (2u * CHUNK_FRAMES) /* of a range that is given back, likewise */
+#define BULK_PIECE 128u /* frames that are taken or given one by one with the lock held all the time */
+#define RANGE_PIECE ((size_t)2 * CHUNK_FRAMES) /* of a range that is given back, likewise */
 #define REGION_GAP_CHUNKS 32u /* a hole over 64 MiB parts two regions; a smaller one costs less than a region */
 
 /* A chunk's 16 bits. Invariants:

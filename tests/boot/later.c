@@ -20,6 +20,7 @@ static ashlar_status add_and_join(ashlar_pfn first, size_t frames)
 ashlar_status memory_add_joined(ashlar_pfn first, size_t frames, unsigned node);
 ashlar_status memory_reclaim_joined(struct ashlar_memmap *map, ashlar_memmap_type type,
                                     const struct ashlar_memmap_entry *live, size_t live_count, size_t *frames);
+/* NOLINTNEXTLINE(bugprone-suspicious-include): another build of it. */
 #include "../../src/boot/later.c"
 #undef ashlar_memory_add
 #undef ashlar_memory_reclaim
