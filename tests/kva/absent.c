@@ -26,6 +26,7 @@ static bool names_ram(uint64_t entry)
     return frame != 0 && sim_ram_has(frame);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): at most five levels, on the host. */
 static void look_through(ashlar_pfn table, unsigned level)
 {
     for (unsigned i = 0; i < ashlar_table_entries(world.paging, level); i++) {
