@@ -168,7 +168,9 @@ static inline __attribute__((always_inline)) bool read_mask(struct ashlar_space 
     uint32_t any = 0;
     for (unsigned word = 0; word < CPU_WORDS; word++) {
         mask[word] = atomic_fetch_or_u32(&cpus[word], 0);
-        mask[word] &= word == cpu / 32u ? ~(1u << (cpu % 32u)) : ~0u;
+    }
+    mask[cpu / 32u] &= ~(1u << (cpu % 32u));
+    for (unsigned word = 0; word < CPU_WORDS; word++) {
         any |= mask[word];
     }
     return any != 0;
@@ -187,7 +189,8 @@ static void shoot_down(const struct ashlar_gather *gather, const void *caller)
         ashlar_asid_renew(gather->space);
     }
     flush_here(gather, here);
-    unsigned asked = read_mask(gather->space, cpu, mask) ? ask_all(mask, gather) : 0;
+    bool others = read_mask(gather->space, cpu, mask);
+    unsigned asked = others ? ask_all(mask, gather) : 0;
     if (asked != 0) {
         ASHLAR_CHECK((ashlar_port_context() & ASHLAR_CONTEXT_IRQS_OFF) == 0,
                      "tables: flush on %u other CPUs awaited with interrupts off, by %p", asked, caller);

@@ -30,8 +30,8 @@ SHOOTDOWN, TABLES, PURGE = "src/tables/flush.c", "src/tables/tables.c", "src/kva
 TOKEN = "src/base/token.c"
 QUICK = ["early-free", "no-shootdown", "bit-cleared-early", "reference-first", "mask-read-plain"]
 # The mask is read before this CPU flushes, which would drain its store buffer.
-FLUSH_LAST = (SHOOTDOWN, "    flush_here(gather, here);\n    read_mask(gather->space, cpu, mask);\n",
-              "    read_mask(gather->space, cpu, mask);\n    flush_here(gather, here);\n")
+FLUSH_LAST = (SHOOTDOWN, "    flush_here(gather, here);\n    bool others = read_mask(gather->space, cpu, mask);\n",
+              "    bool others = read_mask(gather->space, cpu, mask);\n    flush_here(gather, here);\n")
 RELOADS_USER = "    if (retry && ashlar_paging_root_needs_reload(ashlar_half.paging)) {"
 RELOADS_KERNEL = "    if (retry && ashlar_paging_root_needs_reload(paging)) {"
 
@@ -41,12 +41,12 @@ WITH_LARGE = [(f, p) for f in (PAE, FOUR, FIVE) for p in (PREALLOCATE, HYBRID)]
 
 # name: (formats and policies, [(file, text, instead)])
 BREAKAGES = {
-    "no-local-flush": (SOME, [(SHOOTDOWN, "    flush_here(gather, here);\n    read_mask", "    read_mask")]),
+    "no-local-flush": (SOME, [(SHOOTDOWN, "    flush_here(gather, here);\n    bool others", "    bool others")]),
     "hidden-in-halves": ([(PAE_L1TF, PREALLOCATE)], [("src/arch/entry_runs.c", "entry_cas_64(whole(low), old, old ^ toggle);",
                                                        "(entry_store_absent_64(whole(low), old ^ toggle), true);")]),
-    "no-shootdown": (SOME, [(SHOOTDOWN, "    unsigned asked = ask_all(mask, gather);",
-                             "    mask[0] = mask[1] = 0;\n    unsigned asked = ask_all(mask, gather);")]),
-    "no-wait": (SOME, [(SHOOTDOWN, "    wait_for_answers(mask);\n}", "}")]),
+    "no-shootdown": (SOME, [(SHOOTDOWN, "    unsigned asked = others ?",
+                             "    others = false;\n    unsigned asked = others ?")]),
+    "no-wait": (SOME, [(SHOOTDOWN, "        wait_for_answers(mask);\n", "        (void)wait_for_answers;\n")]),
     "early-free": (SOME, [("src/space/mapping.c", "        ashlar_gather_finish(&gather);\n    }\n    ashlar_alone_exit();\n    return status;\n}\n\n"
                            "ashlar_status ashlar_pages_withdraw",
                            "    }\n    ashlar_alone_exit();\n    return status;\n}\n\nashlar_status ashlar_pages_withdraw"),
@@ -78,9 +78,9 @@ BREAKAGES = {
                                     "    atomic_store_u32(&box->answered, asked);\n    flush_here(&gather, here);")]),
     "answer-reread": ([(f, p) for f in ALL_FORMATS for p in (PREALLOCATE, EAGER, LAZY)], [(SHOOTDOWN, "atomic_store_u32(&box->answered, asked)",
                               "atomic_store_u32(&box->answered, atomic_load_u32(&box->asked))")]),
-    "wait-interrupts-off": (SOME, [(SHOOTDOWN, "    wait_for_answers(mask);\n}",
-                                    "    uintptr_t off = ashlar_port_irq_save();\n    wait_for_answers(mask);\n"
-                                    "    ashlar_port_irq_restore(off);\n}")]),
+    "wait-interrupts-off": (SOME, [(SHOOTDOWN, "        wait_for_answers(mask);\n",
+                                    "        uintptr_t off = ashlar_port_irq_save();\n        wait_for_answers(mask);\n"
+                                    "        ashlar_port_irq_restore(off);\n")]),
     # Whoever waits for a lock answers meanwhile, so that it is the check that notices.
     "wait-lock-held": (SOME, [("src/space/changes.c", "&gather);\n        ashlar_cursor_pause(cursor);\n    }\n    ashlar_gather_finish(&gather);",
                                "&gather);\n        ashlar_gather_finish(&gather);\n        ashlar_gather_init(&gather, cursor->space);\n"
@@ -142,7 +142,8 @@ BREAKAGES = {
     "asid-not-renewed": (WIDE, [(SHOOTDOWN, "ashlar_asids_are_used() && gather->space != NULL", "gather->space == gather->space + 1")]),
     "asid-renewed-late": (WIDE, [
         (SHOOTDOWN, "ashlar_asids_are_used() && gather->space != NULL", "gather->space == gather->space + 1"),
-        (SHOOTDOWN, "    wait_for_answers(mask);\n}", "    wait_for_answers(mask);\n    if (ashlar_asids_are_used() && gather->space != NULL) {\n"
+        (SHOOTDOWN, "        wait_for_answers(mask);\n    }\n}",
+         "        wait_for_answers(mask);\n    }\n    if (ashlar_asids_are_used() && gather->space != NULL) {\n"
          "        ashlar_asid_renew(gather->space);\n    }\n}")]),
     "asid-interrupts-on": (WIDE, [
         (CPUS, "    uintptr_t interrupts = ashlar_port_irq_save();\n    ashlar_port_set_root(ashlar_asid_root(space, cpu));\n"
@@ -155,7 +156,7 @@ BREAKAGES = {
         (CPUS, "    uint32_t generation = atomic_load_u32(&ashlar_half.generation);\n    void *root", "    void *root"),
         (CPUS, "    atomic_store_u32(&space->generation, generation);",
          "    atomic_store_u32(&space->generation, atomic_load_u32(&ashlar_half.generation));")]),
-    "mask-read-plain": ([(TWO_LEVEL, LAZY), (PAE, PREALLOCATE), (FOUR, HYBRID)], [FLUSH_LAST, (SHOOTDOWN, "atomic_fetch_or_u32(&cpus[word], 0);", "atomic_load_u32(&cpus[word]);")]),
+    "mask-read-plain": (SOME, [FLUSH_LAST, (SHOOTDOWN, "atomic_fetch_or_u32(&cpus[word], 0);", "atomic_load_u32(&cpus[word]);")]),
     "mask-before-flush": (SOME, [FLUSH_LAST]),
     "mask-read-plain-after-flush": (SOME, [
         (SHOOTDOWN, "atomic_fetch_or_u32(&cpus[word], 0);", "atomic_load_u32(&cpus[word]);")]),
