@@ -190,7 +190,15 @@ LOOP void store_word(bool wide, volatile uint32_t *low, uintptr_t word)
     }
 }
 
-/* An entry that the MMU may still write, or of which two words change. False if it was not present. */
+LOOP bool cas_word(bool wide, volatile uint32_t *low, uintptr_t old, uintptr_t word)
+{
+    if (wide && sizeof(uintptr_t) == 8) {
+        return entry_cas_64(whole(low), old, word);
+    }
+    return entry_cas_32(low, (uint32_t)old, (uint32_t)word);
+}
+
+/* An entry that the MMU writes meanwhile, or of which two words change. False if it was not present. */
 static __attribute__((noinline)) bool hide_atomically(const struct ashlar_paging *paging, void *entry)
 {
     uint64_t old;
@@ -236,8 +244,8 @@ LOOP unsigned hide_loop(bool wide, const struct ashlar_paging *paging, volatile 
         uintptr_t old = load_word(wide, low);
         if (((uint32_t)old & bits.settled) == bits.settled) {
             store_word(wide, low, old ^ toggle);
-        } else {
-            hidden -= !hide_atomically(paging, (void *)(uintptr_t)low);
+        } else if (((uint32_t)old & bits.present) == 0 || !cas_word(wide, low, old, old ^ toggle)) {
+            hidden -= !hide_atomically(paging, (void *)(uintptr_t)low); /* the MMU may still write it */
         }
     }
     return hidden;
