@@ -103,7 +103,7 @@ COLD static bool bring_page(ashlar_vpn page)
     ashlar_leaf_open(page, &spot);
     uintptr_t note = ashlar_leaf_note(&spot);
     bool ours = is_demanded(page, note, &range);
-    /* The mark alone says busy: of a wide entry half of what comes may be there already. */
+    /* The mark alone says busy: who reads a wide entry by halves may have one of what comes. */
     if (ours && (note & NOTE_BUSY) != 0) {
         ours = may_be_awaited();
     } else if (ours && ashlar_leaf_renote(&spot, note | NOTE_BUSY)) {
