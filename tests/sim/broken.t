@@ -96,7 +96,7 @@ BREAKAGES = {
         (SHOOTDOWN, "    mask[cpu / 32u] &=", "    extern uint32_t early[64];\n    mask[0] = early[cpu];\n    mask[cpu / 32u] &=")]),
     "bit-after-root": (SOME, [(CPUS, "    set_cpu_bit(space, cpu, true);\n    load_root(space, cpu);",
                                "    load_root(space, cpu);\n    set_cpu_bit(space, cpu, true);")]),
-    "bit-cleared-early": (SOME, [(CPUS, "    set_cpu_bit(space, cpu, true);\n",
+    "bit-cleared-early": (SOME[::-1], [(CPUS, "    set_cpu_bit(space, cpu, true);\n",
                                   "    set_cpu_bit(space, cpu, true);\n    set_cpu_bit(old, cpu, false);\n")]),
     "join-without-flush": (SOME, [(SHOOTDOWN, "1u << (cpu % 32u));\n    ashlar_port_flush_all();", "1u << (cpu % 32u));")]),
     "table-unflushed": (SOME, [(TABLES, "    ashlar_gather_finish(&gather);\n    ashlar_frames_give_bulk",
