@@ -14,7 +14,8 @@
  *   irq_save, irq_restore     base tables space kva boot
  *   context                   base tables kva runs heap boot
  *   relax                     base tables heap
- *   flush_page, flush_all     tables boot
+ *   flush_page                tables boot
+ *   flush_all                 tables space boot
  *   get_root                  space boot
  *   set_root                  space boot
  *   open_frame, close_frame   arch tables space kva boot

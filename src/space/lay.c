@@ -437,6 +437,7 @@ COLD ashlar_status ashlar_space_lay(const struct ashlar_space_options *options, 
     ashlar_port_pin();
     build_half(&builder, carved);
     ashlar_port_set_root(ashlar_half.root);
+    ashlar_port_flush_all(); /* what the loader had mapped may have been global */
     ashlar_port_unpin();
     if (ashlar_half.layout.array_pages != 0) {
         ashlar_half.array = ashlar_port_pointer(ashlar_page_address(ashlar_half.layout.array_first));
