@@ -20,6 +20,7 @@
 #include <ashlar/port.h>
 
 #define RUN_TICKS 25u
+#define TRIES 8u
 #define GOOD 0x900d0000u
 #define POISON 0xdeadbeefu
 #define SHARED_PAGES 2u
@@ -389,15 +390,19 @@ static void test_while_gone(uint32_t all)
     struct ashlar_space_stats after;
     ashlar_vpn page;
     uint32_t left = all & ~(UINT32_C(1) << gone.cpu);
+    bool spared = false;
     is_number(see_cpus(left), left, "nothing runs on it any more");
-    ashlar_space_stats(&before);
-    bool taken = ashlar_kva_take(1, ASHLAR_MAP_WRITE, "shot", &page) == ASHLAR_OK;
-    if (taken) {
-        ashlar_kva_give(page);
+    for (unsigned i = 0; i < TRIES && !spared; i++) { /* others flush as well, now and then */
+        ashlar_space_stats(&before);
+        bool taken = ashlar_kva_take(1, ASHLAR_MAP_WRITE, "shot", &page) == ASHLAR_OK;
+        if (taken) {
+            ashlar_kva_give(page);
+        }
+        (void)ashlar_kva_purge();
+        ashlar_space_stats(&after);
+        spared = taken && after.kicks - before.kicks <= smp_count() - 2;
     }
-    (void)ashlar_kva_purge();
-    ashlar_space_stats(&after);
-    ok(taken && after.kicks - before.kicks <= smp_count() - 2, "[fault 50] a flush does not ask it");
+    ok(spared, "[fault 50] a flush does not ask it");
     for (unsigned i = 0; i < GONE_OBJECTS; i++) {
         ashlar_cache_free(gone.cache, gone.object[i]);
     }

@@ -53,10 +53,12 @@ static void free_many(void)
 
 static uint64_t delay_cycles;
 
-/* In an interrupt, which may not give them back to the source; the later, the sooner the next tick comes. */
+/* In an interrupt, which may not give them back to the source; the later, the sooner the next tick comes. Once: where a
+ * tick was taken for longer than it is, one after the other would leave no time to anybody. */
 static void free_in_tick(void)
 {
     uint64_t begin = x86_rdtsc();
+    timer_set_hook(NULL);
     while (x86_rdtsc() - begin < delay_cycles) {
         x86_pause();
     }
