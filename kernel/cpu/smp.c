@@ -180,8 +180,11 @@ static bool take_stacks(struct cpu *cpu)
 {
     uintptr_t fault_stack;
     print_to(cpu->idle_name, sizeof cpu->idle_name, "idle%u", smp.starting);
-    if (ashlar_kva_take_stack(STACK_PAGES, cpu->idle_name, &cpu->idle.stack_top) != ASHLAR_OK ||
-        ashlar_kva_take_stack(FAULT_STACK_PAGES, "double faults", &fault_stack) != ASHLAR_OK) {
+    if (ashlar_kva_take_stack(FAULT_STACK_PAGES, "double faults", &fault_stack) != ASHLAR_OK) {
+        return false;
+    }
+    if (ashlar_kva_take_stack(STACK_PAGES, cpu->idle_name, &cpu->idle.stack_top) != ASHLAR_OK) {
+        ashlar_kva_give_stack(fault_stack); /* both or none: the next CPU of this number takes them anew */
         return false;
     }
     descriptors_set_fault_stack(&cpu->descriptors, fault_stack);
@@ -308,8 +311,8 @@ void ap_main(void)
     cpu_load(smp.starting);
     task_init(cpu->idle_name, ap_values.stack);
     feature_enable();
+    lapic_join(VECTOR_SPURIOUS); /* before anybody asks this CPU: a local APIC that is off drops what comes */
     ashlar_space_cpu_join(smp.starting);
-    lapic_join(VECTOR_SPURIOUS);
     cpu->online = 1;
     task_idle();
 }

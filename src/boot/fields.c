@@ -129,7 +129,7 @@ COLD static bool translate(const struct ashlar_boot *boot, uintptr_t address, as
     ashlar_pfn within = page & (((ashlar_pfn)1 << ashlar_entry_shift(paging, level)) - 1u);
     *physical = (ashlar_phys)(ashlar_entry_leaf_frame(paging, level, entry) + within) << ASHLAR_PAGE_SHIFT |
                 (address & (ASHLAR_PAGE_BYTES - 1u));
-    return ashlar_entry_is_leaf(paging, level, entry);
+    return !is_link && ashlar_entry_is_leaf(paging, level, entry); /* a link that leads too far is none */
 }
 
 COLD static void check_image(const struct ashlar_boot *boot)
